@@ -1,0 +1,6 @@
+//! Portable kernels: simple, and the specification of every other one.
+
+pub(crate) mod arithmetic;
+pub(crate) mod conv;
+pub(crate) mod dot;
+pub(crate) mod requantize;

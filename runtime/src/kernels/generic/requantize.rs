@@ -1,0 +1,127 @@
+//! From 32-bit accumulators back to stored numbers, rounded as TensorFlow Lite Micro does.
+
+use crate::Error;
+use crate::mem::View;
+
+/// A real factor as `multiplier * 2^(shift - 31)`; the multiplier has 31 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Factor {
+    /// In [2^30, 2^31), or 0.
+    pub multiplier: i32,
+    /// In [-31, 30]; positive shifts left.
+    pub shift: i8,
+}
+
+impl Factor {
+    /// Refuses factors that the arithmetic has no defined result for.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`].
+    pub fn check(self) -> Result<(), Error> {
+        if self.multiplier >= 0 && (-31..=30).contains(&self.shift) { Ok(()) } else { Err(Error::Parameters) }
+    }
+
+    /// `acc * factor`, rounded twice: to nearest in the doubling high multiplication, then to nearest with
+    /// ties away from zero in the right shift. A left shift wraps as in two's complement.
+    #[inline(always)]
+    pub fn apply(self, acc: i32) -> i32 {
+        let shift = self.shift as i32;
+        let scaled = acc.wrapping_shl(shift.max(0) as u32);
+        round_shift(high_mul(scaled, self.multiplier), (-shift).max(0) as u32)
+    }
+}
+
+/// `(a * b * 2) >> 32` rounded to nearest: the saturating rounding doubling high multiplication.
+#[inline(always)]
+pub fn high_mul(a: i32, b: i32) -> i32 {
+    if a == i32::MIN && b == i32::MIN {
+        return i32::MAX;
+    }
+    // Ties go up for either sign: the usual negative nudge and the truncating division amount to that.
+    ((a as i64 * b as i64 + (1 << 30)) >> 31) as i32
+}
+
+/// `x / 2^shift` rounded to nearest, ties away from zero; `shift` in [0, 31].
+#[inline(always)]
+pub fn round_shift(x: i32, shift: u32) -> i32 {
+    let mask = (1u32.wrapping_shl(shift) as i32).wrapping_sub(1);
+    let remainder = x & mask;
+    let threshold = (mask >> 1) + (x < 0) as i32;
+    x.wrapping_shr(shift) + (remainder > threshold) as i32
+}
+
+/// Per-channel constants of an int8 layer, one `[bias, multiplier, shift]` of i32 a channel.
+#[derive(Clone, Copy)]
+pub struct Channels<'a>(pub View<'a, i32>);
+
+impl Channels<'_> {
+    /// Checks every factor.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`].
+    pub fn check(&self) -> Result<(), Error> {
+        for c in 0..self.0.len() / 3 {
+            let shift = i8::try_from(self.0.at(3 * c + 2)).map_err(|_| Error::Parameters)?;
+            Factor { multiplier: self.0.at(3 * c + 1), shift }.check()?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub fn bias(&self, c: usize) -> i32 {
+        self.0.at(3 * c)
+    }
+
+    #[inline(always)]
+    pub fn factor(&self, c: usize) -> Factor {
+        Factor { multiplier: self.0.at(3 * c + 1), shift: self.0.at(3 * c + 2) as i8 }
+    }
+}
+
+/// How accumulators become int8: factor per channel, then the zero point, then the activation's bounds.
+#[derive(Clone, Copy)]
+pub struct Requantize<'a> {
+    pub channels: Channels<'a>,
+    pub zero_point: i32,
+    pub bounds: (i8, i8),
+}
+
+impl Requantize<'_> {
+    #[inline(always)]
+    pub fn apply(&self, acc: i32, c: usize) -> i8 {
+        let q = self.channels.factor(c).apply(acc).saturating_add(self.zero_point);
+        q.clamp(self.bounds.0 as i32, self.bounds.1 as i32) as i8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The two roundings spelled out in exact arithmetic.
+    fn slow(acc: i32, factor: Factor) -> i32 {
+        let shifted = acc.wrapping_shl(factor.shift.max(0) as u32) as i64;
+        let product = shifted * factor.multiplier as i64;
+        let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
+        let high = (product + nudge) / (1 << 31); // truncates
+        let divisor = 1i64 << (-factor.shift).max(0);
+        let (q, r) = (high.div_euclid(divisor), high.rem_euclid(divisor));
+        let up = if high >= 0 { 2 * r >= divisor } else { 2 * r > divisor };
+        (q + up as i64) as i32
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn rounds_twice_to_nearest(acc: i32, multiplier in 0..=i32::MAX, shift in -31i8..=30) {
+            let factor = Factor { multiplier, shift };
+            proptest::prop_assert_eq!(factor.apply(acc), slow(acc, factor));
+        }
+    }
+
+    #[test]
+    fn ties_go_away_from_zero_in_the_shift() {
+        assert_eq!([-3, -2, -1, 0, 1, 2, 3].map(|x| round_shift(x, 1)), [-2, -1, -1, 0, 1, 1, 2]);
+        assert_eq!(round_shift(i32::MIN, 31), -1);
+        assert_eq!(round_shift(i32::MAX, 31), 1);
+    }
+}

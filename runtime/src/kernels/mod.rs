@@ -1,0 +1,7 @@
+//! Arithmetic on rows: one file a primitive. `generic/` is the specification and is compiled everywhere; a
+//! CPU's folder holds a file of the same name where it is measurably faster. This file is the one place
+//! that chooses.
+
+mod generic;
+
+pub(crate) use generic::*;

@@ -1,0 +1,278 @@
+//! The arena's borrow, and the one module of unchecked accessors.
+//!
+//! A step reads some tensors of the arena and writes others; in place, it does both on the same bytes.
+//! Slices cannot say that, so kernels work on [`View`] (read) and [`ViewMut`] (write): a pointer and a
+//! length whose accessors check their index in debug builds only. That is sound because
+//! [`Model::check`](crate::Model::check) has verified every tensor's range and alignment, and every
+//! operator's shapes, before a view can exist; the suites and the fuzzer run with the checks on.
+//! Views alias freely: no reference into the arena lives while a step runs.
+
+use core::marker::PhantomData;
+
+use crate::Element;
+
+/// `N` bytes of working memory for a [`Session`](crate::Session), aligned to 16. Put it in a `static` or on
+/// the stack.
+#[repr(C, align(16))]
+pub struct Arena<const N: usize>([u8; N]);
+
+impl<const N: usize> Arena<N> {
+    /// An arena of zeros.
+    pub const fn new() -> Self {
+        Arena([0; N])
+    }
+}
+
+impl<const N: usize> Default for Arena<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> core::ops::Deref for Arena<N> {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<const N: usize> core::ops::DerefMut for Arena<N> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+/// What a step can reach: the arena (read and write) and the model's constants (read).
+#[derive(Clone, Copy)]
+pub struct Memory<'a> {
+    arena: *mut u8,
+    arena_bytes: usize,
+    constants: &'a [u8],
+    borrow: PhantomData<&'a mut [u8]>,
+}
+
+impl<'a> Memory<'a> {
+    pub(crate) fn new(arena: &'a mut [u8], constants: &'a [u8]) -> Memory<'a> {
+        Memory { arena: arena.as_mut_ptr(), arena_bytes: arena.len(), constants, borrow: PhantomData }
+    }
+
+    /// `count` elements at byte `offset` of the arena.
+    #[inline(always)]
+    pub(crate) fn arena<T: Element>(&self, offset: usize, count: usize) -> ViewMut<'a, T> {
+        debug_assert!(offset.is_multiple_of(T::DTYPE.bytes()));
+        debug_assert!(offset + count * T::DTYPE.bytes() <= self.arena_bytes);
+        ViewMut { ptr: self.arena.wrapping_add(offset).cast(), len: count, borrow: PhantomData }
+    }
+
+    /// `count` elements at byte `offset` of the constant section.
+    #[inline(always)]
+    pub(crate) fn constant<T: Element>(&self, offset: usize, count: usize) -> View<'a, T> {
+        debug_assert!(offset.is_multiple_of(T::DTYPE.bytes()));
+        debug_assert!(offset + count * T::DTYPE.bytes() <= self.constants.len());
+        View { ptr: self.constants.as_ptr().wrapping_add(offset).cast(), len: count, borrow: PhantomData }
+    }
+}
+
+/// `len` elements to read.
+pub(crate) struct View<'a, T> {
+    ptr: *const T,
+    len: usize,
+    borrow: PhantomData<&'a T>,
+}
+
+impl<T> Clone for View<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for View<'_, T> {}
+
+impl<'a, T: Element> View<'a, T> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Element `i`.
+    #[inline(always)]
+    pub(crate) fn at(&self, i: usize) -> T {
+        debug_assert!(i < self.len, "read of element {i} of {}", self.len);
+        // SAFETY: i < len, and `Memory` or `from` made the view on `len` aligned, initialized elements.
+        unsafe { self.ptr.add(i).read() }
+    }
+
+    /// `len` elements from `start` on.
+    #[inline(always)]
+    pub(crate) fn slice(&self, start: usize, len: usize) -> View<'a, T> {
+        debug_assert!(start + len <= self.len, "view of {start}+{len} in {}", self.len);
+        View { ptr: self.ptr.wrapping_add(start), len, borrow: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(crate) fn iter(self) -> impl Iterator<Item = T> {
+        (0..self.len).map(move |i| self.at(i))
+    }
+}
+
+impl<'a, T: Element> From<&'a [T]> for View<'a, T> {
+    fn from(slice: &'a [T]) -> Self {
+        View { ptr: slice.as_ptr(), len: slice.len(), borrow: PhantomData }
+    }
+}
+
+/// `len` elements to read and write. Copies of it write to the same elements.
+pub(crate) struct ViewMut<'a, T> {
+    ptr: *mut T,
+    len: usize,
+    borrow: PhantomData<&'a mut T>,
+}
+
+impl<T> Clone for ViewMut<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for ViewMut<'_, T> {}
+
+impl<'a, T: Element> ViewMut<'a, T> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Element `i`.
+    #[inline(always)]
+    pub(crate) fn at(&self, i: usize) -> T {
+        self.view().at(i)
+    }
+
+    /// Writes element `i`.
+    #[inline(always)]
+    pub(crate) fn set(&self, i: usize, value: T) {
+        debug_assert!(i < self.len, "write of element {i} of {}", self.len);
+        // SAFETY: i < len, and the view stands on `len` aligned elements of the arena or a `&mut` slice.
+        unsafe { self.ptr.add(i).write(value) }
+    }
+
+    /// `len` elements from `start` on.
+    #[inline(always)]
+    pub(crate) fn slice(&self, start: usize, len: usize) -> ViewMut<'a, T> {
+        debug_assert!(start + len <= self.len, "view of {start}+{len} in {}", self.len);
+        ViewMut { ptr: self.ptr.wrapping_add(start), len, borrow: PhantomData }
+    }
+
+    /// The same elements, to read.
+    #[inline(always)]
+    pub(crate) fn view(&self) -> View<'a, T> {
+        View { ptr: self.ptr, len: self.len, borrow: PhantomData }
+    }
+
+    pub(crate) fn fill(&self, value: T) {
+        for i in 0..self.len {
+            self.set(i, value);
+        }
+    }
+
+    /// Copies `from`, of the same length; the two may overlap.
+    pub(crate) fn copy_from(&self, from: View<T>) {
+        debug_assert_eq!(self.len, from.len);
+        // SAFETY: both hold `len` elements; `copy` allows overlap.
+        unsafe { core::ptr::copy(from.ptr, self.ptr, self.len) }
+    }
+}
+
+impl<'a, T: Element> From<&'a mut [T]> for ViewMut<'a, T> {
+    fn from(slice: &'a mut [T]) -> Self {
+        ViewMut { ptr: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
+    }
+}
+
+/// The rows of an activation. Row `y` is `len` elements; which bytes hold it is the plan's business, so
+/// operators ask for rows and never compute addresses.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a, T> {
+    data: View<'a, T>,
+    len: usize,
+}
+
+impl<'a, T: Element> Rows<'a, T> {
+    pub(crate) fn new(data: View<'a, T>, len: usize) -> Rows<'a, T> {
+        Rows { data, len }
+    }
+
+    #[inline(always)]
+    pub(crate) fn row(&self, y: usize) -> View<'a, T> {
+        self.data.slice(y.wrapping_mul(self.len), self.len)
+    }
+}
+
+/// The rows of an activation to write; see [`Rows`].
+#[derive(Clone, Copy)]
+pub(crate) struct RowsMut<'a, T> {
+    data: ViewMut<'a, T>,
+    len: usize,
+}
+
+impl<'a, T: Element> RowsMut<'a, T> {
+    pub(crate) fn new(data: ViewMut<'a, T>, len: usize) -> RowsMut<'a, T> {
+        RowsMut { data, len }
+    }
+
+    #[inline(always)]
+    pub(crate) fn row(&self, y: usize) -> ViewMut<'a, T> {
+        self.data.slice(y.wrapping_mul(self.len), self.len)
+    }
+}
+
+/// An arena's bytes as elements.
+///
+/// Returns `None` if the bytes are misaligned for `T` or do not divide into whole elements.
+pub fn cast<T: Element>(bytes: &[u8]) -> Option<&[T]> {
+    // SAFETY: every bit pattern is a value of an `Element`; only the middle part is aligned and used.
+    match unsafe { bytes.align_to::<T>() } {
+        ([], elements, []) => Some(elements),
+        _ => None,
+    }
+}
+
+/// [`cast`] for writing.
+pub fn cast_mut<T: Element>(bytes: &mut [u8]) -> Option<&mut [T]> {
+    // SAFETY: as in `cast`, and the borrow is exclusive.
+    match unsafe { bytes.align_to_mut::<T>() } {
+        ([], elements, []) => Some(elements),
+        _ => None,
+    }
+}
+
+/// Elements as the bytes that hold them (in the machine's order, which is little-endian).
+pub fn bytes_of<T: Element>(elements: &[T]) -> &[u8] {
+    // SAFETY: an `Element` has no padding, and u8 no alignment.
+    unsafe { core::slice::from_raw_parts(elements.as_ptr().cast(), core::mem::size_of_val(elements)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn casting_wants_alignment_and_whole_elements() {
+        let arena = Arena::<16>::new();
+        assert_eq!(cast::<i32>(&arena).map(<[i32]>::len), Some(4));
+        assert_eq!(cast::<i32>(&arena[1..9]), None);
+        assert_eq!(cast::<i32>(&arena[..6]), None);
+        assert_eq!(cast::<i8>(&arena[3..9]).map(<[i8]>::len), Some(6));
+    }
+
+    #[test]
+    #[should_panic(expected = "read of element 3 of 3")]
+    fn debug_builds_check_every_index() {
+        View::from(&[1i8, 2, 3][..]).at(3);
+    }
+
+    #[test]
+    fn views_alias_and_overlap() {
+        let mut data = [1i16, 2, 3, 4];
+        let view = ViewMut::from(&mut data[..]);
+        view.slice(1, 3).copy_from(view.slice(0, 3).view());
+        view.set(0, view.at(3) + 7);
+        assert_eq!(data, [10, 1, 2, 3]);
+    }
+}

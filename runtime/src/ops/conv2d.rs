@@ -1,0 +1,135 @@
+//! 2-D convolution with bias and fused activation.
+//!
+//! Inputs: image `[n, h, w, c_in]`, weights `[c_out, kh, kw, c_in]`, then for f32 optionally the bias
+//! `[c_out]`, for int8 the table `[c_out, 3]` of i32 (bias, multiplier, shift). Output `[n, oh, ow, c_out]`.
+
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::bounds::Bounds;
+use super::window::{Geometry, Window, all_rows};
+use super::{OpCode, Operator, Outputs, Run, one};
+use crate::kernels::arithmetic::{Arithmetic, F32, I8};
+use crate::kernels::conv::conv_row;
+use crate::kernels::requantize::{Channels, Requantize};
+use crate::mem::Memory;
+use crate::model::Node;
+use crate::{DType, Error, Shape, TensorType};
+
+/// Parameters of a 2-D convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conv2d {
+    /// Stride, dilation, padding.
+    pub window: Window,
+    /// Fused activation.
+    pub bounds: Bounds,
+}
+
+impl Operator for Conv2d {
+    const CODE: OpCode = OpCode::Conv2d;
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+        let (&[x, w], rest) = inputs.split_first_chunk().ok_or(Error::Arity)?;
+        if w.shape.rank() != 4 || x.shape.rank() != 4 || w.shape.dim(3) != x.shape.dim(3) {
+            return Err(Error::Shape);
+        }
+        check_channels(x, w, rest, w.shape.dim(0))?;
+        self.bounds.check(x.dtype)?;
+        let [oh, ow] = self.window.output(kernel(&w.shape), &x.shape)?;
+        one(TensorType::new(x.dtype, Shape::new(&[x.shape.dim(0), oh, ow, w.shape.dim(0)])?))
+    }
+
+    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        match (input, inputs) {
+            (0, [x, w, ..]) => self.window.rows(kernel(&w.shape), &x.shape, y),
+            _ => all_rows(inputs, input),
+        }
+    }
+
+    fn macs(&self, inputs: &[TensorType]) -> u64 {
+        match (self.infer(inputs).as_deref(), inputs) {
+            (Ok([out, ..]), [_, w, ..]) => {
+                let per_output = w.shape.dim(1) * w.shape.dim(2) * w.shape.dim(3);
+                out.shape.count() as u64 * per_output as u64
+            }
+            _ => 0,
+        }
+    }
+}
+
+impl Run<f32> for Conv2d {
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        run(&f32_arithmetic(node, mem, self.bounds), self.window, node, mem, rows);
+    }
+}
+
+impl Run<i8> for Conv2d {
+    fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
+        check_weights(node, mem)
+    }
+
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        run(&i8_arithmetic(node, mem, self.bounds), self.window, node, mem, rows);
+    }
+}
+
+fn run<A: Arithmetic>(arithmetic: &A, window: Window, node: &Node, mem: &Memory, rows: Range<usize>) {
+    let (x, w, out) = (node.input(0), node.input(1), node.output(0));
+    let geometry = Geometry::new(window, kernel(&w.ty.shape), &x.ty.shape, &out.ty.shape);
+    let (x, w, out) = (x.rows(mem), w.view(mem), out.rows_mut(mem));
+    for y in rows {
+        conv_row(arithmetic, &geometry, &x, w, y, out.row(y));
+    }
+}
+
+/// `[kh, kw]` of weights `[_, kh, kw, _]`.
+pub(super) fn kernel(weights: &Shape) -> [usize; 2] {
+    [weights.dim(1), weights.dim(2)]
+}
+
+/// The shape rule that layers with weights share: weights of the image's dtype, then what belongs to each of
+/// `c_out` channels.
+pub(super) fn check_channels(
+    x: TensorType,
+    w: TensorType,
+    rest: &[TensorType],
+    c_out: usize,
+) -> Result<(), Error> {
+    let (expected, optional) = match x.dtype {
+        DType::F32 => (TensorType::new(DType::F32, Shape::new(&[c_out])?), true),
+        DType::I8 => (TensorType::new(DType::I32, Shape::new(&[c_out, 3])?), false),
+        _ => return Err(Error::DType),
+    };
+    if w.dtype != x.dtype {
+        return Err(Error::DType);
+    }
+    match rest {
+        [] if optional => Ok(()),
+        [channels] if *channels == expected => Ok(()),
+        [channels] if channels.dtype == expected.dtype => Err(Error::Shape),
+        [_] => Err(Error::DType),
+        _ => Err(Error::Arity),
+    }
+}
+
+/// That weights and channel table of an int8 layer are constants with factors that the arithmetic takes.
+pub(super) fn check_weights(node: &Node, mem: &Memory) -> Result<(), Error> {
+    if !node.input(1).is_constant() || !node.input(2).is_constant() {
+        return Err(Error::TensorPlace);
+    }
+    Channels(node.input(2).view(mem)).check()
+}
+
+/// The arithmetic of a checked f32 layer.
+pub(super) fn f32_arithmetic<'a>(node: &Node, mem: &Memory<'a>, bounds: Bounds) -> F32<'a> {
+    let bias = (node.n_inputs() > 2).then(|| node.input(2).view(mem));
+    F32 { bias, bounds: bounds.f32() }
+}
+
+/// The arithmetic of a checked int8 layer.
+pub(super) fn i8_arithmetic<'a>(node: &Node, mem: &Memory<'a>, bounds: Bounds) -> I8<'a> {
+    let channels = Channels(node.input(2).view(mem));
+    let requantize = Requantize { channels, zero_point: node.output(0).zero_point(), bounds: bounds.i8() };
+    I8 { x_offset: -node.input(0).zero_point(), requantize }
+}

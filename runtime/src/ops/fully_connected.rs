@@ -1,0 +1,88 @@
+//! Fully connected layer with bias and fused activation: `x · wᵀ + bias`.
+//!
+//! Inputs: activations of `n * k` elements (any shape whose first dimension is `n`, or `[k]`), weights
+//! `[c_out, k]`, then for f32 optionally the bias `[c_out]`, for int8 the table `[c_out, 3]` of i32 (bias,
+//! multiplier, shift). Output `[n, c_out]`.
+
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::bounds::Bounds;
+use super::conv2d::{check_channels, check_weights, f32_arithmetic, i8_arithmetic};
+use super::window::all_rows;
+use super::{OpCode, Operator, Outputs, Run, one};
+use crate::kernels::arithmetic::Arithmetic;
+use crate::mem::Memory;
+use crate::model::Node;
+use crate::{Error, Shape, TensorType};
+
+/// Parameters of a fully connected layer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FullyConnected {
+    /// Fused activation.
+    pub bounds: Bounds,
+}
+
+impl Operator for FullyConnected {
+    const CODE: OpCode = OpCode::FullyConnected;
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+        let (&[x, w], rest) = inputs.split_first_chunk().ok_or(Error::Arity)?;
+        let (c_out, k) = (w.shape.dim(0), w.shape.dim(1));
+        let n = x.shape.count().checked_div(k).ok_or(Error::Shape)?;
+        if w.shape.rank() != 2 || x.shape.rank() == 0 || n.wrapping_mul(k) != x.shape.count() {
+            return Err(Error::Shape);
+        }
+        check_channels(x, w, rest, c_out)?;
+        self.bounds.check(x.dtype)?;
+        one(TensorType::new(x.dtype, Shape::new(&[n, c_out])?))
+    }
+
+    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        match (input, inputs) {
+            (0, [x, w, ..]) => {
+                // The k elements of one sample may be several rows of an image, or a part of a long vector.
+                let (k, row_len) = (w.shape.dim(1), x.shape.row_len().max(1));
+                (y * k) / row_len..((y + 1) * k).div_ceil(row_len)
+            }
+            _ => all_rows(inputs, input),
+        }
+    }
+
+    fn macs(&self, inputs: &[TensorType]) -> u64 {
+        match inputs {
+            [x, w, ..] => x.shape.count() as u64 * w.shape.dim(0) as u64,
+            _ => 0,
+        }
+    }
+}
+
+impl Run<f32> for FullyConnected {
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        run(&f32_arithmetic(node, mem, self.bounds), node, mem, rows);
+    }
+}
+
+impl Run<i8> for FullyConnected {
+    fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
+        check_weights(node, mem)
+    }
+
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        run(&i8_arithmetic(node, mem, self.bounds), node, mem, rows);
+    }
+}
+
+fn run<A: Arithmetic>(arithmetic: &A, node: &Node, mem: &Memory, rows: Range<usize>) {
+    let (x, w, out) = (node.input(0), node.input(1), node.output(0));
+    let k = w.ty.shape.dim(1);
+    let (x, w, out) = (x.view(mem), w.view(mem), out.rows_mut(mem));
+    for y in rows {
+        let (x, out) = (x.slice(y.wrapping_mul(k), k), out.row(y));
+        for c in 0..out.len() {
+            let acc = arithmetic.dot(arithmetic.begin(c), x, w.slice(c.wrapping_mul(k), k));
+            out.set(c, arithmetic.finish(acc, c));
+        }
+    }
+}

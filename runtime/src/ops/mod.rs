@@ -1,0 +1,217 @@
+//! Operators: parameters, shape rule and the loop over rows, a file each. Arithmetic is in `kernels`.
+//!
+//! To add one: a file here, a file of the same name in the converter's `ops`, a line in the list below.
+
+use core::ops::Range;
+
+use heapless::Vec;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::mem::Memory;
+use crate::model::Node;
+use crate::{DType, Element, Error, TensorType};
+
+pub mod bounds;
+pub mod window;
+
+/// Calls `$then!` with every operator: its number in the file, its module, its type, and the dtypes that it
+/// computes in. Numbers are never reused.
+#[macro_export]
+macro_rules! for_each_operator {
+    ($then:ident) => {
+        $then! {
+            0 conv2d Conv2d [f32 i8];
+            2 fully_connected FullyConnected [f32 i8];
+        }
+    };
+}
+
+macro_rules! declare {
+    ($($code:literal $module:ident $Op:ident [$($dtype:ty)*];)*) => {
+        $(pub mod $module;)*
+        $(pub use $module::$Op;)*
+
+        /// Number of an operator in the file.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[repr(u8)]
+        #[allow(missing_docs)]
+        pub enum OpCode { $($Op = $code),* }
+
+        impl OpCode {
+            /// Every operator, in the order of the list.
+            pub const ALL: &[OpCode] = &[$(OpCode::$Op),*];
+
+            /// The module's name, as in reports: `conv2d`.
+            pub const fn name(self) -> &'static str {
+                match self { $(OpCode::$Op => stringify!($module)),* }
+            }
+
+            /// The type's name, as in the table of operators that the converter writes: `Conv2d`.
+            pub const fn type_name(self) -> &'static str {
+                match self { $(OpCode::$Op => stringify!($Op)),* }
+            }
+        }
+
+        /// Every operator in every dtype: for hosts and test firmware. A product links the table that the
+        /// converter writes beside its model.
+        pub static ALL: &[Entry] = &[$($(Entry::of::<$Op, $dtype>()),*),*];
+    };
+}
+for_each_operator!(declare);
+
+impl OpCode {
+    /// The operator with that number in the file.
+    pub fn from_code(code: u8) -> Option<OpCode> {
+        Self::ALL.iter().copied().find(|&op| op as u8 == code)
+    }
+}
+
+/// The most inputs that an operator has; the converter splits wider concatenations.
+pub const MAX_INPUTS: usize = 8;
+/// The most outputs that an operator has.
+pub const MAX_OUTPUTS: usize = 4;
+
+/// Types of an operator's outputs.
+pub type Outputs = Vec<TensorType, MAX_OUTPUTS>;
+
+/// In which order an operator can work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Output rows, each from the input rows that [`Operator::rows`] names, statelessly and in any order.
+    Rows,
+    /// Input rows, each once and in order: the first begins, the last finishes the output. The accumulators
+    /// are scratch that lives from the first to the last.
+    Reduction,
+}
+
+/// An operator's parameters with everything that follows from them and the inputs' types: what host and
+/// device must agree on. The record in the file is the postcard encoding of `Self`.
+pub trait Operator: Copy + core::fmt::Debug + PartialEq + Serialize + DeserializeOwned {
+    /// The operator's number.
+    const CODE: OpCode;
+
+    /// Types of the outputs: the one shape rule. Also the place to refuse parameters and dtypes.
+    ///
+    /// # Errors
+    /// [`Error::Arity`], [`Error::DType`], [`Error::Shape`] or [`Error::Parameters`].
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error>;
+
+    /// Rows of input `input` that row `y` of the output reads (or that step `y` of a reduction adds).
+    /// Monotone in `y`.
+    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize>;
+
+    /// Whether rows of the output or of the input are counted.
+    fn order(&self, _inputs: &[TensorType]) -> Order {
+        Order::Rows
+    }
+
+    /// The inputs on whose bytes the first output may be written, as a bit set: each has the output's size
+    /// and every row is read before the same row is written.
+    fn in_place(&self, _inputs: &[TensorType]) -> u8 {
+        0
+    }
+
+    /// Bytes of memory that the operator needs while it runs, aligned to 4.
+    fn scratch_bytes(&self, _inputs: &[TensorType]) -> usize {
+        0
+    }
+
+    /// Multiply-accumulates of one run; 0 for operators that are not counted in MACs.
+    fn macs(&self, _inputs: &[TensorType]) -> u64 {
+        0
+    }
+}
+
+/// An operator in one dtype.
+pub trait Run<D: Element>: Operator {
+    /// What the arithmetic asks beyond the shape rule: ranges of constants, equal zero points.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`] as a rule.
+    fn check(&self, _node: &Node, _mem: &Memory) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Computes `rows` of the output (of the input for a reduction).
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>);
+}
+
+/// What a step needs from the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs {
+    /// Bytes of scratch memory.
+    pub scratch_bytes: usize,
+    /// Inputs that the first output may replace, as a bit set.
+    pub in_place: u8,
+}
+
+/// A row of the operator table: one operator in one dtype, so that the linker keeps only what a model names.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// The operator.
+    pub code: OpCode,
+    /// The dtype that it computes in.
+    pub dtype: DType,
+    /// Checks a step once, before it ever runs.
+    pub(crate) check: fn(&Node) -> Result<Needs, Error>,
+    /// Runs a checked step: all of it, or the given rows.
+    pub(crate) run: fn(&Node, &Memory, Option<Range<usize>>),
+}
+
+impl Entry {
+    /// The entry of operator `O` in dtype `D`.
+    pub const fn of<O: Run<D>, D: Element>() -> Entry {
+        Entry { code: O::CODE, dtype: D::DTYPE, check: check::<O, D>, run: run::<O, D> }
+    }
+}
+
+/// Types of a node's inputs.
+pub(crate) fn input_types(node: &Node) -> Vec<TensorType, MAX_INPUTS> {
+    (0..node.n_inputs().min(MAX_INPUTS)).map(|i| node.input(i).ty).collect()
+}
+
+fn check<O: Run<D>, D: Element>(node: &Node) -> Result<Needs, Error> {
+    let op: O = node.params()?;
+    if node.n_inputs() > MAX_INPUTS {
+        return Err(Error::Arity);
+    }
+    let inputs = input_types(node);
+    let outputs = op.infer(&inputs)?;
+    if outputs.len() != node.n_outputs() {
+        return Err(Error::Arity);
+    }
+    for (i, ty) in outputs.iter().enumerate() {
+        if node.output(i).ty != *ty {
+            return Err(Error::Shape);
+        }
+    }
+    let computes = |ty: &TensorType| ty.dtype == D::DTYPE;
+    if !(inputs.first().is_some_and(computes) || outputs.first().is_some_and(computes)) {
+        return Err(Error::DType);
+    }
+    op.check(node, &node.constants())?;
+    Ok(Needs { scratch_bytes: op.scratch_bytes(&inputs), in_place: op.in_place(&inputs) })
+}
+
+fn run<O: Run<D>, D: Element>(node: &Node, mem: &Memory, rows: Option<Range<usize>>) {
+    // The check has decoded these very bytes.
+    if let Ok(op) = node.params::<O>() {
+        op.run(node, mem, rows.unwrap_or_else(|| all_rows(&op, node)));
+    }
+}
+
+fn all_rows<O: Operator>(op: &O, node: &Node) -> Range<usize> {
+    let shape = match op.order(&input_types(node)) {
+        Order::Rows => node.output(0).ty.shape,
+        Order::Reduction => node.input(0).ty.shape,
+    };
+    0..shape.rows()
+}
+
+/// The one output of most operators.
+pub(crate) fn one(ty: TensorType) -> Result<Outputs, Error> {
+    let mut outputs = Outputs::new();
+    outputs.push(ty).map_err(|_| Error::Arity)?;
+    Ok(outputs)
+}

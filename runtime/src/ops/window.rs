@@ -1,0 +1,168 @@
+//! The window of convolutions and pools: which input rows and columns an output position reads.
+
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Shape, TensorType};
+
+/// Stride, dilation and padding of a window that slides over `[n, h, w, c]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Steps of the window, `[y, x]`, at least 1.
+    pub stride: [u8; 2],
+    /// Distance of neighbouring taps, `[y, x]`, at least 1.
+    pub dilation: [u8; 2],
+    /// Positions outside the image: `[top, left, bottom, right]`. They stand for zeros, and are skipped.
+    pub pads: [u8; 4],
+}
+
+/// The taps of one output position along one axis: tap `k` reads input index `start + k * dilation`.
+#[derive(Clone, Debug)]
+pub struct Taps {
+    /// Input index of tap 0; negative in the padding.
+    pub start: i32,
+    /// Distance of neighbouring taps.
+    pub dilation: i32,
+    /// The taps that fall into the image.
+    pub valid: Range<usize>,
+}
+
+impl Taps {
+    /// Input index of a valid tap.
+    #[inline(always)]
+    pub fn index(&self, tap: usize) -> usize {
+        self.start.wrapping_add((tap as i32).wrapping_mul(self.dilation)) as usize
+    }
+}
+
+impl Window {
+    /// Stride 1, no dilation, no padding.
+    pub const UNIT: Window = Window { stride: [1, 1], dilation: [1, 1], pads: [0; 4] };
+
+    /// Size `[h, w]` of the output for a kernel of size `kernel` on an image `[n, h, w, c]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the image is not of rank 4 or smaller than the kernel; [`Error::Parameters`] if a
+    /// stride or a dilation is 0.
+    pub fn output(&self, kernel: [usize; 2], image: &Shape) -> Result<[usize; 2], Error> {
+        if image.rank() != 4 {
+            return Err(Error::Shape);
+        }
+        Ok([self.output_len(0, kernel[0], image.dim(1))?, self.output_len(1, kernel[1], image.dim(2))?])
+    }
+
+    fn output_len(&self, axis: usize, kernel: usize, len: usize) -> Result<usize, Error> {
+        let [top, left, bottom, right] = self.pads;
+        let pads = if axis == 0 { top as usize + bottom as usize } else { left as usize + right as usize };
+        let (stride, dilation) = (self.axis(self.stride, axis), self.axis(self.dilation, axis));
+        if dilation == 0 || kernel == 0 || kernel > 1 << 15 {
+            return Err(Error::Parameters);
+        }
+        let span = (kernel - 1) * dilation + 1;
+        let room = (len + pads).checked_sub(span).ok_or(Error::Shape)?;
+        Ok(room.checked_div(stride).ok_or(Error::Parameters)? + 1)
+    }
+
+    fn axis(&self, pair: [u8; 2], axis: usize) -> usize {
+        (if axis == 0 { pair[0] } else { pair[1] }) as usize
+    }
+
+    /// Taps along `axis` (0: rows, 1: columns) of output position `o`, for `kernel` taps on `len` inputs.
+    #[inline]
+    pub fn taps(&self, axis: usize, kernel: usize, len: usize, o: usize) -> Taps {
+        let pad = if axis == 0 { self.pads[0] } else { self.pads[1] };
+        let dilation = self.axis(self.dilation, axis) as i32;
+        let start = (o as i32).wrapping_mul(self.axis(self.stride, axis) as i32).wrapping_sub(pad as i32);
+        let inside = |tap: usize| {
+            let i = start.wrapping_add((tap as i32).wrapping_mul(dilation));
+            0 <= i && i < len as i32
+        };
+        let (mut lo, mut hi) = (0, kernel);
+        while lo < hi && !inside(lo) {
+            lo += 1;
+        }
+        while lo < hi && !inside(hi - 1) {
+            hi -= 1;
+        }
+        Taps { start, dilation, valid: lo..hi }
+    }
+
+    /// Rows of the image `[n, h, w, c]` that row `y` of the output reads.
+    pub fn rows(&self, kernel: [usize; 2], image: &Shape, y: usize) -> Range<usize> {
+        let Ok([out_h, _]) = self.output(kernel, image) else { return 0..0 };
+        let (batch, oy) = (y.checked_div(out_h).unwrap_or(0), y.checked_rem(out_h).unwrap_or(0));
+        let first = batch * image.dim(1);
+        let taps = self.taps(0, kernel[0], image.dim(1), oy);
+        if taps.valid.is_empty() {
+            return first..first;
+        }
+        first + taps.index(taps.valid.start)..first + taps.index(taps.valid.end - 1) + 1
+    }
+}
+
+/// The sizes that a row kernel needs, from the shapes of image and output.
+#[derive(Clone, Copy, Debug)]
+pub struct Geometry {
+    /// The window.
+    pub window: Window,
+    /// Taps `[h, w]`.
+    pub kernel: [usize; 2],
+    /// Image `[h, w, c]`.
+    pub input: [usize; 3],
+    /// Output `[h, w, c]`.
+    pub output: [usize; 3],
+}
+
+impl Geometry {
+    /// The sizes for image and output of rank 4.
+    pub fn new(window: Window, kernel: [usize; 2], image: &Shape, output: &Shape) -> Geometry {
+        let hwc = |s: &Shape| [s.dim(1), s.dim(2), s.dim(3)];
+        Geometry { window, kernel, input: hwc(image), output: hwc(output) }
+    }
+
+    /// For row `y` of the output: the first row of its image, and the taps along the rows.
+    #[inline]
+    pub fn row_taps(&self, y: usize) -> (usize, Taps) {
+        let (batch, oy) =
+            (y.checked_div(self.output[0]).unwrap_or(0), y.checked_rem(self.output[0]).unwrap_or(0));
+        (batch.wrapping_mul(self.input[0]), self.window.taps(0, self.kernel[0], self.input[0], oy))
+    }
+
+    /// The taps along the columns of output column `ox`.
+    #[inline]
+    pub fn column_taps(&self, ox: usize) -> Taps {
+        self.window.taps(1, self.kernel[1], self.input[1], ox)
+    }
+}
+
+/// All rows of a tensor: what an operator reads of its weights for every row.
+pub(crate) fn all_rows(inputs: &[TensorType], input: usize) -> Range<usize> {
+    0..inputs.get(input).map_or(0, |ty| ty.shape.rows())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_clips_the_taps() {
+        let window = Window { stride: [2, 2], dilation: [1, 1], pads: [1, 1, 1, 1] };
+        let image = Shape::new(&[2, 5, 5, 1]).unwrap();
+        assert_eq!(window.output([3, 3], &image), Ok([3, 3]));
+        let rows: Vec<_> = (0..6).map(|y| window.rows([3, 3], &image, y)).collect();
+        assert_eq!(rows, [0..2, 1..4, 3..5, 5..7, 6..9, 8..10]);
+    }
+
+    #[test]
+    fn a_kernel_larger_than_the_image_needs_padding() {
+        let image = Shape::new(&[1, 2, 2, 1]).unwrap();
+        assert_eq!(Window::UNIT.output([3, 3], &image), Err(Error::Shape));
+        let padded = Window { pads: [2; 4], ..Window::UNIT };
+        assert_eq!(padded.output([3, 3], &image), Ok([4, 4]));
+        let strideless = Window { stride: [0, 1], ..Window::UNIT };
+        assert_eq!(strideless.output([1, 1], &image), Err(Error::Parameters));
+    }
+    extern crate std;
+    use std::vec::Vec;
+}

@@ -1,0 +1,257 @@
+//! What a tensor is: element type and shape.
+
+use crate::Error;
+
+/// The most dimensions a tensor has. Adjacent dimensions of larger ones are merged by the converter.
+pub const MAX_RANK: usize = 4;
+
+/// Element type of a tensor; the number is the one in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)]
+pub enum DType {
+    /// IEEE 754 single precision.
+    F32 = 0,
+    /// 8-bit integer; as an activation `scale * (q - zero_point)`.
+    I8 = 1,
+    /// 16-bit integer, symmetric.
+    I16 = 2,
+    /// 32-bit integer: biases, accumulators, indices.
+    I32 = 3,
+}
+
+impl DType {
+    /// Every dtype, in the order of its number.
+    pub const ALL: [DType; 4] = [DType::F32, DType::I8, DType::I16, DType::I32];
+
+    /// The dtype with that number in the file.
+    pub fn from_code(code: u8) -> Option<DType> {
+        Self::ALL.get(code as usize).copied()
+    }
+
+    /// Bytes of one element; also its alignment.
+    pub const fn bytes(self) -> usize {
+        match self {
+            DType::I8 => 1,
+            DType::I16 => 2,
+            DType::F32 | DType::I32 => 4,
+        }
+    }
+
+    /// Short name as in reports: `f32`, `i8`, ...
+    pub const fn name(self) -> &'static str {
+        match self {
+            DType::F32 => "f32",
+            DType::I8 => "i8",
+            DType::I16 => "i16",
+            DType::I32 => "i32",
+        }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A Rust type that is the element of a tensor. Every bit pattern is a value of it.
+pub trait Element: Copy + Default + PartialEq + core::fmt::Debug + sealed::Sealed + 'static {
+    /// Its dtype.
+    const DTYPE: DType;
+}
+
+macro_rules! element {
+    ($($ty:ty => $dtype:ident),*) => {$(
+        impl sealed::Sealed for $ty {}
+        impl Element for $ty {
+            const DTYPE: DType = DType::$dtype;
+        }
+    )*};
+}
+element!(f32 => F32, i8 => I8, i16 => I16, i32 => I32);
+
+/// Up to [`MAX_RANK`] dimensions, outermost first; row-major without gaps. A scalar has rank 0.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// Dimensions; 1 behind the rank.
+    dims: [u32; MAX_RANK],
+    rank: u8,
+}
+
+impl Shape {
+    /// A single number: rank 0.
+    pub const SCALAR: Shape = Shape { dims: [1; MAX_RANK], rank: 0 };
+
+    /// A shape of these dimensions, each at least 1 and their product below 2^31.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] otherwise, or if there are more than [`MAX_RANK`].
+    pub fn new(dims: &[usize]) -> Result<Shape, Error> {
+        let mut shape = Shape { dims: [1; MAX_RANK], rank: dims.len() as u8 };
+        let mut count: u32 = 1;
+        if dims.len() > MAX_RANK {
+            return Err(Error::Shape);
+        }
+        for (slot, &dim) in shape.dims.iter_mut().zip(dims) {
+            let dim = u32::try_from(dim).map_err(|_| Error::Shape)?;
+            count = count.checked_mul(dim).ok_or(Error::Shape)?;
+            *slot = dim;
+        }
+        if count == 0 || count >= 1 << 31 { Err(Error::Shape) } else { Ok(shape) }
+    }
+
+    /// The dimensions, as many as the rank.
+    pub fn dims(&self) -> &[u32] {
+        self.dims.get(..self.rank as usize).unwrap_or(&self.dims)
+    }
+
+    /// Dimension `i` counted from the outermost; 1 behind the rank.
+    pub fn dim(&self, i: usize) -> usize {
+        self.dims.get(i).map_or(1, |&d| d as usize)
+    }
+
+    /// All [`MAX_RANK`] dimensions, right-aligned: missing outer ones are 1. This is how shapes broadcast.
+    pub fn padded(&self) -> [usize; MAX_RANK] {
+        let [a, b, c, d] = self.dims.map(|d| d as usize);
+        match self.rank {
+            0 => [1, 1, 1, 1],
+            1 => [1, 1, 1, a],
+            2 => [1, 1, a, b],
+            3 => [1, a, b, c],
+            _ => [a, b, c, d],
+        }
+    }
+
+    /// Number of dimensions.
+    pub fn rank(&self) -> usize {
+        self.rank as usize
+    }
+
+    /// Number of elements.
+    pub fn count(&self) -> usize {
+        self.dims.iter().fold(1usize, |count, &dim| count.wrapping_mul(dim as usize))
+    }
+
+    /// The innermost dimension (channels); 1 for a scalar.
+    pub fn channels(&self) -> usize {
+        self.dim(self.rank().wrapping_sub(1))
+    }
+
+    /// Elements of one row, the unit in which operators work: `w * c` of an `[n, h, w, c]` tensor, the
+    /// innermost dimension of others.
+    pub fn row_len(&self) -> usize {
+        if self.rank() == 4 { self.dim(2).wrapping_mul(self.dim(3)) } else { self.channels() }
+    }
+
+    /// Number of rows: `n * h` of an `[n, h, w, c]` tensor.
+    pub fn rows(&self) -> usize {
+        if self.rank() == 4 {
+            return self.dim(0).wrapping_mul(self.dim(1));
+        }
+        let outer = self.rank().saturating_sub(1);
+        self.dims.iter().take(outer).fold(1usize, |rows, &dim| rows.wrapping_mul(dim as usize))
+    }
+
+    /// The shape to which both broadcast as in NumPy: aligned at the innermost dimension, 1 stretches.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where two dimensions differ and neither is 1.
+    pub fn broadcast(&self, other: &Shape) -> Result<Shape, Error> {
+        let rank = self.rank().max(other.rank());
+        let mut out = [1; MAX_RANK];
+        for ((o, a), b) in out.iter_mut().zip(self.padded()).zip(other.padded()) {
+            *o = match (a, b) {
+                (a, b) if a == b => a,
+                (1, b) => b,
+                (a, 1) => a,
+                _ => return Err(Error::Shape),
+            };
+        }
+        Shape::new(out.get(MAX_RANK - rank..).unwrap_or(&out))
+    }
+}
+
+impl core::fmt::Debug for Shape {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.dims()).finish()
+    }
+}
+
+impl core::fmt::Display for Shape {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for (i, dim) in self.dims().iter().enumerate() {
+            if i > 0 {
+                f.write_str("×")?;
+            }
+            write!(f, "{dim}")?;
+        }
+        if self.rank == 0 { f.write_str("scalar") } else { Ok(()) }
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Shape {
+    fn format(&self, f: defmt::Formatter) {
+        defmt::write!(f, "{=[?]}", self.dims())
+    }
+}
+
+/// Dtype and shape of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct TensorType {
+    /// Element type.
+    pub dtype: DType,
+    /// Dimensions.
+    pub shape: Shape,
+}
+
+impl TensorType {
+    /// A tensor type.
+    pub fn new(dtype: DType, shape: Shape) -> TensorType {
+        TensorType { dtype, shape }
+    }
+
+    /// The same shape with another dtype.
+    pub fn with_dtype(self, dtype: DType) -> TensorType {
+        TensorType { dtype, ..self }
+    }
+
+    /// Bytes of all elements.
+    pub fn bytes(&self) -> usize {
+        self.shape.count().wrapping_mul(self.dtype.bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(dims: &[usize]) -> Shape {
+        Shape::new(dims).unwrap()
+    }
+
+    #[test]
+    fn rows_are_image_lines_or_vectors() {
+        assert_eq!((shape(&[2, 8, 6, 3]).rows(), shape(&[2, 8, 6, 3]).row_len()), (16, 18));
+        assert_eq!((shape(&[5, 7, 3]).rows(), shape(&[5, 7, 3]).row_len()), (35, 3));
+        assert_eq!((shape(&[4, 10]).rows(), shape(&[4, 10]).row_len()), (4, 10));
+        assert_eq!((shape(&[9]).rows(), shape(&[9]).row_len()), (1, 9));
+        assert_eq!((shape(&[]).rows(), shape(&[]).row_len()), (1, 1));
+    }
+
+    #[test]
+    fn impossible_shapes_are_refused() {
+        for dims in [&[0][..], &[1, 2, 3, 4, 5], &[1 << 16, 1 << 15], &[usize::MAX]] {
+            assert_eq!(Shape::new(dims), Err(Error::Shape), "{dims:?}");
+        }
+    }
+
+    #[test]
+    fn broadcasting_is_numpys() {
+        let b = |a: &[usize], b: &[usize]| shape(a).broadcast(&shape(b));
+        assert_eq!(b(&[2, 8, 8, 3], &[3]), Ok(shape(&[2, 8, 8, 3])));
+        assert_eq!(b(&[5, 1], &[1, 4]), Ok(shape(&[5, 4])));
+        assert_eq!(b(&[2, 3], &[4]), Err(Error::Shape));
+        assert_eq!(b(&[], &[7]), Ok(shape(&[7])));
+    }
+}
