@@ -1,0 +1,18 @@
+"""tanh; the int8 output is always in 1/128ths."""
+
+import oracle
+from golden import Output
+from unary import Unary
+
+OP = "tanh"
+OUTPUT = Output(1 / 128, 0)
+TANH = Unary(OP, ("TANH", None), lambda attrs, x: oracle.run_onnx("Tanh", x))
+
+
+def cases():
+    for scale in (1 / 32, 0.0241, 0.05, 0.3, 3.0, 0.0063, 0.0004):
+        yield from TANH.every_int8(f"all_256_values_scale_{scale:g}", scale, 0, OUTPUT)
+    for zero_point in (-128, 127, 13):
+        yield from TANH.every_int8(f"zero_point_{zero_point}", 0.021, zero_point, OUTPUT)
+    yield from TANH.f32_cases()
+    yield from TANH.f32("saturated", [[9.0, -9.0, 12.0], [-12.0, 90.0, -90.0]])
