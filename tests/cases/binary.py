@@ -60,7 +60,7 @@ class Binary:
         yield from both("relu", (1, 3, 4, 3), (1, 3, 4, 3), "relu")
         yield from both("relu6", (1, 3, 4, 3), (1, 3, 4, 3), "relu6")
         shape = (1, 4, 4, 5)
-        yield from drawn("relu6_range_above_6", shape, shape, Output(0.06, -20), "relu6")
+        yield from drawn("relu6_range_above_6", shape, shape, Output(0.0513, -20), "relu6")
         yield from drawn("saturates_both_ends", shape, shape, Output(gain=4))
         yield from drawn("zero_points_min", shape, shape, Output(zero_point=-128), zero_points=(-128, -128))
         yield from drawn("zero_points_max", shape, shape, Output(zero_point=127), zero_points=(127, 127))

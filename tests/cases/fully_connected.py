@@ -38,9 +38,10 @@ def cases():
     yield from dense("in130_out5", 1, 130, 5)
     yield from dense("relu", 2, 12, 9, "relu")
     yield from dense("relu6", 2, 12, 9, "relu6")
+    yield from dense("relu6_in_a_wider_range", 4, 12, 9, "relu6", output=Output(0.0513, -20), f32=False)
 
     def int8(name, q, output=None, n_in=19):
-        return dense(name, 2, n_in, 7, q=q, output=output, f32=False)
+        return dense(name, 4, n_in, 7, q=q, output=output, f32=False)
 
     yield from int8("per_tensor", Quantization(per_channel=False))
     yield from int8("per_tensor_in130", Quantization(per_channel=False), n_in=130)
@@ -51,5 +52,9 @@ def cases():
     yield from int8("multiplier_above_1", Quantization(0, amplitude=3, weight_amplitude=3))
     yield from int8("multiplier_shift_below_minus_20", Quantization(bias_amplitude=1 << 29))
     yield from int8("zero_bias", Quantization(bias_amplitude=0))
+    yield from int8("multiplier_shift_minus_31", weighted.SHIFT_31, Output(7.3e5, -4))
     yield from int8("ties", weighted.TIES, weighted.TIES_OUTPUT)
     yield from int8("double_rounding", weighted.DOUBLE_ROUNDING, weighted.TIES_OUTPUT)
+    yield from int8("f32_scale_product", weighted.F32_PRODUCT, weighted.TIES_OUTPUT)
+    yield from int8("f32_scale_product_per_channel", weighted.F32_PRODUCT_PER_CHANNEL,
+                    weighted.TIES_OUTPUT)  # fmt: skip

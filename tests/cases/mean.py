@@ -54,6 +54,7 @@ def cases():
     yield from int8("saturates_both_ends", data, (1, 2), output=Output(gain=4))
     yield from int8("multiplier_above_1", data, (1, 2), output=Output(0.0021, 3))
     yield from int8("scale_much_larger", data, (1, 2), output=Output(700.0, 3))
+    yield from int8("multiplier_shift_near_minus_31", data, (1, 2), output=Output(1e8, 3))
 
     # Sums of 2, 4 and 3 small values: ties of both signs.
     values = golden.int8(golden.rng(OP, "ties"), (40, 4, 3), -9, 9)

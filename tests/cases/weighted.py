@@ -13,22 +13,30 @@ class Quantization:
     """How the inputs of an int8 case are drawn.
 
     Values are uniform in ±amplitude (the input over the whole int8 range by default). The bias
-    is in units of the accumulator; by default about as large as the products' sum.
+    is in units of the accumulator; by default about as large as the products' sum. Per-channel
+    scales are `weight_scale` times a factor in [least_factor, 1].
     """
 
     zero_point: int = -5
     scale: float = 0.047
     weight_scale: float = 0.0071
     per_channel: bool = True
+    least_factor: float = 0.1
     amplitude: int = 128
     weight_amplitude: int = 127
     bias_amplitude: int | None = None
 
 
+# Accumulators near the ends of int32, for the smallest multiplier there is.
+SHIFT_31 = Quantization(0, per_channel=False, amplitude=3, weight_amplitude=3,
+                        bias_amplitude=(1 << 31) - 10_000)  # fmt: skip
 # Small accumulators times 1/2: every odd one is a tie.
 TIES = Quantization(0, 1 / 8, 1 / 16, per_channel=False, amplitude=3, weight_amplitude=3)
 # Times a little less than 1/2: rounding twice makes ties of what is none.
 DOUBLE_ROUNDING = replace(TIES, scale=(1 - 2**-24) / 8)
+# Times a half again only if the product of the two scales is rounded to f32.
+F32_PRODUCT = replace(TIES, scale=(1 - 2**-24) / 8, weight_scale=(1 + 2**-23) / 16)
+F32_PRODUCT_PER_CHANNEL = replace(F32_PRODUCT, per_channel=True, least_factor=1.0)
 TIES_OUTPUT = Output(1 / 64, 3)
 
 
@@ -42,7 +50,7 @@ def int8_inputs(generator, shape, weight_shape, axis, quantization):
     n_out = weight_shape[axis]
     scales = np.full(n_out if q.per_channel else 1, q.weight_scale, np.float32)
     if q.per_channel:
-        scales *= generator.uniform(0.1, 1.0, n_out).astype(np.float32)
+        scales *= generator.uniform(q.least_factor, 1.0, n_out).astype(np.float32)
     limit = q.bias_amplitude
     if limit is None:
         taps = weights.size // n_out
