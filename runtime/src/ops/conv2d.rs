@@ -133,3 +133,33 @@ pub(super) fn i8_arithmetic<'a>(node: &Node, mem: &Memory<'a>, bounds: Bounds) -
     let requantize = Requantize { channels, zero_point: node.output(0).zero_point(), bounds: bounds.i8() };
     I8 { x_offset: -node.input(0).zero_point(), requantize }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::{Case, Tensor};
+
+    #[test]
+    fn rows_depend_on_nothing_but_the_rows_they_name() {
+        let x: [f32; 60] = core::array::from_fn(|i| (i * 7 % 13) as f32 - 6.0);
+        let w: [f32; 36] = core::array::from_fn(|i| (i * 5 % 11) as f32 - 5.0);
+        for (stride, dilation) in [([1, 1], [1, 1]), ([2, 1], [1, 2]), ([3, 2], [2, 1])] {
+            let window = Window { stride, dilation, pads: [2, 1, 0, 1] };
+            let inputs = [Tensor::new(&[2, 5, 3, 2], &x), Tensor::new(&[2, 3, 3, 2], &w)];
+            Case::new(Conv2d { window, bounds: Bounds::RELU6 }, inputs).assert_contract();
+        }
+    }
+
+    #[test]
+    fn shifts_beyond_the_arithmetic_are_refused() {
+        let run = |shift: i32| {
+            let w = Tensor::new(&[1, 1, 1, 1], &[2i8]).constant();
+            let channels = Tensor::new(&[1, 3], &[0, 1 << 30, shift]).constant();
+            let x = Tensor::new(&[1, 1, 1, 1], &[3i8]);
+            Case::new(Conv2d { window: Window::UNIT, bounds: Bounds::None }, [x, w, channels]).run::<i8>()
+        };
+        assert_eq!(run(1), Ok([6].into()));
+        assert_eq!(run(31), Err(Error::Parameters));
+        assert_eq!(run(-32), Err(Error::Parameters));
+    }
+}

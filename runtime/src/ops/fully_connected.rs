@@ -86,3 +86,31 @@ fn run<A: Arithmetic>(arithmetic: &A, node: &Node, mem: &Memory, rows: Range<usi
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::{Case, Tensor};
+
+    #[test]
+    fn multiplies_and_requantizes() {
+        let x = Tensor::new(&[1, 3], &[1i8, -2, 3]).zero_point(-1);
+        let w = Tensor::new(&[2, 3], &[1i8, 2, 3, 4, 5, 6]).constant();
+        // A half and a quarter: 2^30 * 2^(shift - 31).
+        let channels = Tensor::new(&[2, 3], &[10i32, 1 << 30, 0, -20, 1 << 30, -1]).constant();
+        let case = Case::new(FullyConnected { bounds: Bounds::None }, [x, w, channels]).output_zero_point(3);
+        // (10 + 2 - 2 + 12) / 2 + 3 and (-20 + 8 - 5 + 24) / 4 + 3
+        assert_eq!(case.run::<i8>(), Ok([14, 5].into()));
+        case.assert_contract();
+    }
+
+    #[test]
+    fn a_sample_may_be_several_rows_of_an_image() {
+        let x: [f32; 12] = core::array::from_fn(|i| i as f32);
+        let x = Tensor::new(&[2, 3, 1, 2], &x);
+        let w = Tensor::new(&[1, 6], &[1.0f32, 0.0, 0.0, 0.0, 0.0, -1.0]);
+        let case = Case::new(FullyConnected { bounds: Bounds::RELU }, [x, w, Tensor::new(&[1], &[5.5f32])]);
+        assert_eq!(case.run::<f32>(), Ok([0.5, 0.5].into()));
+        case.assert_contract();
+    }
+}

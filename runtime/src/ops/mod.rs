@@ -12,6 +12,8 @@ use crate::model::Node;
 use crate::{DType, Element, Error, TensorType};
 
 pub mod bounds;
+#[cfg(test)]
+mod testing;
 pub mod window;
 
 /// Calls `$then!` with every operator: its number in the file, its module, its type, and the dtypes that it

@@ -1,0 +1,339 @@
+//! One operator in a file of its own, so that unit tests go through `Model::check` like everything
+//! else, and the contract of rows, which every operator keeps.
+
+extern crate std;
+
+use std::boxed::Box;
+use std::vec::Vec;
+
+use super::{Entry, Operator, Order};
+use crate::format::{self, Header, Place, PortRecord, StepRecord, TensorRecord};
+use crate::mem::{Memory, bytes_of, cast};
+use crate::{Arena, DType, Element, Error, Model, Shape, TensorType};
+
+/// The most bytes of a file, and of an arena.
+const CAPACITY_BYTES: usize = 1 << 16;
+
+type Buffer = Box<Arena<CAPACITY_BYTES>>;
+
+/// An input: an activation, unless [`Tensor::constant`] puts it into the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Tensor {
+    ty: TensorType,
+    zero_point: i8,
+    place: Place,
+    bytes: Vec<u8>,
+}
+
+impl Tensor {
+    /// A tensor of these dimensions and elements, with zero point 0.
+    pub(crate) fn new<T: Element>(dims: &[usize], elements: &[T]) -> Tensor {
+        let shape = Shape::new(dims).unwrap();
+        assert_eq!(shape.count(), elements.len());
+        Tensor {
+            ty: TensorType::new(T::DTYPE, shape),
+            zero_point: 0,
+            place: Place::Arena,
+            bytes: bytes_of(elements).to_vec(),
+        }
+    }
+
+    pub(crate) fn zero_point(self, zero_point: i8) -> Tensor {
+        Tensor { zero_point, ..self }
+    }
+
+    pub(crate) fn constant(self) -> Tensor {
+        Tensor { place: Place::Constant, ..self }
+    }
+}
+
+/// A model of one step.
+#[derive(Clone, Debug)]
+pub(crate) struct Case<O> {
+    op: O,
+    inputs: Vec<Tensor>,
+    output_zero_point: i8,
+}
+
+impl<O: Operator> Case<O> {
+    /// Operator `op` on `inputs`, in the dtype of the first input if the operator computes in that, else of
+    /// the first output.
+    pub(crate) fn new(op: O, inputs: impl IntoIterator<Item = Tensor>) -> Case<O> {
+        Case { op, inputs: inputs.into_iter().collect(), output_zero_point: 0 }
+    }
+
+    /// Sets the zero point of the outputs.
+    pub(crate) fn output_zero_point(self, output_zero_point: i8) -> Case<O> {
+        Case { output_zero_point, ..self }
+    }
+
+    /// What [`Model::check`] says.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let file = load(&self.file(None)?);
+        Model::check(file.bytes(), super::ALL).map(|_| ())
+    }
+
+    /// The first output.
+    pub(crate) fn run<T: Element>(&self) -> Result<Vec<T>, Error> {
+        let outputs = self.execute(None, Pace::Whole)?;
+        Ok(cast::<T>(load(&outputs[0]).bytes()).unwrap().to_vec())
+    }
+
+    /// Asserts that rows in any order, and rows that see nothing but the input rows that `rows` names, give
+    /// the outputs of the whole run, and that so does every input that `in_place` offers to replace.
+    pub(crate) fn assert_contract(&self) {
+        let whole = self.execute(None, Pace::Whole).unwrap();
+        for pace in [Pace::Shuffled, Pace::Blindfold] {
+            assert_eq!(self.execute(None, pace).unwrap(), whole, "{pace:?}: {self:?}");
+        }
+        let in_place = self.op.in_place(&self.types());
+        for i in 0..self.inputs.len() {
+            if in_place & (1 << i) != 0 && self.inputs[i].place == Place::Arena {
+                assert_eq!(self.execute(Some(i), Pace::Whole).unwrap(), whole, "in place of {i}: {self:?}");
+            }
+        }
+    }
+
+    fn types(&self) -> Vec<TensorType> {
+        self.inputs.iter().map(|input| input.ty).collect()
+    }
+
+    /// The bytes of every output.
+    fn execute(&self, replaced: Option<usize>, pace: Pace) -> Result<Vec<Vec<u8>>, Error> {
+        let file = load(&self.file(replaced)?);
+        let model = Model::check(file.bytes(), super::ALL)?;
+        let mut arena = Buffer::default();
+        // What the operator does not write itself must show.
+        arena.fill(0x5A);
+        for (port, input) in self.activations().enumerate() {
+            let offset = model.input(port)?.offset;
+            arena[offset..][..input.bytes.len()].copy_from_slice(&input.bytes);
+        }
+        let node = model.steps().next().unwrap();
+        let entry = model.entry(&node)?;
+        match pace {
+            Pace::Whole => (entry.run)(&node, &Memory::new(&mut arena[..], model.constants()), None),
+            Pace::Shuffled | Pace::Blindfold => {
+                for y in self.row_order(pace) {
+                    if pace == Pace::Blindfold {
+                        self.show_only(&model, &mut arena[..], y);
+                    }
+                    let mem = Memory::new(&mut arena[..], model.constants());
+                    (entry.run)(&node, &mem, Some(y..y + 1));
+                }
+            }
+        }
+        let output = |i: usize| {
+            let port = model.output(i).unwrap();
+            arena[port.offset..][..port.ty.bytes()].to_vec()
+        };
+        Ok((0..model.n_outputs()).map(output).collect())
+    }
+
+    /// Every row once: reductions in order, others as far from it as is easy.
+    fn row_order(&self, pace: Pace) -> Vec<usize> {
+        let types = self.types();
+        let (n, reduction) = match self.op.order(&types) {
+            Order::Rows => (self.op.infer(&types).unwrap()[0].shape.rows(), false),
+            Order::Reduction => (types[0].shape.rows(), true),
+        };
+        if reduction || pace == Pace::Blindfold {
+            return (0..n).collect();
+        }
+        (0..n).rev().step_by(2).chain((0..n).rev().skip(1).step_by(2)).collect()
+    }
+
+    /// Overwrites the rows of the inputs that row `y` has no need of, and restores the others.
+    fn show_only(&self, model: &Model, arena: &mut [u8], y: usize) {
+        let types = self.types();
+        let mut port = 0;
+        for (i, input) in self.inputs.iter().enumerate() {
+            if input.place == Place::Constant {
+                continue;
+            }
+            let row_bytes = input.ty.shape.row_len() * input.ty.dtype.bytes();
+            let seen = self.op.rows(i, &types, y);
+            let bytes = &mut arena[model.input(port).unwrap().offset..][..input.bytes.len()];
+            bytes.fill(0x5A);
+            let seen = seen.start * row_bytes..seen.end * row_bytes;
+            bytes[seen.clone()].copy_from_slice(&input.bytes[seen]);
+            port += 1;
+        }
+    }
+
+    fn activations(&self) -> impl Iterator<Item = &Tensor> {
+        self.inputs.iter().filter(|input| input.place != Place::Constant)
+    }
+
+    /// The `.dunlin` file: all tensors side by side, or the first output on the bytes of input `replaced`.
+    fn file(&self, replaced: Option<usize>) -> Result<Vec<u8>, Error> {
+        let types = self.types();
+        let outputs = self.op.infer(&types)?;
+        let (mut arena, mut constants) = (Section::default(), Section::default());
+        let mut n_activations = 0;
+        for input in &self.inputs {
+            let constant = input.place == Place::Constant;
+            let section = if constant { &mut constants } else { &mut arena };
+            n_activations += !constant as usize;
+            section.push(input.ty, input.zero_point, input.place, [0, 1]);
+            section.bytes.extend(&input.bytes);
+        }
+        let n_model_inputs = n_activations;
+        let on_input = replaced.map(|i| self.activations_before(i));
+        for (o, ty) in outputs.iter().enumerate() {
+            arena.push(*ty, self.output_zero_point, Place::Arena, [1, 2]);
+            arena.bytes.resize(arena.bytes.len() + ty.bytes(), 0);
+            if let (Some(k), 0) = (on_input, o) {
+                arena.records[n_activations].offset = arena.records[k].offset;
+            }
+            n_activations += 1;
+        }
+        arena.align();
+        let ids = self.tensor_ids(n_model_inputs, n_activations);
+        let ports = (0..n_activations).map(|i| PortRecord { tensor: i as u16, scale: 0.0 });
+        let params = encode(&self.op);
+        let step = StepRecord {
+            op: O::CODE as u8,
+            dtype: self.dtype(outputs[0]) as u8,
+            n_inputs: self.inputs.len() as u8,
+            tensors: &ids,
+            scratch_offset: arena.bytes.len() as u32,
+            params: &params,
+        };
+        Ok(assemble(
+            Header {
+                magic: format::MAGIC,
+                version: format::VERSION,
+                rounding: format::ROUNDING_TFLM,
+                reserved: 0,
+                checksum: 0,
+                file_bytes: 0,
+                arena_bytes: (arena.bytes.len() + self.op.scratch_bytes(&types)) as u32,
+                n_tensors: (arena.records.len() + constants.records.len()) as u16,
+                n_activations: n_activations as u16,
+                n_steps: 1,
+                n_inputs: n_model_inputs as u8,
+                n_outputs: outputs.len() as u8,
+                ports_offset: 0,
+                steps_offset: 0,
+                names_offset: 0,
+                constants_offset: 0,
+            },
+            arena.records.iter().chain(&constants.records).flat_map(encode).collect(),
+            ports.flat_map(|port| encode(&port)).collect(),
+            encode(&step),
+            &constants.bytes,
+        ))
+    }
+
+    fn activations_before(&self, input: usize) -> usize {
+        self.inputs[..input].iter().filter(|input| input.place != Place::Constant).count()
+    }
+
+    /// Indices of the step's tensors; in the file activations come first, then constants.
+    fn tensor_ids(&self, n_model_inputs: usize, n_activations: usize) -> Vec<u8> {
+        let (mut activation, mut constant) = (0, n_activations);
+        let inputs = self.inputs.iter().map(|input| {
+            let next = if input.place == Place::Constant { &mut constant } else { &mut activation };
+            *next += 1;
+            *next - 1
+        });
+        let ids: Vec<usize> = inputs.chain(n_model_inputs..n_activations).collect();
+        ids.iter().flat_map(|&id| (id as u16).to_le_bytes()).collect()
+    }
+
+    fn dtype(&self, output: TensorType) -> DType {
+        let computes = |dtype| super::ALL.iter().any(|e: &Entry| e.code == O::CODE && e.dtype == dtype);
+        let first = self.inputs.first().map_or(output.dtype, |input| input.ty.dtype);
+        if computes(first) { first } else { output.dtype }
+    }
+}
+
+/// How a step is run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Pace {
+    Whole,
+    /// Row by row, in an odd order.
+    Shuffled,
+    /// Row by row, each without the input rows that it does not name.
+    Blindfold,
+}
+
+/// Tensors and bytes of the arena or of the constant section.
+#[derive(Default)]
+struct Section {
+    records: Vec<TensorRecord>,
+    bytes: Vec<u8>,
+}
+
+impl Section {
+    fn align(&mut self) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(format::ALIGN), 0);
+    }
+
+    fn push(&mut self, ty: TensorType, zero_point: i8, place: Place, [first, last]: [u16; 2]) {
+        self.align();
+        self.records.push(TensorRecord {
+            dtype: ty.dtype as u8,
+            rank: ty.shape.rank() as u8,
+            place,
+            zero_point,
+            offset: self.bytes.len() as u32,
+            dim0: ty.shape.dim(0) as u32,
+            dim1: ty.shape.dim(1) as u32,
+            dim2: ty.shape.dim(2) as u32,
+            dim3: ty.shape.dim(3) as u32,
+            first,
+            last,
+        });
+    }
+}
+
+fn encode<T: serde::Serialize>(record: &T) -> Vec<u8> {
+    postcard::to_extend(record, Vec::new()).unwrap()
+}
+
+/// The sections one behind the other, with the header's offsets, length and checksum filled in.
+fn assemble(header: Header, tensors: Vec<u8>, ports: Vec<u8>, steps: Vec<u8>, constants: &[u8]) -> Vec<u8> {
+    let ports_offset = format::HEADER_BYTES + tensors.len();
+    let steps_offset = ports_offset + ports.len();
+    let names_offset = steps_offset + steps.len();
+    let constants_offset = names_offset.next_multiple_of(format::ALIGN);
+    let file_bytes = (constants_offset + constants.len()).next_multiple_of(4);
+    let mut header = Header {
+        file_bytes: file_bytes as u32,
+        ports_offset: ports_offset as u32,
+        steps_offset: steps_offset as u32,
+        names_offset: names_offset as u32,
+        constants_offset: constants_offset as u32,
+        ..header
+    };
+    let mut file = encode(&header);
+    for section in [tensors, ports, steps] {
+        file.extend(section);
+    }
+    file.resize(constants_offset, 0);
+    file.extend(constants);
+    file.resize(file_bytes, 0);
+    header.checksum = format::checksum(&file[format::CHECKED_FROM..]);
+    file[..format::HEADER_BYTES].copy_from_slice(&encode(&header));
+    file
+}
+
+/// Bytes at an address that models, arenas and casts take.
+struct Loaded {
+    buffer: Buffer,
+    len: usize,
+}
+
+impl Loaded {
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+}
+
+fn load(bytes: &[u8]) -> Loaded {
+    let mut buffer = Buffer::default();
+    buffer[..bytes.len()].copy_from_slice(bytes);
+    Loaded { buffer, len: bytes.len() }
+}
