@@ -11,6 +11,8 @@ use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Element, Error, TensorType};
 
+pub use crate::kernels::requantize::Factor;
+
 pub mod bounds;
 #[cfg(test)]
 mod testing;

@@ -13,6 +13,24 @@ pub struct Factor {
 }
 
 impl Factor {
+    /// The factor nearest to `real`, as TensorFlow Lite's converter rounds it: the mantissa to 31 bits, halves
+    /// up. Below 2^-32 it is 0. `None` for what no factor stands for: numbers that are negative, not finite
+    /// or 2^30 and more.
+    pub fn from_real(real: f64) -> Option<Factor> {
+        let bits = real.to_bits();
+        // real = mantissa * 2^(exponent - 53), the mantissa in [2^52, 2^53): no 0 and no subnormal gets there.
+        let mantissa = (bits & ((1 << 52) - 1)) | 1 << 52;
+        let exponent = (bits >> 52) as i32 - 1022;
+        let multiplier = (mantissa + (1 << 21)) >> 22;
+        let carry = (multiplier >> 31) as i32;
+        match exponent + carry {
+            // The sign is the exponent's highest bit: negative numbers have huge exponents (-0.0 too).
+            31.. => None,
+            shift @ -31..=30 => Some(Factor { multiplier: (multiplier >> carry) as i32, shift: shift as i8 }),
+            _ => Some(Factor { multiplier: 0, shift: 0 }),
+        }
+    }
+
     /// Refuses factors that the arithmetic has no defined result for.
     ///
     /// # Errors
@@ -115,6 +133,26 @@ mod tests {
         fn rounds_twice_to_nearest(acc: i32, multiplier in 0..=i32::MAX, shift in -31i8..=30) {
             let factor = Factor { multiplier, shift };
             proptest::prop_assert_eq!(factor.apply(acc), slow(acc, factor));
+        }
+    }
+
+    #[test]
+    fn factors_are_the_converters_of_tensorflow_lite() {
+        let factor = |multiplier, shift| Some(Factor { multiplier, shift });
+        assert_eq!(Factor::from_real(0.0), factor(0, 0));
+        assert_eq!(Factor::from_real(1.0), factor(1 << 30, 1));
+        assert_eq!(Factor::from_real(0.5), factor(1 << 30, 0));
+        assert_eq!(Factor::from_real(0.1), factor(1_717_986_918, -3));
+        assert_eq!(Factor::from_real(1.0 - 1e-12), factor(1 << 30, 1), "carry");
+        let tie = 1.0 - 0.5 / (1u64 << 31) as f64;
+        assert_eq!(Factor::from_real(tie), factor(1 << 30, 1), "half up");
+        let least = 1.0 / (1u64 << 32) as f64;
+        assert_eq!(Factor::from_real(least), factor(1 << 30, -31));
+        assert_eq!(Factor::from_real(0.999 * least), factor(0, 0));
+        let end = (1 << 30) as f64;
+        assert_eq!(Factor::from_real(0.75 * end), factor(3 << 29, 30));
+        for real in [end, end - 1e-4, -1.0, -0.0, f64::NAN, f64::INFINITY, f64::MAX] {
+            assert_eq!(Factor::from_real(real), None, "{real}");
         }
     }
 
