@@ -27,8 +27,18 @@ class Binary:
         attrs = {"activation": activation}
         yield golden.int8_case(name, attrs, [x, y], self.twin, model, output)
 
-    def drawn(self, name, shape, other, output=None, activation="none", scales=(0.05, 0.021),
-              zero_points=(-3, 11), low=golden.INT8_MIN, high=golden.INT8_MAX):  # fmt: skip
+    def drawn(
+        self,
+        name,
+        shape,
+        other,
+        output=None,
+        activation="none",
+        scales=(0.05, 0.021),
+        zero_points=(-3, 11),
+        low=golden.INT8_MIN,
+        high=golden.INT8_MAX,
+    ):
         """An int8 case on random data."""
         generator = golden.rng(self.op, name)
         x, y = [
@@ -62,8 +72,12 @@ class Binary:
         shape = (1, 4, 4, 5)
         yield from drawn("relu6_range_above_6", shape, shape, Output(0.0513, -20), "relu6")
         yield from drawn("saturates_both_ends", shape, shape, Output(gain=4))
-        yield from drawn("zero_points_min", shape, shape, Output(zero_point=-128), zero_points=(-128, -128))
-        yield from drawn("zero_points_max", shape, shape, Output(zero_point=127), zero_points=(127, 127))
+        yield from drawn(
+            "zero_points_min", shape, shape, Output(zero_point=-128), zero_points=(-128, -128)
+        )
+        yield from drawn(
+            "zero_points_max", shape, shape, Output(zero_point=127), zero_points=(127, 127)
+        )
         yield from drawn("zero_points_0", shape, shape, Output(zero_point=0), zero_points=(0, 0))
         yield from drawn("zero_points_opposite", shape, shape, zero_points=(-128, 127))
         yield from drawn("scales_far_apart", shape, shape, scales=(0.9, 0.00011))

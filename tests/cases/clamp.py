@@ -2,7 +2,7 @@
 
 import oracle
 from golden import Output
-from unary import Unary
+from unary import F32_QUOTIENT, Unary
 
 OP = "clamp"
 
@@ -33,6 +33,8 @@ def cases():
     yield from relu("relu_narrower_scale_saturates", 0.05, -20, Output(0.011, -100))
     yield from relu("relu_ties", 0.25, 0, Output(0.5, 0))
     yield from relu("relu_double_rounding", 0.25 * (1 - 2**-24), 0, Output(0.5, 0))
+    scale, new_scale = F32_QUOTIENT
+    yield from relu("relu_f32_scale_quotient", scale, 0, Output(new_scale, 0))
     yield from relu("relu_multiplier_shift_below_minus_20", 0.001, -3, Output(5e3, -9))
     yield from relu6("relu6", 0.05, -7)
     yield from relu6("relu6_zero_point_min", 6 / 255, -128)

@@ -25,8 +25,18 @@ def twin(attrs, x, weights, bias):
     return oracle.activate(attrs["activation"], oracle.to_nhwc(y))
 
 
-def conv(name, shape, weights, padding="same", stride=1, dilation=1, activation="none",
-         q=None, output=None, f32=True):  # fmt: skip
+def conv(
+    name,
+    shape,
+    weights,
+    padding="same",
+    stride=1,
+    dilation=1,
+    activation="none",
+    q=None,
+    output=None,
+    f32=True,
+):
     """The int8 case and, with `f32`, the f32 case of one convolution."""
     stride, dilation = window.pair(stride), window.pair(dilation)
     attrs = {
@@ -67,8 +77,14 @@ def cases():
     yield from conv("batch2", (2, 4, 3, 3), (5, 3, 3, 3))
     yield from conv("relu", (1, 4, 4, 3), (4, 3, 3, 3), activation="relu")
     yield from conv("relu6", (1, 4, 4, 3), (4, 3, 3, 3), activation="relu6")
-    yield from conv("relu6_in_a_wider_range", (1, 4, 4, 3), (4, 3, 3, 3), activation="relu6",
-                    output=Output(0.0513, -20), f32=False)  # fmt: skip
+    yield from conv(
+        "relu6_in_a_wider_range",
+        (1, 4, 4, 3),
+        (4, 3, 3, 3),
+        activation="relu6",
+        output=Output(0.0513, -20),
+        f32=False,
+    )
 
     def int8(name, q, output=None):
         return conv(name, (1, 4, 4, 3), (5, 3, 3, 3), q=q, output=output, f32=False)
@@ -80,11 +96,13 @@ def cases():
     yield from int8("saturates_both_ends", Quantization(), Output(gain=4))
     yield from int8("multiplier_above_1", Quantization(0, amplitude=3, weight_amplitude=3))
     yield from int8("multiplier_shift_below_minus_20", Quantization(bias_amplitude=1 << 29))
-    yield from int8("multiplier_flushes_to_0", Quantization(scale=1e-6, weight_scale=1e-6),
-                    Output(1.0, 7))  # fmt: skip
+    yield from int8(
+        "multiplier_flushes_to_0", Quantization(scale=1e-6, weight_scale=1e-6), Output(1.0, 7)
+    )
     yield from int8("multiplier_shift_minus_31", weighted.SHIFT_31, Output(7.3e5, -4))
     yield from int8("ties", weighted.TIES, weighted.TIES_OUTPUT)
     yield from int8("double_rounding", weighted.DOUBLE_ROUNDING, weighted.TIES_OUTPUT)
     yield from int8("f32_scale_product", weighted.F32_PRODUCT, weighted.TIES_OUTPUT)
-    yield from int8("f32_scale_product_per_channel", weighted.F32_PRODUCT_PER_CHANNEL,
-                    weighted.TIES_OUTPUT)  # fmt: skip
+    yield from int8(
+        "f32_scale_product_per_channel", weighted.F32_PRODUCT_PER_CHANNEL, weighted.TIES_OUTPUT
+    )

@@ -38,7 +38,9 @@ def cases():
     yield from dense("in130_out5", 1, 130, 5)
     yield from dense("relu", 2, 12, 9, "relu")
     yield from dense("relu6", 2, 12, 9, "relu6")
-    yield from dense("relu6_in_a_wider_range", 4, 12, 9, "relu6", output=Output(0.0513, -20), f32=False)
+    yield from dense(
+        "relu6_in_a_wider_range", 4, 12, 9, "relu6", output=Output(0.0513, -20), f32=False
+    )
 
     def int8(name, q, output=None, n_in=19):
         return dense(name, 4, n_in, 7, q=q, output=output, f32=False)
@@ -56,5 +58,6 @@ def cases():
     yield from int8("ties", weighted.TIES, weighted.TIES_OUTPUT)
     yield from int8("double_rounding", weighted.DOUBLE_ROUNDING, weighted.TIES_OUTPUT)
     yield from int8("f32_scale_product", weighted.F32_PRODUCT, weighted.TIES_OUTPUT)
-    yield from int8("f32_scale_product_per_channel", weighted.F32_PRODUCT_PER_CHANNEL,
-                    weighted.TIES_OUTPUT)  # fmt: skip
+    yield from int8(
+        "f32_scale_product_per_channel", weighted.F32_PRODUCT_PER_CHANNEL, weighted.TIES_OUTPUT
+    )

@@ -154,7 +154,9 @@ def write(path, op, cases):
 
 
 def _case_text(each):
-    head = ", ".join(f"{json.dumps(key)}: {json.dumps(each[key])}" for key in ("name", "dtype", "attrs"))
+    head = ", ".join(
+        f"{json.dumps(key)}: {json.dumps(each[key])}" for key in ("name", "dtype", "attrs")
+    )
     parts = [f"  {{{head}"]
     for key in ("inputs", "outputs"):
         lines = ",\n".join("    " + json.dumps(tensor) for tensor in each[key])

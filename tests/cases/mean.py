@@ -48,7 +48,9 @@ def cases():
     same = Output(0.06, -7)
     yield from int8("same_quantization", data, (1, 2), output=same)
     yield from int8("same_quantization_dropped", data, (1, 2), False, output=same)
-    yield from int8("zero_points_min", data, (1, 2), zero_point=-128, output=Output(zero_point=-128))
+    yield from int8(
+        "zero_points_min", data, (1, 2), zero_point=-128, output=Output(zero_point=-128)
+    )
     yield from int8("zero_points_max", data, (1, 2), zero_point=127, output=Output(zero_point=127))
     yield from int8("zero_points_0", data, (1, 2), zero_point=0, output=Output(zero_point=0))
     yield from int8("saturates_both_ends", data, (1, 2), output=Output(gain=4))

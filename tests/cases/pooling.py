@@ -46,8 +46,17 @@ class Pooling:
         )
         return attrs, (self.tflite, options)
 
-    def int8(self, name, data, kernel, padding="same", stride=1, activation="none",
-             scale=0.06, zero_point=-7):  # fmt: skip
+    def int8(
+        self,
+        name,
+        data,
+        kernel,
+        padding="same",
+        stride=1,
+        activation="none",
+        scale=0.06,
+        zero_point=-7,
+    ):
         """An int8 case on `data`."""
         attrs, model = self.attrs_and_model(data.shape, kernel, padding, stride, activation)
         inputs = [golden.activation(data, scale, zero_point)]

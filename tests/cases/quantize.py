@@ -4,7 +4,7 @@ import numpy as np
 
 import golden
 from golden import Output
-from unary import EVERY_INT8
+from unary import EVERY_INT8, F32_QUOTIENT
 
 OP = "quantize"
 
@@ -34,8 +34,8 @@ def cases():
     quarters = np.arange(-130, 130, 1, np.float32).reshape(4, 65) / 4
     yield from from_f32("ties", quarters, 1.0, 0)
     yield from from_f32("ties_zero_point_-5", quarters, 0.5, -5)
-    halves = (np.arange(-64, 64, dtype=np.float32) + np.float32(0.5)) * np.float32(0.1)
-    yield from from_f32("ties_of_an_inexact_scale", halves, 0.1, 3)
+    halves = (np.arange(-64, 64, dtype=np.float32) + np.float32(0.5)) * np.float32(0.013)
+    yield from from_f32("ties_of_an_inexact_scale", halves, 0.013, 3)
     nearly = np.nextafter(np.arange(-8, 8, dtype=np.float32) + 0.5, np.float32(0))
     yield from from_f32("just_below_ties", nearly, 1.0, 0)
     saturating = np.array([-1e6, -13.0, -12.8, -12.7, 12.6, 12.7, 12.8, 1e6], np.float32)
@@ -55,5 +55,7 @@ def cases():
     yield from from_int8("int8_zero_points_max_to_min", 0.05, 127, 0.07, -128)
     yield from from_int8("int8_ties", 0.25, 0, 0.5, 0)
     yield from from_int8("int8_double_rounding", 0.25 * (1 - 2**-24), 0, 0.5, 0)
+    scale, new_scale = F32_QUOTIENT
+    yield from from_int8("int8_f32_scale_quotient", scale, 0, new_scale, 0)
     yield from from_int8("int8_multiplier_shift_below_minus_20", 0.001, 0, 4000.0, 9)
     yield from from_int8("int8_multiplier_above_100", 0.05, 0, 0.0003, 9)

@@ -7,12 +7,17 @@ import golden
 # All int8 values, as an image.
 EVERY_INT8 = np.arange(-128, 128, dtype=np.int8).reshape(1, 8, 8, 4)
 
+# An input and an output scale whose quotient is exactly 3/4 only after rounding to f32.
+F32_QUOTIENT = (1.125 + 2**-22) / 8, (1.5 + 3 * 2**-23) / 8
+
 # Around zero, at the ends of f32's useful range, and evenly over [-20, 20].
-F32_VALUES = np.concatenate([
-    [0.0, -0.0, 1e-30, -1e-30, 1e-6, -1e-6, 1e-3, -1e-3, 5.999999, 6.0, 6.000001],
-    [88.0, -88.0, 104.0, -104.0, 1e4, -1e4, 3e38, -3e38],
-    np.linspace(-20.0, 20.0, 101),
-]).astype(np.float32)  # fmt: skip
+F32_VALUES = np.concatenate(
+    [
+        [0.0, -0.0, 1e-30, -1e-30, 1e-6, -1e-6, 1e-3, -1e-3, 5.999999, 6.0, 6.000001],
+        [88.0, -88.0, 104.0, -104.0, 1e4, -1e4, 3e38, -3e38],
+        np.linspace(-20.0, 20.0, 101),
+    ]
+).astype(np.float32)
 
 
 class Unary:

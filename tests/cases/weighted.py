@@ -28,8 +28,9 @@ class Quantization:
 
 
 # Accumulators near the ends of int32, for the smallest multiplier there is.
-SHIFT_31 = Quantization(0, per_channel=False, amplitude=3, weight_amplitude=3,
-                        bias_amplitude=(1 << 31) - 10_000)  # fmt: skip
+SHIFT_31 = Quantization(
+    0, per_channel=False, amplitude=3, weight_amplitude=3, bias_amplitude=(1 << 31) - 10_000
+)
 # Small accumulators times 1/2: every odd one is a tie.
 TIES = Quantization(0, 1 / 8, 1 / 16, per_channel=False, amplitude=3, weight_amplitude=3)
 # Times a little less than 1/2: rounding twice makes ties of what is none.
