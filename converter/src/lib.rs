@@ -1,1 +1,21 @@
-//! placeholder
+//! Dunlin's host side: from a network to a `.dunlin` file.
+//!
+//! ```text
+//! training, importers → Graph → passes → quantize → lower → plan → write
+//! ```
+//!
+//! A [`Graph`] in real numbers is what training makes and passes rewrite. [`lower`](lower::lower) turns it
+//! into device form, [`plan`](plan::plan) places its tensors, [`write`](write::write) serializes it. Nothing
+//! here computes an operator: shapes and arithmetic are the runtime's, and [`Program`] runs graphs through it.
+
+pub mod error;
+pub mod graph;
+pub mod lower;
+pub mod ops;
+pub mod plan;
+pub mod program;
+pub mod write;
+
+pub use error::{Error, Result};
+pub use graph::{Data, Graph, Kind, Node, NodeId, Quant, Tensor, TensorId};
+pub use program::Program;

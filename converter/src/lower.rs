@@ -1,0 +1,271 @@
+//! From real form to device form: what is stored, in the parameters and constants that the runtime computes
+//! with.
+
+use std::collections::HashMap;
+
+use dunlin::ops::Factor;
+use dunlin::ops::bounds::Bounds;
+
+use crate::graph::Form;
+use crate::ops::{Op, i8_quant};
+use crate::{Data, Error, Graph, Kind, Node, Quant, Result, TensorId};
+
+/// The device form of `graph`: nodes with an int8 tensor compute in int8, the others in f32. Also returns
+/// which tensor of it stores each tensor of `graph`.
+///
+/// # Errors
+/// If a node is quantized in a way that the device does not compute; names the node.
+pub fn lower(graph: &Graph) -> Result<(Graph, HashMap<TensorId, TensorId>)> {
+    let mut cx = Lowering::new(graph);
+    let inputs: Vec<TensorId> = graph.inputs().iter().map(|&id| cx.stored(id)).collect::<Result<_>>()?;
+    for node in graph.nodes() {
+        let quantized = |id: &TensorId| graph[*id].quant.is_some();
+        if node.inputs.iter().chain(&node.outputs).any(quantized) {
+            node.op.lower_i8(&mut cx, node)?;
+        } else {
+            let inputs: Vec<TensorId> = node.inputs.iter().map(|&id| cx.stored(id)).collect::<Result<_>>()?;
+            cx.emit(node, node.op, &inputs)?;
+        }
+    }
+    let outputs: Vec<TensorId> = graph.outputs().iter().map(|&id| cx.stored(id)).collect::<Result<_>>()?;
+    cx.device.set_ports(inputs, outputs);
+    cx.device.verify()?;
+    Ok((cx.device, cx.stored))
+}
+
+/// A lowering in progress.
+pub struct Lowering<'g> {
+    /// The graph in real form.
+    pub real: &'g Graph,
+    device: Graph,
+    stored: HashMap<TensorId, TensorId>,
+}
+
+impl<'g> Lowering<'g> {
+    fn new(real: &'g Graph) -> Lowering<'g> {
+        let mut device = Graph::new(&real.name);
+        device.labels = real.labels.clone();
+        device.form = Form::Device;
+        Lowering { real, device, stored: HashMap::new() }
+    }
+
+    /// The tensor of the device graph that stores `id`.
+    ///
+    /// # Errors
+    /// If a constant's data do not agree with its quantization.
+    pub fn stored(&mut self, id: TensorId) -> Result<TensorId> {
+        if let Some(&stored) = self.stored.get(&id) {
+            return Ok(stored);
+        }
+        let mut tensor = self.real[id].clone();
+        if let Some(quant) = &tensor.quant {
+            tensor.ty = tensor.ty.with_dtype(quant.dtype);
+        }
+        if let Kind::Constant(data) | Kind::State(data) = &tensor.kind {
+            if data.dtype() != tensor.ty.dtype {
+                let (have, want) = (data.dtype().name(), tensor.ty.dtype.name());
+                return Err(Error::graph(
+                    &tensor.name,
+                    format!("holds {have} where its quantization says {want}"),
+                ));
+            }
+        }
+        let stored = self.device.add_tensor(tensor);
+        self.stored.insert(id, stored);
+        Ok(stored)
+    }
+
+    /// Emits `op` for `node` on tensors of the device graph, writing what stores the node's outputs.
+    ///
+    /// # Errors
+    /// [`Error::Operator`] if the device does not take them.
+    pub fn emit(&mut self, node: &Node, op: impl Into<Op>, inputs: &[TensorId]) -> Result<()> {
+        let made = self.device.apply_all(&node.name, op, inputs)?;
+        for (&output, &made) in node.outputs.iter().zip(&made) {
+            let wanted = &self.real[output];
+            let stored_dtype = wanted.quant.as_ref().map_or(wanted.ty.dtype, |q| q.dtype);
+            if matches!(wanted.kind, Kind::State(_)) {
+                return self.emit_update(node);
+            }
+            if self.device[made].ty != wanted.ty.with_dtype(stored_dtype) {
+                let (have, want) = (self.device[made].ty, wanted.ty.with_dtype(stored_dtype));
+                return Err(Error::graph(
+                    &node.name,
+                    format!("would store {have:?} where {want:?} is wanted"),
+                ));
+            }
+            self.device[made].name = wanted.name.clone();
+            self.device[made].quant = wanted.quant.clone();
+            self.stored.insert(output, made);
+        }
+        Ok(())
+    }
+
+    /// Turns the node just emitted into an update of the state that `node` writes.
+    fn emit_update(&mut self, node: &Node) -> Result<()> {
+        let states: Vec<TensorId> = node.outputs.iter().map(|&id| self.stored(id)).collect::<Result<_>>()?;
+        if let Some(last) = self.device.nodes_mut().last_mut() {
+            last.outputs = states;
+        }
+        Ok(())
+    }
+
+    /// Emits an operator that has no node of its own, and returns its output with quantization `quant`.
+    ///
+    /// # Errors
+    /// [`Error::Operator`] if the device does not take them.
+    pub fn insert(
+        &mut self,
+        name: &str,
+        op: impl Into<Op>,
+        inputs: &[TensorId],
+        quant: &Quant,
+    ) -> Result<TensorId> {
+        let made = self.device.apply(name, op, inputs)?;
+        self.device[made].quant = Some(quant.clone());
+        Ok(made)
+    }
+
+    /// Adds a constant to the device graph.
+    ///
+    /// # Errors
+    /// If `data` does not have as many elements as `dims` says.
+    pub fn constant(&mut self, name: &str, dims: &[usize], data: Data) -> Result<TensorId> {
+        self.device.constant(name, dims, data)
+    }
+
+    /// The int8 quantization of a tensor of the real graph.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn quant(&self, node: &Node, id: TensorId) -> Result<&'g Quant> {
+        i8_quant(self.real, node, id)
+    }
+
+    /// The table `[c_out, 3]` of an int8 layer: bias, multiplier and shift of each of `c_out` channels, for
+    /// activations `node.inputs[0]`, weights 1 and, if there is one, bias 2.
+    ///
+    /// The factor of channel c is scale(x) * scale(w, c) / scale(out) in f64.
+    ///
+    /// # Errors
+    /// If a tensor is not quantized, a factor is out of range, or the accumulator could overflow.
+    pub fn channel_table(&mut self, node: &Node, c_out: usize) -> Result<TensorId> {
+        let (x, w) = (self.quant(node, node.inputs[0])?, self.quant(node, node.inputs[1])?);
+        let out = self.quant(node, node.outputs[0])?;
+        let bias = match node.inputs.get(2).map(|&id| self.real.constant_data(id)) {
+            None => vec![0; c_out],
+            Some(Some(Data::I32(bias))) if bias.len() == c_out => bias.clone(),
+            Some(_) => {
+                return Err(Error::graph(&node.name, "its bias is not a constant of i32, one a channel"));
+            }
+        };
+        if w.scales.len() != 1 && w.scales.len() != c_out {
+            let n = w.scales.len();
+            return Err(Error::graph(
+                &node.name,
+                format!("its weights have {n} scales for {c_out} channels"),
+            ));
+        }
+        self.prove_accumulator(node, &bias, x.zero_point, w.axis)?;
+        let mut table = Vec::with_capacity(3 * c_out);
+        for c in 0..c_out {
+            let w_scale = w.scales[if w.scales.len() == 1 { 0 } else { c }];
+            let product = x.scale() as f64 * w_scale as f64;
+            let factor = factor(node, product / out.scale() as f64)?;
+            table.extend([bias[c], factor.multiplier, factor.shift as i32]);
+        }
+        self.constant(&format!("{}/channels", node.name), &[c_out, 3], Data::I32(table))
+    }
+
+    /// Proves from the real weights that no sum of a channel can leave 32 bits, for any input.
+    fn prove_accumulator(
+        &self,
+        node: &Node,
+        bias: &[i32],
+        zero_point: i32,
+        axis: Option<usize>,
+    ) -> Result<()> {
+        let weights = node.inputs[1];
+        let Some(Data::I8(w)) = self.real.constant_data(weights) else {
+            return Err(Error::graph(&node.name, "its weights are not a constant of int8"));
+        };
+        let dims = self.real.dims(weights);
+        // Output channels are the outermost dimension, but for depthwise weights the innermost.
+        let axis = axis.unwrap_or(if dims.last() == Some(&bias.len()) && dims[0] != bias.len() {
+            dims.len() - 1
+        } else {
+            0
+        });
+        let inner: usize = dims[axis + 1..].iter().product();
+        let mut sums = vec![0i64; bias.len()];
+        for (i, &w) in w.iter().enumerate() {
+            let channel = (i / inner) % dims[axis];
+            // x - zero_point lies in [-128 - zp, 127 - zp].
+            let (lo, hi) = ((-128 - zero_point) as i64, (127 - zero_point) as i64);
+            sums[channel] += (lo * w as i64).abs().max((hi * w as i64).abs());
+        }
+        for (c, (sum, &bias)) in sums.iter().zip(bias).enumerate() {
+            let bound = sum + (bias as i64).abs();
+            if bound > i32::MAX as i64 {
+                return Err(Error::graph(
+                    &node.name,
+                    format!("channel {c} may reach ±{bound}, beyond 32 bits: scale its weights or bias down"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The stored tensors of the first two inputs: activations and weights of a layer.
+    ///
+    /// # Errors
+    /// As [`Lowering::stored`].
+    pub fn stored_pair(&mut self, node: &Node) -> Result<[TensorId; 2]> {
+        Ok([self.stored(node.inputs[0])?, self.stored(node.inputs[1])?])
+    }
+
+    /// `bounds` of the real output of `node` in stored numbers.
+    ///
+    /// # Errors
+    /// If the output is not quantized.
+    pub fn bounds(&self, node: &Node, bounds: Bounds) -> Result<Bounds> {
+        Ok(quantize_bounds(bounds, self.quant(node, node.outputs[0])?))
+    }
+
+    /// Refuses a node whose input and output are quantized differently where the arithmetic moves stored
+    /// numbers as they are.
+    ///
+    /// # Errors
+    /// Naming the node.
+    pub fn same_quant(&self, node: &Node, input: usize) -> Result<()> {
+        let (x, out) = (self.quant(node, node.inputs[input])?, self.quant(node, node.outputs[0])?);
+        if x.scale() == out.scale() && x.zero_point == out.zero_point {
+            return Ok(());
+        }
+        let what = format!("{} needs one quantization for input and output", node.op.name());
+        Err(Error::graph(&node.name, what))
+    }
+}
+
+/// The factor for the real number `real`.
+///
+/// # Errors
+/// If it is negative, not finite, or 2^30 or more.
+pub fn factor(node: &Node, real: f64) -> Result<Factor> {
+    Factor::from_real(real)
+        .ok_or_else(|| Error::graph(&node.name, format!("its scales give the factor {real}, beyond 31 bits")))
+}
+
+/// `bounds` in the stored numbers of `quant`, as TensorFlow Lite computes them: the quotient in f32, rounded
+/// with ties away from zero.
+pub fn quantize_bounds(bounds: Bounds, quant: &Quant) -> Bounds {
+    if bounds == Bounds::None {
+        return Bounds::None;
+    }
+    let (lo, hi) = bounds.f32();
+    let stored = |real: f32| {
+        let q = (real / quant.scale()).round() as i64 + quant.zero_point as i64;
+        q.clamp(i8::MIN as i64, i8::MAX as i64) as i8
+    };
+    Bounds::I8 { lo: stored(lo), hi: stored(hi) }
+}

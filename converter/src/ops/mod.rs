@@ -1,0 +1,267 @@
+//! The host's half of every operator, a file each, named as in the runtime: gradient rule, quantization
+//! rule, lowering to device form.
+//!
+//! The runtime's list of operators is the only one: it makes the [`Op`] enum and the modules below, so an
+//! operator that lacks its file or its [`HostOperator`] does not compile.
+
+use dunlin::ops::{OpCode, Operator, Order};
+use dunlin::{DType, TensorType};
+
+use crate::lower::Lowering;
+use crate::{Error, Graph, Node, Quant, Result, TensorId};
+
+/// What the host knows of an operator beyond the runtime's [`Operator`].
+pub trait HostOperator: Operator + Into<Op> {
+    /// Appends the backward nodes and returns the gradient of each input, `None` where it is zero or not
+    /// wanted. Called with at least one output gradient.
+    ///
+    /// # Errors
+    /// If the operator (or this form of it) has no gradient.
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>>;
+
+    /// How outputs are stored when the graph is quantized to int8.
+    fn output_quant(&self) -> OutputQuant {
+        OutputQuant::Calibrated
+    }
+
+    /// What input `i` is to quantization.
+    fn input_role(&self, _i: usize) -> InputRole {
+        InputRole::Activation
+    }
+
+    /// Types of the outputs in real form. Only operators that convert between dtypes differ there.
+    ///
+    /// # Errors
+    /// As [`Operator::infer`].
+    fn infer_real(&self, inputs: &[TensorType]) -> Result<dunlin::ops::Outputs, dunlin::Error> {
+        self.infer(inputs)
+    }
+
+    /// Emits the device form of a node whose output is stored as int8 into `cx`. The default serves
+    /// operators whose parameters do not depend on scales: the same node on the stored tensors.
+    ///
+    /// # Errors
+    /// If the quantization given is one that the device does not compute.
+    fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
+        let inputs: Vec<TensorId> = node.inputs.iter().map(|&id| cx.stored(id)).collect::<Result<_>>()?;
+        cx.emit(node, *self, &inputs)
+    }
+}
+
+/// How an int8 output is quantized.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OutputQuant {
+    /// From the range observed on calibration data.
+    Calibrated,
+    /// As input `i` is.
+    SameAs(usize),
+    /// By definition, whatever the data.
+    Fixed {
+        /// Real step.
+        scale: f32,
+        /// Stored number for 0.0.
+        zero_point: i32,
+    },
+    /// Not quantized.
+    Real,
+}
+
+/// What an input is to quantization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputRole {
+    /// Quantized per tensor, from calibration.
+    Activation,
+    /// A constant, symmetric, one scale for each index along `axis`.
+    Weights {
+        /// The dimension of the output channels.
+        axis: usize,
+    },
+    /// A constant of i32 at scale (activation × weights).
+    Bias,
+    /// Left as it is.
+    Real,
+}
+
+/// A node whose gradient is being taken.
+pub struct Backward<'g> {
+    /// The graph that backward nodes are appended to.
+    pub graph: &'g mut Graph,
+    /// The node (a copy).
+    pub node: Node,
+    /// Gradient of each output; `None` is zero.
+    pub grads: Vec<Option<TensorId>>,
+    /// Whether anyone asks for the gradient of each input.
+    pub wanted: Vec<bool>,
+}
+
+impl Backward<'_> {
+    /// Input `i` of the node.
+    pub fn input(&self, i: usize) -> TensorId {
+        self.node.inputs[i]
+    }
+
+    /// Output `i` of the node.
+    pub fn output(&self, i: usize) -> TensorId {
+        self.node.outputs[i]
+    }
+
+    /// Gradient of the first output.
+    ///
+    /// # Errors
+    /// If nothing flows back into it.
+    pub fn grad(&self) -> Result<TensorId> {
+        self.grads[0].ok_or_else(|| Error::graph(&self.node.name, "no gradient flows into its first output"))
+    }
+
+    /// Appends a backward node; `what` is added to the node's name.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn apply(&mut self, what: &str, op: impl Into<Op>, inputs: &[TensorId]) -> Result<TensorId> {
+        let name = format!("{}/{what}", self.node.name);
+        self.graph.apply(&name, op, inputs)
+    }
+
+    /// The error of an operator without a gradient.
+    pub fn none(&self, why: &str) -> Error {
+        Error::graph(&self.node.name, format!("{} has no gradient: {why}", self.node.op.name()))
+    }
+}
+
+macro_rules! declare {
+    ($($code:literal $module:ident $Op:ident [$($dtype:ty)*];)*) => {
+        $(pub mod $module;)*
+
+        /// An operator with its parameters.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum Op { $($Op(dunlin::ops::$Op)),* }
+
+        $(impl From<dunlin::ops::$Op> for Op {
+            fn from(op: dunlin::ops::$Op) -> Op {
+                Op::$Op(op)
+            }
+        })*
+
+        /// Evaluates `$body` with `$p` bound to the parameters, whichever operator it is.
+        macro_rules! each {
+            ($op:expr, $p:ident => $body:expr) => {
+                match $op { $(Op::$Op($p) => $body),* }
+            };
+        }
+    };
+}
+dunlin::for_each_operator!(declare);
+
+impl Op {
+    /// The operator's number.
+    pub fn code(&self) -> OpCode {
+        fn code<O: Operator>(_: &O) -> OpCode {
+            O::CODE
+        }
+        each!(self, p => code(p))
+    }
+
+    /// The operator's name.
+    pub fn name(&self) -> &'static str {
+        self.code().name()
+    }
+
+    /// Types of the outputs, in real form for f32 inputs, in device form for others.
+    ///
+    /// # Errors
+    /// As [`Operator::infer`].
+    pub fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, dunlin::Error> {
+        each!(self, p => p.infer_real(inputs)).map(|types| types.to_vec())
+    }
+
+    /// Types of the outputs on the device.
+    ///
+    /// # Errors
+    /// As [`Operator::infer`].
+    pub fn infer_device(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, dunlin::Error> {
+        each!(self, p => p.infer(inputs)).map(|types| types.to_vec())
+    }
+
+    /// See [`Operator::order`].
+    pub fn order(&self, inputs: &[TensorType]) -> Order {
+        each!(self, p => p.order(inputs))
+    }
+
+    /// See [`Operator::rows`].
+    pub fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> std::ops::Range<usize> {
+        each!(self, p => p.rows(input, inputs, y))
+    }
+
+    /// See [`Operator::in_place`].
+    pub fn in_place(&self, inputs: &[TensorType]) -> u8 {
+        each!(self, p => p.in_place(inputs))
+    }
+
+    /// See [`Operator::scratch_bytes`].
+    pub fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
+        each!(self, p => p.scratch_bytes(inputs))
+    }
+
+    /// See [`Operator::macs`].
+    pub fn macs(&self, inputs: &[TensorType]) -> u64 {
+        each!(self, p => p.macs(inputs))
+    }
+
+    /// The parameters as the file stores them.
+    pub fn params(&self) -> Vec<u8> {
+        each!(self, p => postcard::to_stdvec(p)).expect("parameters are plain numbers")
+    }
+
+    /// The operator of a step in a file.
+    ///
+    /// # Errors
+    /// If the number is unknown or the parameters are not the operator's.
+    pub fn decode(code: u8, params: &[u8]) -> Result<Op, dunlin::Error> {
+        decode(code, params)
+    }
+
+    /// See [`HostOperator::gradient`].
+    pub(crate) fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        each!(self, p => p.gradient(cx))
+    }
+
+    /// See [`HostOperator::output_quant`].
+    pub fn output_quant(&self) -> OutputQuant {
+        each!(self, p => p.output_quant())
+    }
+
+    /// See [`HostOperator::input_role`].
+    pub fn input_role(&self, i: usize) -> InputRole {
+        each!(self, p => p.input_role(i))
+    }
+
+    /// See [`HostOperator::lower_i8`].
+    pub(crate) fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
+        each!(self, p => p.lower_i8(cx, node))
+    }
+}
+
+macro_rules! decoder {
+    ($($code:literal $module:ident $Op:ident [$($dtype:ty)*];)*) => {
+        fn decode(code: u8, params: &[u8]) -> Result<Op, dunlin::Error> {
+            let wrong = |_| dunlin::Error::Parameters;
+            match code {
+                $($code => postcard::from_bytes::<dunlin::ops::$Op>(params).map(Op::$Op).map_err(wrong),)*
+                _ => Err(dunlin::Error::OperatorMissing),
+            }
+        }
+    };
+}
+dunlin::for_each_operator!(decoder);
+
+/// The quantization of a tensor stored as int8.
+///
+/// # Errors
+/// If it has none or another.
+pub(crate) fn i8_quant<'g>(graph: &'g Graph, node: &Node, id: TensorId) -> Result<&'g Quant> {
+    let tensor = &graph[id];
+    tensor.quant.as_ref().filter(|q| q.dtype == DType::I8).ok_or_else(|| {
+        Error::graph(&node.name, format!("`{}` is not quantized to int8, but its node is", tensor.name))
+    })
+}

@@ -1,0 +1,251 @@
+//! The planner: how long each tensor lives, and where in the arena it lies.
+//!
+//! Tensors that one operator turns into each other in place share a block. A block lives from the step that
+//! writes it first to the step that reads it last; blocks that live at the same time get disjoint bytes.
+//! No plan can need less than the bytes alive at the fullest step: that is the lower bound.
+
+use std::collections::HashMap;
+
+use dunlin::TensorType;
+
+use crate::{Graph, Kind, TensorId};
+
+/// Every block starts at a multiple of this, and its size counts as one: word loads need no special case.
+pub const ALIGN: usize = 4;
+
+/// Where and when a tensor is in the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// First byte.
+    pub offset: usize,
+    /// The step (counted from 1) that writes it; 0 for inputs and state.
+    pub first: usize,
+    /// The last step that reads it; one past the steps for outputs and state.
+    pub last: usize,
+}
+
+/// A planned arena.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Placement of every tensor in the arena.
+    pub tensors: HashMap<TensorId, Placement>,
+    /// Where the scratch memory of each node starts.
+    pub scratch_offsets: Vec<usize>,
+    /// Bytes of the arena.
+    pub arena_bytes: usize,
+    /// Bytes alive at each time: before the first step, at each step, and after the last.
+    pub live_bytes: Vec<usize>,
+}
+
+impl Plan {
+    /// No plan of this order of nodes needs less: the bytes alive at [`Plan::fullest`].
+    pub fn lower_bound_bytes(&self) -> usize {
+        self.live_bytes.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Bytes between the plan and its lower bound; 0 proves it optimal.
+    pub fn gap_bytes(&self) -> usize {
+        self.arena_bytes - self.lower_bound_bytes()
+    }
+
+    /// The time at which most bytes are alive: 0 before the first step, `i + 1` at node `i`.
+    pub fn fullest(&self) -> usize {
+        let bound = self.lower_bound_bytes();
+        self.live_bytes.iter().position(|&bytes| bytes == bound).unwrap_or(0)
+    }
+
+    /// The plan in a sentence that a person understands.
+    pub fn explain(&self, graph: &Graph) -> String {
+        let (bytes, bound) = (self.arena_bytes, self.lower_bound_bytes());
+        let at = match self.fullest() {
+            0 => "before the first step".to_string(),
+            time => graph
+                .nodes()
+                .get(time - 1)
+                .map_or("after the last step".into(), |n| format!("at `{}`", n.name)),
+        };
+        match self.gap_bytes() {
+            0 => format!("{bytes} bytes, optimal: {bound} bytes are alive {at}"),
+            gap => format!("{bytes} bytes, {gap} above the lower bound of {bound} bytes alive {at}"),
+        }
+    }
+}
+
+/// Bytes that must stay together: tensors that replace each other in place, or a node's scratch.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    bytes: usize,
+    first: usize,
+    last: usize,
+}
+
+impl Block {
+    fn meets(&self, other: &Block) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+}
+
+/// Plans the arena of a graph in device form, in the order of its nodes.
+pub fn plan(graph: &Graph) -> Plan {
+    let lifetimes = lifetimes(graph);
+    let (mut blocks, block_of) = blocks(graph, &lifetimes);
+    let scratch_blocks: Vec<Option<usize>> = scratch(graph, &mut blocks);
+    let end = graph.nodes().len() + 1;
+    let live_bytes: Vec<usize> = (0..=end)
+        .map(|time| blocks.iter().filter(|b| b.first <= time && time <= b.last).map(|b| b.bytes).sum())
+        .collect();
+    let offsets = place(&blocks);
+    let arena_bytes = blocks.iter().zip(&offsets).map(|(b, &o)| o + b.bytes).max().unwrap_or(0);
+    let tensors = block_of
+        .iter()
+        .map(|(&id, &block)| {
+            let (first, last) = lifetimes[&id];
+            (id, Placement { offset: offsets[block], first, last })
+        })
+        .collect();
+    let scratch_offsets = scratch_blocks.iter().map(|block| block.map_or(0, |b| offsets[b])).collect();
+    Plan { tensors, scratch_offsets, arena_bytes, live_bytes }
+}
+
+/// First and last time of every tensor of the arena.
+fn lifetimes(graph: &Graph) -> HashMap<TensorId, (usize, usize)> {
+    let end = graph.nodes().len() + 1;
+    let mut lives: HashMap<TensorId, (usize, usize)> =
+        graph.inputs().iter().map(|&id| (id, (0, 0))).collect();
+    for (i, node) in graph.nodes().iter().enumerate() {
+        for &id in node.inputs.iter().chain(&node.outputs) {
+            match graph[id].kind {
+                Kind::Constant(_) => {}
+                Kind::State(_) => {
+                    lives.insert(id, (0, end));
+                }
+                Kind::Input | Kind::Value => lives.entry(id).or_insert((i + 1, i + 1)).1 = i + 1,
+            }
+        }
+    }
+    for id in graph.outputs() {
+        if let Some(life) = lives.get_mut(id) {
+            life.1 = end;
+        }
+    }
+    lives
+}
+
+/// Blocks, and the block of every tensor: an output joins the block of an input that dies where it is born
+/// if the operator works in place on it.
+fn blocks(
+    graph: &Graph,
+    lifetimes: &HashMap<TensorId, (usize, usize)>,
+) -> (Vec<Block>, HashMap<TensorId, usize>) {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut block_of: HashMap<TensorId, usize> = HashMap::new();
+    let mut open = |id: TensorId, blocks: &mut Vec<Block>, block_of: &mut HashMap<TensorId, usize>| {
+        let Some(&(first, last)) = lifetimes.get(&id) else { return };
+        block_of.entry(id).or_insert_with(|| {
+            blocks.push(Block { bytes: graph[id].ty.bytes().next_multiple_of(ALIGN), first, last });
+            blocks.len() - 1
+        });
+    };
+    for &id in graph.inputs() {
+        open(id, &mut blocks, &mut block_of);
+    }
+    for (i, node) in graph.nodes().iter().enumerate() {
+        for &id in &node.inputs {
+            open(id, &mut blocks, &mut block_of); // state
+        }
+        let in_place = node.op.in_place(&input_types(graph, i));
+        let output = node.outputs[0];
+        let dies_here = |&(k, id): &(usize, &TensorId)| {
+            in_place & (1 << k) != 0
+                && matches!(graph[*id].kind, Kind::Value | Kind::Input)
+                && lifetimes[id].1 == i + 1
+                && graph[*id].ty.bytes() == graph[output].ty.bytes()
+        };
+        if let (Some((_, replaced)), Kind::Value) =
+            (node.inputs.iter().enumerate().find(dies_here), &graph[output].kind)
+        {
+            let block = block_of[replaced];
+            blocks[block].last = lifetimes[&output].1;
+            block_of.insert(output, block);
+        }
+        for &id in &node.outputs {
+            open(id, &mut blocks, &mut block_of);
+        }
+    }
+    (blocks, block_of)
+}
+
+/// Types of the inputs of node `i`.
+fn input_types(graph: &Graph, i: usize) -> Vec<TensorType> {
+    graph.nodes()[i].inputs.iter().map(|&id| graph[id].ty).collect()
+}
+
+/// Adds the blocks of scratch memory; returns that of each node.
+fn scratch(graph: &Graph, blocks: &mut Vec<Block>) -> Vec<Option<usize>> {
+    let mut scratch_of = |i: usize| {
+        let bytes = graph.nodes()[i].op.scratch_bytes(&input_types(graph, i)).next_multiple_of(ALIGN);
+        (bytes > 0).then(|| {
+            blocks.push(Block { bytes, first: i + 1, last: i + 1 });
+            blocks.len() - 1
+        })
+    };
+    (0..graph.nodes().len()).map(&mut scratch_of).collect()
+}
+
+/// Offsets of the blocks: the best of a few orders, each placed first fit.
+fn place(blocks: &[Block]) -> Vec<usize> {
+    let by_size = |i: &usize| (std::cmp::Reverse(blocks[*i].bytes), blocks[*i].first);
+    let by_life = |i: &usize| std::cmp::Reverse(blocks[*i].last - blocks[*i].first);
+    let mut orders = vec![(0..blocks.len()).collect::<Vec<_>>(); 3];
+    orders[0].sort_by_key(by_size);
+    orders[1].sort_by_key(|i| (by_life(i), by_size(i)));
+    orders[2].sort_by_key(|i| (blocks[*i].first, by_size(i)));
+    let peak = |offsets: &Vec<usize>| blocks.iter().zip(offsets).map(|(b, o)| o + b.bytes).max();
+    orders.iter().map(|order| first_fit(blocks, order)).min_by_key(peak).unwrap_or_default()
+}
+
+/// Places each block of `order` at the lowest offset where it meets no placed one.
+fn first_fit(blocks: &[Block], order: &[usize]) -> Vec<usize> {
+    let mut offsets = vec![0; blocks.len()];
+    let mut placed: Vec<usize> = Vec::new();
+    for &i in order {
+        let mut neighbours: Vec<(usize, usize)> = placed
+            .iter()
+            .filter(|&&j| blocks[j].meets(&blocks[i]))
+            .map(|&j| (offsets[j], offsets[j] + blocks[j].bytes))
+            .collect();
+        neighbours.sort_unstable();
+        let mut offset = 0;
+        for (start, end) in neighbours {
+            if start >= offset + blocks[i].bytes {
+                break;
+            }
+            offset = offset.max(end);
+        }
+        offsets[i] = offset;
+        placed.push(i);
+    }
+    offsets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn live_blocks_are_disjoint(lives in proptest::collection::vec((0usize..12, 0usize..12, 1usize..50), 1..24)) {
+            let blocks: Vec<Block> = lives
+                .iter()
+                .map(|&(a, b, words)| Block { bytes: words * ALIGN, first: a.min(b), last: a.max(b) })
+                .collect();
+            let offsets = place(&blocks);
+            for (i, a) in blocks.iter().enumerate() {
+                for (j, b) in blocks.iter().enumerate().take(i) {
+                    let apart = offsets[i] + a.bytes <= offsets[j] || offsets[j] + b.bytes <= offsets[i];
+                    proptest::prop_assert!(apart || !a.meets(b), "{i} and {j}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A graph compiled for the runtime: the way in which the host, too, runs everything.
+
+use std::collections::HashMap;
+
+use dunlin::{Model, Session};
+
+use crate::lower::lower;
+use crate::plan::{Plan, plan};
+use crate::write::{operator_table, write};
+use crate::{Data, Error, Graph, Kind, Result, TensorId};
+
+/// Bytes that start at a multiple of 16, as models and arenas must.
+#[derive(Clone, Debug, Default)]
+pub struct AlignedBytes {
+    blocks: Vec<u128>,
+    len: usize,
+}
+
+impl AlignedBytes {
+    /// `len` zeros.
+    pub fn zeroed(len: usize) -> AlignedBytes {
+        AlignedBytes { blocks: vec![0; len.div_ceil(16)], len }
+    }
+}
+
+impl From<&[u8]> for AlignedBytes {
+    fn from(bytes: &[u8]) -> Self {
+        let mut aligned = AlignedBytes::zeroed(bytes.len());
+        aligned.copy_from_slice(bytes);
+        aligned
+    }
+}
+
+impl std::ops::Deref for AlignedBytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.blocks)[..self.len]
+    }
+}
+
+impl std::ops::DerefMut for AlignedBytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.blocks)[..self.len]
+    }
+}
+
+/// A lowered, planned and serialized graph.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The graph in device form.
+    pub graph: Graph,
+    /// Its arena.
+    pub plan: Plan,
+    bytes: AlignedBytes,
+    stored: HashMap<TensorId, TensorId>,
+}
+
+impl Program {
+    /// Compiles a graph in real form.
+    ///
+    /// # Errors
+    /// What lowering or the format refuse.
+    pub fn compile(real: &Graph) -> Result<Program> {
+        let (graph, stored) = lower(real)?;
+        let plan = plan(&graph);
+        let bytes = AlignedBytes::from(&write(&graph, &plan)?[..]);
+        let program = Program { graph, plan, bytes, stored };
+        program.model()?; // a plan that the runtime refuses is a bug here, and must not be written
+        Ok(program)
+    }
+
+    /// The `.dunlin` file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The Rust source beside it: arena size and table of operators.
+    pub fn operator_table(&self) -> String {
+        operator_table(&self.graph, &self.plan)
+    }
+
+    /// The model, checked, with all operators.
+    ///
+    /// # Errors
+    /// What the runtime refuses.
+    pub fn model(&self) -> Result<Model<'_>> {
+        Model::check(&self.bytes, dunlin::ops::ALL)
+            .map_err(|source| Error::Model { what: format!("model `{}`", self.graph.name), source })
+    }
+
+    /// An arena for the model.
+    pub fn arena(&self) -> AlignedBytes {
+        AlignedBytes::zeroed(self.plan.arena_bytes)
+    }
+
+    /// A session whose state has its first values.
+    ///
+    /// # Errors
+    /// What the runtime refuses.
+    pub fn session<'m, 'a>(&self, model: &'m Model<'m>, arena: &'a mut [u8]) -> Result<Session<'m, 'a>> {
+        let mut session = Session::new(model, arena)
+            .map_err(|source| Error::Model { what: format!("model `{}`", self.graph.name), source })?;
+        for (id, tensor) in self.graph.tensors() {
+            if let (Kind::State(data), Some(place)) = (&tensor.kind, self.plan.tensors.get(&id)) {
+                let bytes = data.bytes();
+                session.arena_mut()[place.offset..place.offset + bytes.len()].copy_from_slice(&bytes);
+            }
+        }
+        Ok(session)
+    }
+
+    /// Bytes of the arena that hold tensor `id` of the real graph (while it lives).
+    pub fn arena_range(&self, id: TensorId) -> Option<std::ops::Range<usize>> {
+        let device = self.stored.get(&id)?;
+        let place = self.plan.tensors.get(device)?;
+        Some(place.offset..place.offset + self.graph[*device].ty.bytes())
+    }
+
+    /// Runs once: `inputs` in the order of the graph's, returns the outputs.
+    ///
+    /// # Errors
+    /// If an input's dtype or length is not the graph's; names the input.
+    pub fn run(&self, inputs: &[Data]) -> Result<Vec<Data>> {
+        let model = self.model()?;
+        let mut arena = self.arena();
+        let mut session = self.session(&model, &mut arena)?;
+        if inputs.len() != model.n_inputs() {
+            let (have, want) = (inputs.len(), model.n_inputs());
+            return Err(Error::Invalid(format!(
+                "`{}` takes {want} inputs, {have} were given",
+                self.graph.name
+            )));
+        }
+        for (i, data) in inputs.iter().enumerate() {
+            set_input(&mut session, i, data).map_err(|source| {
+                let tensor = &self.graph[self.graph.inputs()[i]];
+                let (dtype, shape) = (tensor.ty.dtype.name(), tensor.ty.shape);
+                let (have, n) = (data.dtype().name(), data.len());
+                Error::Model {
+                    what: format!("input `{}` is {dtype}[{shape}], given {n} × {have}", tensor.name),
+                    source,
+                }
+            })?;
+        }
+        session.run();
+        (0..model.n_outputs()).map(|i| output(&session, i)).collect()
+    }
+}
+
+/// Fills input `i`.
+///
+/// # Errors
+/// If dtype or length differ.
+pub fn set_input(session: &mut Session, i: usize, data: &Data) -> Result<(), dunlin::Error> {
+    let input = session.input(i)?;
+    match data {
+        Data::F32(v) => input.copy_from(v),
+        Data::I8(v) => input.copy_from(v),
+        Data::I16(v) => input.copy_from(v),
+        Data::I32(v) => input.copy_from(v),
+    }
+}
+
+/// Output `i` of the last run.
+///
+/// # Errors
+/// If there is none.
+pub fn output(session: &Session, i: usize) -> Result<Data> {
+    let wrong = |source| Error::Model { what: format!("output {i}"), source };
+    let dtype = session.model().output(i).map_err(wrong)?.ty.dtype;
+    Ok(match dtype {
+        dunlin::DType::F32 => Data::F32(session.output::<f32>(i).map_err(wrong)?.to_vec()),
+        dunlin::DType::I8 => Data::I8(session.output::<i8>(i).map_err(wrong)?.to_vec()),
+        dunlin::DType::I16 => Data::I16(session.output::<i16>(i).map_err(wrong)?.to_vec()),
+        dunlin::DType::I32 => Data::I32(session.output::<i32>(i).map_err(wrong)?.to_vec()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use dunlin::ops::FullyConnected;
+    use dunlin::ops::bounds::Bounds;
+
+    use super::*;
+    use crate::{Graph, Quant};
+
+    fn dense(quantized: bool) -> Graph {
+        let mut g = Graph::new("dense");
+        let x = g.input("x", &[2, 3]).unwrap();
+        let (w_data, b_data) = match quantized {
+            true => (Data::I8(vec![2, 4, 6, -2, 0, 2]), Data::I32(vec![40, -20])),
+            false => (Data::F32(vec![1.0, 2.0, 3.0, -1.0, 0.0, 1.0]), Data::F32(vec![10.0, -5.0])),
+        };
+        let w = g.constant("w", &[2, 3], w_data).unwrap();
+        let b = g.constant("b", &[2], b_data).unwrap();
+        if quantized {
+            // In real form a quantized constant still stands for f32.
+            for id in [w, b] {
+                g[id].ty = g[id].ty.with_dtype(dunlin::DType::F32);
+            }
+            g[x].quant = Some(Quant::i8(0.5, 1));
+            g[w].quant = Some(Quant { axis: Some(0), scales: vec![0.5, 0.5], ..Quant::i8(0.5, 0) });
+            g[b].quant = Some(Quant { dtype: dunlin::DType::I32, ..Quant::i8(0.25, 0) });
+        }
+        let y = g.apply("y", FullyConnected { bounds: Bounds::RELU }, &[x, w, b]).unwrap();
+        if quantized {
+            g[y].quant = Some(Quant::i8(0.25, -28));
+        }
+        g.mark_output(y);
+        g
+    }
+
+    #[test]
+    fn f32_and_int8_agree_where_int8_is_exact() {
+        let real = vec![1.0, -1.0, 2.0, 3.0, 0.5, 0.0];
+        let f32_program = Program::compile(&dense(false)).unwrap();
+        let Data::F32(y) = &f32_program.run(&[Data::F32(real.clone())]).unwrap()[0] else { panic!() };
+        assert_eq!(y, &[15.0, 0.0, 14.0, 0.0]);
+
+        let stored = real.iter().map(|x| (x / 0.5) as i8 + 1).collect();
+        let int8_program = Program::compile(&dense(true)).unwrap();
+        let Data::I8(q) = &int8_program.run(&[Data::I8(stored)]).unwrap()[0] else { panic!() };
+        let back: Vec<f32> = q.iter().map(|&q| 0.25 * (q as f32 + 28.0)).collect();
+        assert_eq!(&back, y);
+    }
+
+    #[test]
+    fn a_wrong_input_is_named() {
+        let program = Program::compile(&dense(false)).unwrap();
+        let error = program.run(&[Data::I8(vec![1; 6])]).unwrap_err().to_string();
+        assert!(error.contains("input `x` is f32[2×3], given 6 × i8"), "{error}");
+    }
+}
