@@ -1,5 +1,7 @@
 //! What a tensor is: element type and shape.
 
+use core::ops::Range;
+
 use crate::Error;
 
 /// The most dimensions a tensor has. Adjacent dimensions of larger ones are merged by the converter.
@@ -151,6 +153,33 @@ impl Shape {
         self.dims.iter().take(outer).fold(1usize, |rows, &dim| rows.wrapping_mul(dim as usize))
     }
 
+    /// The same rows as an image `[n, h, w, c]`: `[a, b, 1, c]`, `[1, a, 1, c]` and `[1, 1, 1, c]` for lower
+    /// ranks. Operators on any rank are written for this form.
+    pub fn nhwc(&self) -> [usize; MAX_RANK] {
+        let mut image = [1; MAX_RANK];
+        for (i, &dim) in self.dims().iter().enumerate() {
+            if let Some(slot) = image.get_mut(self.nhwc_axis(i)) {
+                *slot = dim as usize;
+            }
+        }
+        image
+    }
+
+    /// The axis at which [`Shape::nhwc`] has dimension `i`.
+    pub fn nhwc_axis(&self, i: usize) -> usize {
+        match self.rank() {
+            MAX_RANK => i,
+            rank if i.wrapping_add(1) == rank => MAX_RANK - 1,
+            rank => i.wrapping_add(MAX_RANK - 1).wrapping_sub(rank),
+        }
+    }
+
+    /// The rows in which elements `start..end` of the whole tensor lie.
+    pub fn rows_of(&self, start: usize, end: usize) -> Range<usize> {
+        let row_len = self.row_len().max(1);
+        start / row_len..end.div_ceil(row_len)
+    }
+
     /// The shape to which both broadcast as in NumPy: aligned at the innermost dimension, 1 stretches.
     ///
     /// # Errors
@@ -237,6 +266,18 @@ mod tests {
         assert_eq!((shape(&[4, 10]).rows(), shape(&[4, 10]).row_len()), (4, 10));
         assert_eq!((shape(&[9]).rows(), shape(&[9]).row_len()), (1, 9));
         assert_eq!((shape(&[]).rows(), shape(&[]).row_len()), (1, 1));
+    }
+
+    #[test]
+    fn lower_ranks_are_images_with_the_same_rows() {
+        for dims in [&[][..], &[9], &[4, 10], &[5, 7, 3], &[2, 8, 6, 3]] {
+            let (shape, [n, h, w, c]) = (shape(dims), shape(dims).nhwc());
+            assert_eq!((n * h, w * c), (shape.rows(), shape.row_len()), "{dims:?}");
+            for (i, &dim) in dims.iter().enumerate() {
+                assert_eq!(shape.nhwc()[shape.nhwc_axis(i)], dim, "{dims:?}");
+            }
+        }
+        assert_eq!(shape(&[5, 7, 3]).rows_of(4, 9), 1..3);
     }
 
     #[test]

@@ -43,8 +43,8 @@ impl Operator for FullyConnected {
         match (input, inputs) {
             (0, [x, w, ..]) => {
                 // The k elements of one sample may be several rows of an image, or a part of a long vector.
-                let (k, row_len) = (w.shape.dim(1), x.shape.row_len().max(1));
-                (y * k) / row_len..((y + 1) * k).div_ceil(row_len)
+                let k = w.shape.dim(1);
+                x.shape.rows_of(y * k, (y + 1) * k)
             }
             _ => all_rows(inputs, input),
         }

@@ -14,6 +14,7 @@ use crate::{DType, Element, Error, TensorType};
 pub use crate::kernels::requantize::Factor;
 
 pub mod bounds;
+pub mod pooling;
 #[cfg(test)]
 mod testing;
 pub mod window;
@@ -25,7 +26,10 @@ macro_rules! for_each_operator {
     ($then:ident) => {
         $then! {
             0 conv2d Conv2d [f32 i8];
+            1 depthwise_conv2d DepthwiseConv2d [f32 i8];
             2 fully_connected FullyConnected [f32 i8];
+            3 average_pool2d AveragePool2d [f32 i8];
+            4 max_pool2d MaxPool2d [f32 i8];
         }
     };
 }
@@ -218,4 +222,11 @@ pub(crate) fn one(ty: TensorType) -> Result<Outputs, Error> {
     let mut outputs = Outputs::new();
     outputs.push(ty).map_err(|_| Error::Arity)?;
     Ok(outputs)
+}
+
+/// What operators ask that copy or select stored integers: all inputs have the first output's zero point.
+pub(crate) fn check_same_zero_points(node: &Node) -> Result<(), Error> {
+    let zero_point = node.output(0).zero_point();
+    let same = (0..node.n_inputs()).all(|i| node.input(i).zero_point() == zero_point);
+    if same { Ok(()) } else { Err(Error::Parameters) }
 }

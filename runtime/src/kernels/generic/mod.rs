@@ -2,5 +2,7 @@
 
 pub(crate) mod arithmetic;
 pub(crate) mod conv;
+pub(crate) mod depthwise;
 pub(crate) mod dot;
+pub(crate) mod pool;
 pub(crate) mod requantize;

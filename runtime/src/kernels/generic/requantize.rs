@@ -108,8 +108,14 @@ impl Requantize<'_> {
     #[inline(always)]
     pub fn apply(&self, acc: i32, c: usize) -> i8 {
         let q = self.channels.factor(c).apply(acc).saturating_add(self.zero_point);
-        q.clamp(self.bounds.0 as i32, self.bounds.1 as i32) as i8
+        clamp_i8(q, self.bounds)
     }
+}
+
+/// `q` in `[lo, hi]`. (`Ord::clamp` would bring a panic for `lo > hi`.)
+#[inline(always)]
+pub fn clamp_i8(q: i32, (lo, hi): (i8, i8)) -> i8 {
+    q.max(lo as i32).min(hi as i32) as i8
 }
 
 #[cfg(test)]

@@ -1,0 +1,117 @@
+//! One output row of a pooling, and how each kind of pooling reduces a window.
+
+use super::arithmetic::clamp_f32;
+use super::requantize::clamp_i8;
+use crate::Element;
+use crate::mem::{Rows, ViewMut};
+use crate::ops::window::Geometry;
+
+/// How the values of a window become one.
+pub trait Pool {
+    /// Element of input and output.
+    type T: Element;
+    /// Accumulator.
+    type Acc: Copy;
+    /// What an empty window gives.
+    const EMPTY: Self::Acc;
+    /// Takes one value more.
+    fn add(&self, acc: Self::Acc, x: Self::T) -> Self::Acc;
+    /// The output for a window of `n` values inside the image.
+    fn finish(&self, acc: Self::Acc, n: usize) -> Self::T;
+}
+
+/// f32 mean, clamped.
+pub struct AverageF32(pub (f32, f32));
+
+impl Pool for AverageF32 {
+    type T = f32;
+    type Acc = f32;
+    const EMPTY: f32 = 0.0;
+
+    #[inline(always)]
+    fn add(&self, acc: f32, x: f32) -> f32 {
+        acc + x
+    }
+    #[inline(always)]
+    fn finish(&self, acc: f32, n: usize) -> f32 {
+        clamp_f32(acc / n as f32, self.0)
+    }
+}
+
+/// Mean of the stored integers, rounded to nearest with ties away from zero, clamped. A window has at most
+/// 255 * 255 values, so that the sum stays below 2^23.
+pub struct AverageI8(pub (i8, i8));
+
+impl Pool for AverageI8 {
+    type T = i8;
+    type Acc = i32;
+    const EMPTY: i32 = 0;
+
+    #[inline(always)]
+    fn add(&self, acc: i32, x: i8) -> i32 {
+        acc.wrapping_add(x as i32)
+    }
+    #[inline(always)]
+    fn finish(&self, acc: i32, n: usize) -> i8 {
+        let n = n as i32;
+        let half = if acc > 0 { n / 2 } else { -(n / 2) };
+        let mean = acc.wrapping_add(half).checked_div(n).unwrap_or(0);
+        clamp_i8(mean, self.0)
+    }
+}
+
+/// f32 maximum, clamped; NaNs are passed over.
+pub struct MaxF32(pub (f32, f32));
+
+impl Pool for MaxF32 {
+    type T = f32;
+    type Acc = f32;
+    const EMPTY: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn add(&self, acc: f32, x: f32) -> f32 {
+        if x > acc { x } else { acc }
+    }
+    #[inline(always)]
+    fn finish(&self, acc: f32, _n: usize) -> f32 {
+        clamp_f32(acc, self.0)
+    }
+}
+
+/// Maximum of the stored integers, clamped.
+pub struct MaxI8(pub (i8, i8));
+
+impl Pool for MaxI8 {
+    type T = i8;
+    type Acc = i8;
+    const EMPTY: i8 = i8::MIN;
+
+    #[inline(always)]
+    fn add(&self, acc: i8, x: i8) -> i8 {
+        acc.max(x)
+    }
+    #[inline(always)]
+    fn finish(&self, acc: i8, _n: usize) -> i8 {
+        acc.max(self.0.0).min(self.0.1)
+    }
+}
+
+/// Row `y` of a pooling of `x`. Positions in the padding do not count.
+pub fn pool_row<P: Pool>(pool: &P, geometry: &Geometry, x: &Rows<P::T>, y: usize, out: ViewMut<P::T>) {
+    let [_, out_w, channels] = geometry.output;
+    let (image, rows) = geometry.row_taps(y);
+    for ox in 0..out_w {
+        let columns = geometry.column_taps(ox);
+        let n = rows.valid.len().wrapping_mul(columns.valid.len());
+        for c in 0..channels {
+            let mut acc = P::EMPTY;
+            for ky in rows.valid.clone() {
+                let row = x.row(image.wrapping_add(rows.index(ky)));
+                for kx in columns.valid.clone() {
+                    acc = pool.add(acc, row.at(columns.index(kx).wrapping_mul(channels).wrapping_add(c)));
+                }
+            }
+            out.set(ox.wrapping_mul(channels).wrapping_add(c), pool.finish(acc, n));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Maximum over windows of an image, with fused activation.
+//!
+//! Input `[n, h, w, c]`, output `[n, oh, ow, c]`. Padding does not count. int8 takes the maximum of the
+//! stored integers, so input and output have the same quantization.
+
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::pooling::Pooling;
+use super::{OpCode, Operator, Outputs, Run, check_same_zero_points};
+use crate::kernels::pool::{MaxF32, MaxI8};
+use crate::mem::Memory;
+use crate::model::Node;
+use crate::{Error, TensorType};
+
+/// Max pooling.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MaxPool2d(pub Pooling);
+
+impl Operator for MaxPool2d {
+    const CODE: OpCode = OpCode::MaxPool2d;
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+        self.0.infer(inputs)
+    }
+
+    fn rows(&self, _input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        self.0.rows(inputs, y)
+    }
+}
+
+impl Run<f32> for MaxPool2d {
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        self.0.run(&MaxF32(self.0.bounds.f32()), node, mem, rows);
+    }
+}
+
+impl Run<i8> for MaxPool2d {
+    fn check(&self, node: &Node, _mem: &Memory) -> Result<(), Error> {
+        check_same_zero_points(node)
+    }
+
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        self.0.run(&MaxI8(self.0.bounds.i8()), node, mem, rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bounds::Bounds;
+    use super::super::testing::{Case, Tensor};
+    use super::super::window::Window;
+    use super::*;
+
+    #[test]
+    fn takes_the_largest_of_each_channel() {
+        let window = Window { stride: [2, 2], pads: [0, 0, 1, 0], ..Window::UNIT };
+        let op = MaxPool2d(Pooling { kernel: [2, 2], window, bounds: Bounds::I8 { lo: -7, hi: 8 } });
+        let x = [1i8, -5, 2, -6, 3, -7, 4, -8, 9, -9, 5, -10];
+        let case = Case::new(op, [Tensor::new(&[1, 3, 2, 2], &x)]);
+        assert_eq!(case.run::<i8>(), Ok([4, -5, 8, -7].into()));
+        case.assert_contract();
+    }
+
+    #[test]
+    fn other_quantizations_are_refused() {
+        let op = MaxPool2d(Pooling { kernel: [1, 1], window: Window::UNIT, bounds: Bounds::None });
+        let case = |zero_point| Case::new(op, [Tensor::new(&[1, 1, 1, 1], &[5i8]).zero_point(zero_point)]);
+        assert_eq!(case(0).run::<i8>(), Ok([5].into()));
+        assert_eq!(case(1).check(), Err(Error::Parameters));
+    }
+}
