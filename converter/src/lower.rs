@@ -264,7 +264,7 @@ pub fn quantize_bounds(bounds: Bounds, quant: &Quant) -> Bounds {
     }
     let (lo, hi) = bounds.f32();
     let stored = |real: f32| {
-        let q = (real / quant.scale()).round() as i64 + quant.zero_point as i64;
+        let q = ((real / quant.scale()).round() as i64).saturating_add(quant.zero_point as i64);
         q.clamp(i8::MIN as i64, i8::MAX as i64) as i8
     };
     Bounds::I8 { lo: stored(lo), hi: stored(hi) }

@@ -1,0 +1,30 @@
+//! Depthwise convolution: see the runtime's operator of this name.
+
+use dunlin::ops::DepthwiseConv2d;
+use dunlin::ops::bounds::Bounds;
+
+use super::conv2d::weights_role;
+use super::{Backward, HostOperator, InputRole};
+use crate::lower::Lowering;
+use crate::{Node, Result, TensorId};
+
+impl HostOperator for DepthwiseConv2d {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        if self.bounds != Bounds::None {
+            return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
+        }
+        Err(cx.none("not yet"))
+    }
+
+    fn input_role(&self, i: usize) -> InputRole {
+        weights_role(i, 3)
+    }
+
+    fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
+        let c_out = cx.real.dims(node.inputs[1])[3];
+        let table = cx.channel_table(node, c_out)?;
+        let [x, w] = cx.stored_pair(node)?;
+        let op = DepthwiseConv2d { bounds: cx.bounds(node, self.bounds)?, ..*self };
+        cx.emit(node, op, &[x, w, table])
+    }
+}

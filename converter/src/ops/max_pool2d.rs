@@ -1,0 +1,30 @@
+//! Max pooling: see the runtime's operator of this name.
+
+use dunlin::ops::MaxPool2d;
+use dunlin::ops::bounds::Bounds;
+use dunlin::ops::pooling::Pooling;
+
+use super::{Backward, HostOperator, OutputQuant};
+use crate::lower::Lowering;
+use crate::{Node, Result, TensorId};
+
+impl HostOperator for MaxPool2d {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        if self.0.bounds != Bounds::None {
+            return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
+        }
+        Err(cx.none("not yet"))
+    }
+
+    /// The device takes the maximum of the stored numbers.
+    fn output_quant(&self) -> OutputQuant {
+        OutputQuant::SameAs(0)
+    }
+
+    fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
+        cx.same_quant(node, 0)?;
+        let x = cx.stored(node.inputs[0])?;
+        let op = Pooling { bounds: cx.bounds(node, self.0.bounds)?, ..self.0 };
+        cx.emit(node, MaxPool2d(op), &[x])
+    }
+}
