@@ -14,6 +14,7 @@ pub mod lower;
 pub mod ops;
 pub mod plan;
 pub mod program;
+pub mod quantize;
 pub mod write;
 
 pub use error::{Error, Result};

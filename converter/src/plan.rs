@@ -139,7 +139,7 @@ fn blocks(
 ) -> (Vec<Block>, HashMap<TensorId, usize>) {
     let mut blocks: Vec<Block> = Vec::new();
     let mut block_of: HashMap<TensorId, usize> = HashMap::new();
-    let mut open = |id: TensorId, blocks: &mut Vec<Block>, block_of: &mut HashMap<TensorId, usize>| {
+    let open = |id: TensorId, blocks: &mut Vec<Block>, block_of: &mut HashMap<TensorId, usize>| {
         let Some(&(first, last)) = lifetimes.get(&id) else { return };
         block_of.entry(id).or_insert_with(|| {
             blocks.push(Block { bytes: graph[id].ty.bytes().next_multiple_of(ALIGN), first, last });

@@ -2,7 +2,7 @@
 
 use crate::mem::{Memory, cast, cast_mut};
 use crate::model::{Node, Port};
-use crate::{Element, Error, Model, format};
+use crate::{Element, Entry, Error, Model, format};
 
 /// A model with its arena: write the inputs, [`run`](Session::run), read the outputs.
 ///
@@ -53,17 +53,16 @@ impl<'m, 'a> Session<'m, 'a> {
 
     /// Runs every step.
     pub fn run(&mut self) -> &mut Self {
-        self.run_each(|_, run| run())
+        self.run_each(|step| step.run())
     }
 
-    /// Runs every step through `around`, which gets the step and must call its second argument once: a place
-    /// to count or to time.
-    pub fn run_each(&mut self, mut around: impl FnMut(&Node, &mut dyn FnMut())) -> &mut Self {
+    /// Runs the steps one by one in the hands of `each`, which must call [`Step::run`] on every one: a place to
+    /// count, to time, or to look at what an operator made.
+    pub fn run_each(&mut self, mut each: impl FnMut(&mut Step)) -> &mut Self {
         for node in self.model.steps() {
             // The check has found an operator for every step.
             if let Ok(entry) = self.model.entry(&node) {
-                let memory = Memory::new(self.arena, self.model.constants());
-                around(&node, &mut || (entry.run)(&node, &memory, None));
+                each(&mut Step { node, entry, arena: self.arena, constants: self.model.constants() });
             }
         }
         self
@@ -96,6 +95,33 @@ impl<'m, 'a> Session<'m, 'a> {
 
     fn bytes(&self, port: &Port) -> Result<&[u8], Error> {
         self.arena.get(port.offset..port.offset + port.ty.bytes()).ok_or(Error::NoSuchTensor)
+    }
+}
+
+/// A step about to run, or just run.
+pub struct Step<'m, 's> {
+    node: Node<'m>,
+    entry: &'m Entry,
+    arena: &'s mut [u8],
+    constants: &'m [u8],
+}
+
+impl<'m> Step<'m, '_> {
+    /// Operator and tensors.
+    pub fn node(&self) -> &Node<'m> {
+        &self.node
+    }
+
+    /// Computes the outputs.
+    pub fn run(&mut self) {
+        (self.entry.run)(&self.node, &Memory::new(self.arena, self.constants), None);
+    }
+
+    /// The bytes of output `i`, once it is computed. Empty if there is no such output.
+    pub fn output_bytes(&self, i: usize) -> &[u8] {
+        let output = self.node.output(i);
+        let end = output.offset().wrapping_add(output.ty.bytes());
+        self.arena.get(output.offset()..end).unwrap_or_default()
     }
 }
 

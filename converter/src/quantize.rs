@@ -1,0 +1,268 @@
+//! Post-training quantization to int8: ranges from calibration data, weights per output channel.
+//!
+//! The scheme is TensorFlow Lite's: activations asymmetric per tensor, weights symmetric in [-127, 127],
+//! biases in i32 at scale(activation) × scale(weights).
+
+use std::collections::HashMap;
+
+use dunlin::DType;
+use dunlin::mem::cast;
+
+use crate::ops::{InputRole, OutputQuant};
+use crate::program::set_input;
+use crate::{Data, Error, Graph, Kind, Node, Program, Quant, Result, TensorId};
+
+/// Least and greatest value that a tensor took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// Least.
+    pub min: f32,
+    /// Greatest.
+    pub max: f32,
+}
+
+impl Range {
+    /// No value yet.
+    const EMPTY: Range = Range { min: f32::INFINITY, max: f32::NEG_INFINITY };
+
+    fn add(&mut self, values: &[f32]) {
+        for &v in values {
+            self.min = self.min.min(v);
+            self.max = self.max.max(v);
+        }
+    }
+
+    /// The int8 quantization that covers the range and 0.0, which it represents exactly.
+    pub fn quant(self) -> Quant {
+        let (min, max) = (self.min.min(0.0) as f64, self.max.max(0.0) as f64);
+        // A tensor that is always 0 can have any scale.
+        let scale = if max > min { ((max - min) / 255.0) as f32 } else { 1.0 };
+        let zero_point = (-128.0 - min / scale as f64).round().clamp(-128.0, 127.0);
+        Quant::i8(scale, zero_point as i32)
+    }
+}
+
+/// Ranges of the activations of a graph.
+pub type Ranges = HashMap<TensorId, Range>;
+
+/// Runs `graph` (in real form, f32) on `samples` and returns the range of every activation. A sample has one
+/// vector an input, in the order of the graph's inputs.
+///
+/// # Errors
+/// If there are no samples, if one does not fit the inputs, or if an activation is not finite: then the
+/// network itself is broken, and the error names the tensor.
+pub fn calibrate(graph: &Graph, samples: &[Vec<Data>]) -> Result<Ranges> {
+    if samples.is_empty() {
+        return Err(Error::Invalid("calibration needs at least one sample".to_string()));
+    }
+    let program = Program::compile(graph)?;
+    let model = program.model()?;
+    let mut arena = program.arena();
+    let mut session = program.session(&model, &mut arena)?;
+    let mut ranges = Ranges::new();
+    for (n, sample) in samples.iter().enumerate() {
+        if sample.len() != graph.inputs().len() {
+            let (have, want) = (sample.len(), graph.inputs().len());
+            return Err(Error::Invalid(format!(
+                "calibration sample {n} has {have} inputs, `{}` takes {want}",
+                graph.name
+            )));
+        }
+        for (i, (data, &id)) in sample.iter().zip(graph.inputs()).enumerate() {
+            let what = || format!("calibration sample {n}, input `{}`", graph[id].name);
+            set_input(&mut session, i, data).map_err(|source| Error::Model { what: what(), source })?;
+            observe(graph, &mut ranges, id, data.as_f32().unwrap_or_default())?;
+        }
+        let mut outputs = graph.nodes().iter().map(|node| &node.outputs);
+        let mut outcome = Ok(());
+        session.run_each(|step| {
+            step.run();
+            for (i, &id) in outputs.next().into_iter().flatten().enumerate() {
+                if let (Ok(()), Some(values)) = (&outcome, cast::<f32>(step.output_bytes(i))) {
+                    outcome = observe(graph, &mut ranges, id, values);
+                }
+            }
+        });
+        outcome?;
+    }
+    Ok(ranges)
+}
+
+fn observe(graph: &Graph, ranges: &mut Ranges, id: TensorId, values: &[f32]) -> Result<()> {
+    if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
+        return Err(Error::graph(
+            &graph[id].name,
+            format!("is {bad} on calibration data: train or scale it anew"),
+        ));
+    }
+    ranges.entry(id).or_insert(Range::EMPTY).add(values);
+    Ok(())
+}
+
+/// Quantizes every node of `graph` (in real form, f32) to int8: the result takes and gives int8.
+///
+/// # Errors
+/// If an operator has no int8 form, or a weight that must be constant is not; names the node.
+pub fn quantize(graph: &Graph, ranges: &Ranges) -> Result<Graph> {
+    let mut quantized = graph.clone();
+    for &id in graph.inputs() {
+        quantized[id].quant = Some(range(graph, ranges, id)?.quant());
+    }
+    for node in graph.nodes() {
+        quantize_inputs(&mut quantized, node)?;
+        for &id in &node.outputs {
+            quantized[id].quant = Some(match node.op.output_quant() {
+                OutputQuant::Calibrated => range(graph, ranges, id)?.quant(),
+                OutputQuant::SameAs(i) => activation_quant(&quantized, node, node.inputs[i])?.clone(),
+                OutputQuant::Fixed { scale, zero_point } => Quant::i8(scale, zero_point),
+                OutputQuant::Real => {
+                    let what = format!("{} has no int8 form; fold or remove it first", node.op.name());
+                    return Err(Error::graph(&node.name, what));
+                }
+            });
+        }
+    }
+    Ok(quantized)
+}
+
+fn range(graph: &Graph, ranges: &Ranges, id: TensorId) -> Result<Range> {
+    ranges.get(&id).copied().ok_or_else(|| Error::graph(&graph[id].name, "was not calibrated"))
+}
+
+/// Quantizes the constants among a node's inputs.
+fn quantize_inputs(graph: &mut Graph, node: &Node) -> Result<()> {
+    for (i, &id) in node.inputs.iter().enumerate() {
+        match node.op.input_role(i) {
+            InputRole::Activation if matches!(graph[id].kind, Kind::Constant(_)) => {
+                quantize_constant(graph, node, id, |values| {
+                    let mut range = Range::EMPTY;
+                    range.add(values);
+                    range.quant()
+                })?;
+            }
+            InputRole::Weights { axis } => {
+                let dims = graph.dims(id);
+                quantize_constant(graph, node, id, |values| weight_quant(values, &dims, axis))?;
+            }
+            InputRole::Bias => quantize_bias(graph, node, id)?,
+            InputRole::Activation | InputRole::Real => {}
+        }
+    }
+    Ok(())
+}
+
+/// Symmetric int8 with one scale for each index along `axis`.
+fn weight_quant(values: &[f32], dims: &[usize], axis: usize) -> Quant {
+    let inner: usize = dims[axis + 1..].iter().product();
+    let mut greatest = vec![0f32; dims[axis]];
+    for (i, w) in values.iter().enumerate() {
+        let channel = (i / inner) % dims[axis];
+        greatest[channel] = greatest[channel].max(w.abs());
+    }
+    let scales = greatest.iter().map(|&g| if g > 0.0 { g / 127.0 } else { 1.0 }).collect();
+    Quant { dtype: DType::I8, scales, zero_point: 0, axis: Some(axis) }
+}
+
+/// Replaces an f32 constant by stored numbers.
+fn quantize_constant(
+    graph: &mut Graph,
+    node: &Node,
+    id: TensorId,
+    quant: impl Fn(&[f32]) -> Quant,
+) -> Result<()> {
+    if graph[id].quant.is_some() {
+        return Ok(()); // shared with an earlier node
+    }
+    let values = f32_constant(graph, node, id)?;
+    let quant = quant(&values);
+    let dims = graph.dims(id);
+    let inner: usize = quant.axis.map_or(1, |axis| dims[axis + 1..].iter().product());
+    let lowest = if quant.axis.is_some() { -127.0 } else { -128.0 };
+    let stored = values.iter().enumerate().map(|(i, &v)| {
+        let channel = quant.axis.map_or(0, |axis| (i / inner) % dims[axis]);
+        ((v / quant.scales[channel]).round_ties_even() + quant.zero_point as f32).clamp(lowest, 127.0) as i8
+    });
+    graph[id].kind = Kind::Constant(Data::I8(stored.collect()));
+    graph[id].quant = Some(quant);
+    Ok(())
+}
+
+/// A bias in i32, at the scales of the activations and weights of its node.
+fn quantize_bias(graph: &mut Graph, node: &Node, id: TensorId) -> Result<()> {
+    let x_scale = activation_quant(graph, node, node.inputs[0])?.scale();
+    let w_scales = activation_quant(graph, node, node.inputs[1])?.scales.clone();
+    let values = f32_constant(graph, node, id)?;
+    let scales: Vec<f32> = (0..values.len()).map(|c| x_scale * w_scales[c.min(w_scales.len() - 1)]).collect();
+    let stored = values.iter().zip(&scales).map(|(&b, &scale)| (b as f64 / scale as f64).round() as i32);
+    let stored = Data::I32(stored.collect());
+    let quant = Quant { dtype: DType::I32, scales, zero_point: 0, axis: Some(0) };
+    // A bias shared by two layers has two scales: each gets its own copy.
+    let copy = graph.add_tensor(crate::Tensor {
+        kind: Kind::Constant(stored),
+        quant: Some(quant),
+        ..graph[id].clone()
+    });
+    if let Some(node) = graph.nodes_mut().iter_mut().find(|n| n.outputs == node.outputs) {
+        node.inputs.iter_mut().filter(|input| **input == id).for_each(|input| *input = copy);
+    }
+    Ok(())
+}
+
+fn activation_quant<'g>(graph: &'g Graph, node: &Node, id: TensorId) -> Result<&'g Quant> {
+    let name = &graph[id].name;
+    let missing = || Error::graph(&node.name, format!("reads `{name}`, which is not quantized"));
+    graph[id].quant.as_ref().ok_or_else(missing)
+}
+
+fn f32_constant(graph: &Graph, node: &Node, id: TensorId) -> Result<Vec<f32>> {
+    let name = &graph[id].name;
+    let values = graph.constant_data(id).and_then(Data::as_f32).ok_or_else(|| {
+        Error::graph(
+            &node.name,
+            format!("`{name}` is not an f32 constant: int8 weights must be known when converting"),
+        )
+    })?;
+    match values.iter().find(|v| !v.is_finite()) {
+        Some(bad) => {
+            Err(Error::graph(&node.name, format!("`{name}` holds {bad}: the training has diverged")))
+        }
+        None => Ok(values.to_vec()),
+    }
+}
+
+/// Real numbers as the stored int8 of a model's input: scaled, rounded half to even, clamped.
+pub fn to_i8(values: &[f32], scale: f32, zero_point: i32) -> Vec<i8> {
+    let stored = |&v: &f32| ((v / scale).round_ties_even() + zero_point as f32).clamp(-128.0, 127.0) as i8;
+    values.iter().map(stored).collect()
+}
+
+/// Stored int8 as the real numbers they stand for.
+pub fn to_f32(stored: &[i8], scale: f32, zero_point: i32) -> Vec<f32> {
+    stored.iter().map(|&q| scale * (q as i32 - zero_point) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_exact_and_the_ends_are_covered() {
+        for (min, max) in [(0.0, 6.0), (-1.0, 1.0), (0.3, 2.0), (-5.0, -1.0), (0.0, 0.0), (-1e-30, 1e-30)] {
+            let quant = Range { min, max }.quant();
+            let back = |q: i32| quant.scale() * (q - quant.zero_point) as f32;
+            assert!((-128..=127).contains(&quant.zero_point), "{min} {max}");
+            assert!(
+                back(-128) <= min + 0.51 * quant.scale() && back(127) >= max - 0.51 * quant.scale(),
+                "{min} {max}"
+            );
+        }
+    }
+
+    #[test]
+    fn weights_are_scaled_per_channel() {
+        let quant = weight_quant(&[1.0, -2.0, 0.0, 0.0, 12.7, 0.1], &[3, 2], 0);
+        assert_eq!(quant.scales, [2.0 / 127.0, 1.0, 12.7 / 127.0]);
+        let depthwise = weight_quant(&[1.0, -2.0, 4.0, 1.0], &[1, 2, 2], 2);
+        assert_eq!(depthwise.scales, [4.0 / 127.0, 2.0 / 127.0]);
+    }
+}
