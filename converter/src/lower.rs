@@ -7,7 +7,7 @@ use dunlin::ops::Factor;
 use dunlin::ops::bounds::Bounds;
 
 use crate::graph::Form;
-use crate::ops::{Op, i8_quant};
+use crate::ops::{InputRole, Op, i8_quant};
 use crate::{Data, Error, Graph, Kind, Node, Quant, Result, TensorId};
 
 /// The device form of `graph`: nodes with an int8 tensor compute in int8, the others in f32. Also returns
@@ -166,7 +166,7 @@ impl<'g> Lowering<'g> {
                 format!("its weights have {n} scales for {c_out} channels"),
             ));
         }
-        self.prove_accumulator(node, &bias, x.zero_point, w.axis)?;
+        self.prove_accumulator(node, &bias, x.zero_point)?;
         let mut table = Vec::with_capacity(3 * c_out);
         for c in 0..c_out {
             let w_scale = w.scales[if w.scales.len() == 1 { 0 } else { c }];
@@ -190,12 +190,6 @@ impl<'g> Lowering<'g> {
             return Err(Error::graph(&node.name, "its weights are not a constant of int8"));
         };
         let dims = self.real.dims(weights);
-        // Output channels are the outermost dimension, but for depthwise weights the innermost.
-        let axis = axis.unwrap_or(if dims.last() == Some(&bias.len()) && dims[0] != bias.len() {
-            dims.len() - 1
-        } else {
-            0
-        });
         let inner: usize = dims[axis + 1..].iter().product();
         let mut sums = vec![0i64; bias.len()];
         for (i, &w) in w.iter().enumerate() {

@@ -3,7 +3,7 @@
 use dunlin::ops::Conv2d;
 use dunlin::ops::bounds::Bounds;
 
-use super::{Backward, HostOperator, InputRole};
+use super::{Backward, HostOperator, InputRole, Op};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
 
@@ -17,6 +17,10 @@ impl HostOperator for Conv2d {
 
     fn input_role(&self, i: usize) -> InputRole {
         weights_role(i, 0)
+    }
+
+    fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
+        (self.bounds == Bounds::None).then_some(Op::Conv2d(Conv2d { bounds, ..*self }))
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

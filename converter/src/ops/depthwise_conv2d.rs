@@ -4,7 +4,7 @@ use dunlin::ops::DepthwiseConv2d;
 use dunlin::ops::bounds::Bounds;
 
 use super::conv2d::weights_role;
-use super::{Backward, HostOperator, InputRole};
+use super::{Backward, HostOperator, InputRole, Op};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
 
@@ -18,6 +18,10 @@ impl HostOperator for DepthwiseConv2d {
 
     fn input_role(&self, i: usize) -> InputRole {
         weights_role(i, 3)
+    }
+
+    fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
+        (self.bounds == Bounds::None).then_some(Op::DepthwiseConv2d(DepthwiseConv2d { bounds, ..*self }))
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -4,7 +4,7 @@ use dunlin::ops::MaxPool2d;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 
-use super::{Backward, HostOperator, OutputQuant};
+use super::{Backward, HostOperator, Op, OutputQuant};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
 
@@ -19,6 +19,10 @@ impl HostOperator for MaxPool2d {
     /// The device takes the maximum of the stored numbers.
     fn output_quant(&self) -> OutputQuant {
         OutputQuant::SameAs(0)
+    }
+
+    fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
+        (self.0.bounds == Bounds::None).then_some(Op::MaxPool2d(MaxPool2d(Pooling { bounds, ..self.0 })))
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -4,6 +4,7 @@
 //! The runtime's list of operators is the only one: it makes the [`Op`] enum and the modules below, so an
 //! operator that lacks its file or its [`HostOperator`] does not compile.
 
+use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{OpCode, Operator, Order};
 use dunlin::{DType, TensorType};
 
@@ -27,6 +28,11 @@ pub trait HostOperator: Operator + Into<Op> {
     /// What input `i` is to quantization.
     fn input_role(&self, _i: usize) -> InputRole {
         InputRole::Activation
+    }
+
+    /// The operator with `bounds` fused, if it can take them and has none.
+    fn with_bounds(&self, _bounds: Bounds) -> Option<Op> {
+        None
     }
 
     /// Types of the outputs in real form. Only operators that convert between dtypes differ there.
@@ -234,6 +240,11 @@ impl Op {
     /// See [`HostOperator::input_role`].
     pub fn input_role(&self, i: usize) -> InputRole {
         each!(self, p => p.input_role(i))
+    }
+
+    /// See [`HostOperator::with_bounds`].
+    pub fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
+        each!(self, p => p.with_bounds(bounds))
     }
 
     /// See [`HostOperator::lower_i8`].
