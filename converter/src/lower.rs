@@ -178,13 +178,10 @@ impl<'g> Lowering<'g> {
     }
 
     /// Proves from the real weights that no sum of a channel can leave 32 bits, for any input.
-    fn prove_accumulator(
-        &self,
-        node: &Node,
-        bias: &[i32],
-        zero_point: i32,
-        axis: Option<usize>,
-    ) -> Result<()> {
+    fn prove_accumulator(&self, node: &Node, bias: &[i32], zero_point: i32) -> Result<()> {
+        let InputRole::Weights { axis } = node.op.input_role(1) else {
+            return Err(Error::graph(&node.name, "has no weights"));
+        };
         let weights = node.inputs[1];
         let Some(Data::I8(w)) = self.real.constant_data(weights) else {
             return Err(Error::graph(&node.name, "its weights are not a constant of int8"));

@@ -22,7 +22,8 @@ impl HostOperator for AveragePool2d {
     }
 
     fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
-        (self.0.bounds == Bounds::None).then_some(Op::AveragePool2d(AveragePool2d(Pooling { bounds, ..self.0 })))
+        (self.0.bounds == Bounds::None)
+            .then_some(Op::AveragePool2d(AveragePool2d(Pooling { bounds, ..self.0 })))
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
