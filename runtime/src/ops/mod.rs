@@ -30,6 +30,7 @@ macro_rules! for_each_operator {
             2 fully_connected FullyConnected [f32 i8];
             3 average_pool2d AveragePool2d [f32 i8];
             4 max_pool2d MaxPool2d [f32 i8];
+            18 batch_norm BatchNorm [f32];
         }
     };
 }

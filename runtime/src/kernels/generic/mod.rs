@@ -4,5 +4,6 @@ pub(crate) mod arithmetic;
 pub(crate) mod conv;
 pub(crate) mod depthwise;
 pub(crate) mod dot;
+pub(crate) mod normalize;
 pub(crate) mod pool;
 pub(crate) mod requantize;
