@@ -1,0 +1,39 @@
+//! The build script of every board crate: linker scripts, and the choice between the firmware's two uses.
+
+use std::env;
+
+/// The folder with the model to bake in (`net.dunlin`, `net.rs`); without it the firmware runs the operator suite.
+const FIRMWARE_DIR: &str = "DUNLIN_FIRMWARE_DIR";
+
+/// Tells Cargo how to link the board crate whose build script calls this.
+pub fn emit() {
+    let board_dir = variable("CARGO_MANIFEST_DIR");
+    println!("cargo::rustc-link-search={board_dir}");
+    println!("cargo::rerun-if-changed={board_dir}/memory.x");
+    // The startup crates find their `link.x` by themselves; cortex-m-rt's includes memory.x, riscv-rt's does not.
+    if variable("CARGO_CFG_TARGET_ARCH").starts_with("riscv") {
+        link_arg("-Tmemory.x");
+    }
+    link_arg("-Tlink.x");
+    // Otherwise the linker pads segments to 64 KiB pages, which no microcontroller has.
+    link_arg("--nmagic");
+    if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
+        link_arg("-Tdefmt.x");
+    }
+
+    println!("cargo::rerun-if-env-changed={FIRMWARE_DIR}");
+    println!("cargo::rustc-check-cfg=cfg(dunlin_baked)");
+    if let Ok(firmware_dir) = env::var(FIRMWARE_DIR) {
+        println!("cargo::rustc-cfg=dunlin_baked");
+        println!("cargo::rustc-env={FIRMWARE_DIR}={firmware_dir}");
+    }
+}
+
+fn variable(name: &str) -> String {
+    env::var(name)
+        .unwrap_or_else(|_| panic!("Cargo sets {name} for build scripts; run `cargo build`, not this binary"))
+}
+
+fn link_arg(argument: &str) {
+    println!("cargo::rustc-link-arg-bins={argument}");
+}

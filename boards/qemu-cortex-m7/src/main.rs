@@ -1,0 +1,8 @@
+//! Cortex-M7F: Arm's MPS2 board with FPGA image AN500, emulated by QEMU.
+#![no_std]
+#![no_main]
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    dunlin_board_support::serve!()
+}

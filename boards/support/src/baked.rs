@@ -1,0 +1,64 @@
+//! The firmware with one model in flash, an arena of exactly its size, and only its operators.
+
+use dunlin::{Entry, Error, Model, Session};
+
+use crate::{
+    counter::counted,
+    fault::fail_with,
+    link::Link,
+    log,
+    semihosting::{self, File, Mode},
+    stack,
+};
+
+/// Runs `model` on each sample of the host's input (the bytes of all input tensors, in order) and writes the bytes of
+/// all output tensors, in order, until the input ends. Then it writes the stack's high-water mark to the file `stack`
+/// (4 bytes, little-endian) and exits.
+///
+/// Counted regions: the initialization (check and session), then each run.
+pub fn serve(model: &[u8], ops: &[Entry], arena: &mut [u8]) -> ! {
+    stack::paint();
+    log::info!("model: {=usize} bytes, arena: {=usize} bytes", model.len(), arena.len());
+    let mut link = Link::open();
+    let mut checked = None;
+    let started = counted(|| {
+        let model = checked.insert(Model::check(model, ops)?);
+        Session::new(model, arena)
+    });
+    let result = started.and_then(|mut session| run_samples(&mut session, &mut link));
+    match result {
+        Ok(n_samples) => log::info!("{=u32} samples", n_samples),
+        Err(error) => fail_with(error),
+    }
+    if let Some(mut file) = File::open(c"stack", Mode::Write) {
+        file.write(&(stack::used_bytes() as u32).to_le_bytes());
+    }
+    semihosting::exit()
+}
+
+fn run_samples(session: &mut Session, link: &mut Link) -> Result<u32, Error> {
+    let mut n_samples = 0;
+    while read_inputs(session, link)? {
+        counted(|| {
+            session.run();
+        });
+        for i in 0..session.model().n_outputs() {
+            link.write(session.output_bytes(i)?);
+        }
+        n_samples += 1;
+    }
+    Ok(n_samples)
+}
+
+/// False where the input has ended.
+fn read_inputs(session: &mut Session, link: &mut Link) -> Result<bool, Error> {
+    for i in 0..session.model().n_inputs() {
+        let bytes = session.input_bytes_mut(i)?;
+        if i > 0 {
+            link.read_all(bytes);
+        } else if !link.read(bytes) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
