@@ -53,6 +53,9 @@ pub enum Error {
         /// What was found, what was expected, and what to try.
         what: String,
     },
+    /// Building, emulating or measuring firmware failed.
+    #[error(transparent)]
+    Device(#[from] crate::device::Error),
     /// A call's arguments do not fit.
     #[error("{0}")]
     Invalid(String),

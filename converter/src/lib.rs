@@ -8,6 +8,7 @@
 //! into device form, [`plan`](plan::plan) places its tensors, [`write`](write::write) serializes it. Nothing
 //! here computes an operator: shapes and arithmetic are the runtime's, and [`Program`] runs graphs through it.
 
+pub mod device;
 pub mod error;
 pub mod graph;
 pub mod lower;

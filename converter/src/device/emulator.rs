@@ -1,0 +1,123 @@
+//! Running firmware in an emulator.
+
+use std::{fs, path::Path, process::Command, time::Duration};
+
+pub use super::icount::Counts;
+use super::{
+    Error, Result,
+    boards::Board,
+    firmware::Firmware,
+    icount, log,
+    process::{self, Finished},
+    read, write,
+};
+
+/// The files through which host and firmware talk, in a folder that lives for one run; `boards/support` opens them.
+const INPUT: &str = "input";
+const OUTPUT: &str = "output";
+const STACK: &str = "stack";
+const COUNTS: &str = "counts.json";
+
+/// How to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The firmware is ended, with an error, after this time.
+    pub limit: Duration,
+    /// Count instructions (about half the speed).
+    pub count: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { limit: Duration::from_secs(120), count: true }
+    }
+}
+
+/// What a run left.
+#[derive(Clone, Debug)]
+pub struct Emulation {
+    /// All that the firmware wrote.
+    pub output: Vec<u8>,
+    /// The decoded lines of its log.
+    pub log: Vec<String>,
+    /// Executed instructions, if they were counted: exact, and the same in every run.
+    pub counts: Option<Counts>,
+    /// The most stack that was in use, in bytes, if the firmware measured it.
+    pub stack_bytes: Option<u32>,
+}
+
+/// Runs `firmware` on the emulated `board` with `input` until it exits.
+pub fn run(
+    home: &Path,
+    board: &Board,
+    firmware: &Firmware,
+    input: &[u8],
+    options: Options,
+) -> Result<Emulation> {
+    let Some(program) = board.emulator_program() else {
+        return Err(Error::Missing {
+            what: format!("an emulator for {}", board.name),
+            advice:
+                "the board exists in hardware only: use `dunlin flash`, or emulate a board with the same core"
+                    .into(),
+        });
+    };
+    let dir = tempfile::tempdir().map_err(|source| Error::File {
+        action: "create a folder in",
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    write(&dir.path().join(INPUT), input)?;
+
+    let mut command = Command::new(program);
+    command.current_dir(dir.path()).args(&board.emulator[1..]);
+    command.args(["-display", "none", "-serial", "none", "-monitor", "none"]);
+    command.args(["-semihosting-config", "enable=on,target=native"]);
+    // Time is a count of instructions: whatever reads a clock gives the same in every run.
+    command.args(["-icount", "shift=0"]);
+    if options.count {
+        let plugin = icount::plugin(home, program)?.display().to_string();
+        // A comma inside QEMU's options is written twice.
+        command.arg("-plugin").arg(format!("{},out={COUNTS}", plugin.replace(',', ",,")));
+    }
+    command.arg("-kernel").arg(&firmware.path);
+    let finished = process::run(&mut command, options.limit)?;
+
+    let log = log::decode(&firmware.elf, &finished.stdout);
+    check_end(board, &finished, &log, options.limit)?;
+    Ok(Emulation {
+        output: read(&dir.path().join(OUTPUT))?,
+        log,
+        counts: if options.count { Some(read_counts(&dir.path().join(COUNTS))?) } else { None },
+        stack_bytes: read_stack(&dir.path().join(STACK)),
+    })
+}
+
+fn check_end(board: &Board, finished: &Finished, log: &[String], limit: Duration) -> Result<()> {
+    if finished.success() {
+        return Ok(());
+    }
+    let mut text = log.join("\n");
+    let emulator_words = String::from_utf8_lossy(&finished.stderr);
+    if !emulator_words.trim().is_empty() {
+        text.push_str("\nthe emulator said: ");
+        text.push_str(emulator_words.trim());
+    }
+    Err(match finished.status {
+        Some(_) => Error::Fault { board: board.name.clone(), log: text },
+        None => Error::Timeout { board: board.name.clone(), limit_s: limit.as_secs(), log: text },
+    })
+}
+
+fn read_counts(path: &Path) -> Result<Counts> {
+    serde_json::from_slice(&read(path)?).map_err(|error| Error::Content {
+        path: path.to_owned(),
+        problem: format!("expected the counts that boards/icount writes: {error}"),
+    })
+}
+
+/// The firmware writes the file only when it measured: 4 bytes, little-endian.
+fn read_stack(path: &Path) -> Option<u32> {
+    let bytes = fs::read(path).ok()?;
+    Some(u32::from_le_bytes(bytes.try_into().ok()?))
+}

@@ -1,0 +1,104 @@
+//! Building a board's firmware.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use super::{
+    Error, Result,
+    boards::Board,
+    build_dir, create_dir, elf, process, read,
+    setup::{self, target_installed},
+    write,
+};
+
+/// What the firmware is to do.
+#[derive(Clone, Copy, Debug)]
+pub enum Program<'a> {
+    /// Run the one model in this folder, written by the converter: `net.dunlin` and `net.rs`.
+    Baked(&'a Path),
+    /// Run whatever models the host sends, with all operators.
+    Suite,
+}
+
+/// A built firmware.
+#[derive(Clone, Debug)]
+pub struct Firmware {
+    /// The ELF file, which later builds leave alone.
+    pub path: PathBuf,
+    /// Its content.
+    pub elf: Vec<u8>,
+}
+
+impl Firmware {
+    /// Its sizes.
+    pub fn sizes(&self) -> Result<elf::Sizes> {
+        elf::sizes(&self.path, &self.elf)
+    }
+}
+
+/// Compiles and links `program` for `board`. `logs` decides whether it has logs: they cost flash, and nothing else
+/// changes.
+pub fn build(home: &Path, board: &Board, program: Program, logs: bool) -> Result<Firmware> {
+    if !target_installed(&setup::sysroot()?, &board.target) {
+        return Err(Error::Missing {
+            what: format!("Rust's library for {} (the target of {})", board.target, board.name),
+            advice: format!("run `dunlin setup`, or `rustup target add {}`", board.target),
+        });
+    }
+    // All builds of a board write the same file: one at a time, until it is read.
+    static ONE_BUILD: Mutex<()> = Mutex::new(());
+    let _one_build = ONE_BUILD.lock().unwrap_or_else(PoisonError::into_inner);
+    let build_dir = build_dir(home);
+    let mut cargo = process::cargo(home);
+    cargo.args([
+        "build",
+        "--quiet",
+        "--profile",
+        "firmware",
+        "--package",
+        &board.name,
+        "--target",
+        &board.target,
+    ]);
+    cargo.arg("--target-dir").arg(&build_dir);
+    if !logs {
+        cargo.arg("--no-default-features");
+    }
+    match program {
+        Program::Baked(dir) => cargo.env("DUNLIN_FIRMWARE_DIR", dir),
+        Program::Suite => cargo.env_remove("DUNLIN_FIRMWARE_DIR"),
+    };
+    process::run_checked(&mut cargo, process::LONG)?;
+    let elf = read(&build_dir.join(&board.target).join("firmware").join(&board.name))?;
+
+    let out_dir = match program {
+        Program::Baked(dir) => dir.to_owned(),
+        Program::Suite => build_dir.join("suite"),
+    };
+    create_dir(&out_dir)?;
+    let firmware = Firmware { path: out_dir.join(format!("{}.elf", board.name)), elf };
+    check_model(&firmware, program)?;
+    write(&firmware.path, &firmware.elf)?;
+    Ok(firmware)
+}
+
+/// Another process may build the same board for another use between our build and our reading of its result.
+fn check_model(firmware: &Firmware, program: Program) -> Result<()> {
+    let baked = elf::constant(&firmware.path, &firmware.elf, elf::MODEL_SYMBOL)?;
+    let as_asked = match (program, baked) {
+        (Program::Baked(dir), Some(baked)) => baked.starts_with(&read(&dir.join("net.dunlin"))?),
+        (Program::Suite, None) => true,
+        _ => false,
+    };
+    if as_asked {
+        return Ok(());
+    }
+    Err(Error::Content {
+        path: firmware.path.clone(),
+        problem: "the firmware does not hold the model that it was built for: the model changed during the build, or \
+                  another build of the same board ran at the same time; try again"
+            .to_owned(),
+    })
+}

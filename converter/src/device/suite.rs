@@ -1,0 +1,132 @@
+//! Running many models on one emulated board, in one start of the firmware with all operators.
+//!
+//! The format of what is sent and answered is described in `boards/support/src/suite.rs`.
+
+use std::path::Path;
+
+use super::{
+    Error, Result,
+    boards::Board,
+    emulator::{self, Counts, Options},
+    firmware::Firmware,
+};
+
+/// Instead of a model's length: the firmware is to fault.
+const FAULT: u32 = u32::MAX;
+/// Statuses beside 0 and the runtime's error codes.
+const NO_ROOM: u32 = u32::MAX;
+const WRONG_INPUT: u32 = u32::MAX - 1;
+
+/// A model with its inputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The `.dunlin` file.
+    pub model: &'a [u8],
+    /// The bytes of all input tensors, in order.
+    pub inputs: &'a [u8],
+}
+
+/// What the board made of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The bytes of all output tensors, in order, and the counts of instructions, if they were counted.
+    Ran {
+        /// The outputs.
+        outputs: Vec<u8>,
+        /// Of the check and the making of a session.
+        init_instructions: Option<u64>,
+        /// Of the run.
+        run_instructions: Option<u64>,
+    },
+    /// The runtime refuses the model; the code of the [`dunlin::Error`].
+    Refused(u32),
+    /// The inputs' length is not that of the model's input tensors.
+    WrongInput,
+    /// The model and its arena are larger than the board's RAM.
+    NoRoom,
+}
+
+/// Runs all cases; the answers are in their order.
+pub fn run(
+    home: &Path,
+    board: &Board,
+    firmware: &Firmware,
+    cases: &[Case],
+    options: Options,
+) -> Result<Vec<Answer>> {
+    let mut input = Vec::new();
+    for case in cases {
+        for bytes in [case.model, case.inputs] {
+            let n_bytes = u32::try_from(bytes.len()).ok().filter(|&n_bytes| n_bytes < FAULT);
+            input.extend(
+                n_bytes.ok_or_else(|| malformed(board, "more than 4 GiB for one case"))?.to_le_bytes(),
+            );
+            input.extend(bytes);
+        }
+    }
+    let emulation = emulator::run(home, board, firmware, &input, options)?;
+    let mut answers = Answers { board, rest: &emulation.output, regions: regions(emulation.counts.as_ref()) };
+    let answers = cases.iter().map(|_| answers.next()).collect::<Result<Vec<Answer>>>()?;
+    Ok(answers)
+}
+
+/// An input on which the firmware faults.
+pub fn fault_input() -> [u8; 4] {
+    FAULT.to_le_bytes()
+}
+
+fn regions(counts: Option<&Counts>) -> Option<std::slice::Iter<'_, u64>> {
+    counts.map(|counts| counts.regions.iter())
+}
+
+struct Answers<'a> {
+    board: &'a Board,
+    rest: &'a [u8],
+    regions: Option<std::slice::Iter<'a, u64>>,
+}
+
+impl Answers<'_> {
+    fn next(&mut self) -> Result<Answer> {
+        let status = self.number()?;
+        let n_bytes = self.number()? as usize;
+        let (outputs, rest) = self.rest.split_at_checked(n_bytes).ok_or_else(|| self.too_short())?;
+        self.rest = rest;
+        Ok(match status {
+            0 => Answer::Ran {
+                outputs: outputs.to_vec(),
+                init_instructions: self.count()?,
+                run_instructions: self.count()?,
+            },
+            NO_ROOM => Answer::NoRoom,
+            WRONG_INPUT => {
+                self.count()?;
+                Answer::WrongInput
+            }
+            code => {
+                self.count()?;
+                Answer::Refused(code)
+            }
+        })
+    }
+
+    fn number(&mut self) -> Result<u32> {
+        let (bytes, rest) = self.rest.split_first_chunk::<4>().ok_or_else(|| self.too_short())?;
+        self.rest = rest;
+        Ok(u32::from_le_bytes(*bytes))
+    }
+
+    fn count(&mut self) -> Result<Option<u64>> {
+        let Some(regions) = &mut self.regions else { return Ok(None) };
+        let count =
+            regions.next().ok_or_else(|| malformed(self.board, "fewer counted regions than cases"))?;
+        Ok(Some(*count))
+    }
+
+    fn too_short(&self) -> Error {
+        malformed(self.board, "fewer answers than cases")
+    }
+}
+
+fn malformed(board: &Board, problem: &str) -> Error {
+    Error::Content { path: board.dir.clone(), problem: format!("the suite's firmware got or gave {problem}") }
+}
