@@ -30,6 +30,10 @@ macro_rules! for_each_operator {
             2 fully_connected FullyConnected [f32 i8];
             3 average_pool2d AveragePool2d [f32 i8];
             4 max_pool2d MaxPool2d [f32 i8];
+            5 mean Mean [f32 i8];
+            8 pad Pad [f32 i8];
+            9 concat Concat [f32 i8];
+            10 reshape Reshape [f32 i8];
             18 batch_norm BatchNorm [f32];
         }
     };

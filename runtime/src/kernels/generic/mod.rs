@@ -2,8 +2,10 @@
 
 pub(crate) mod arithmetic;
 pub(crate) mod conv;
+pub(crate) mod copy;
 pub(crate) mod depthwise;
 pub(crate) mod dot;
 pub(crate) mod normalize;
 pub(crate) mod pool;
+pub(crate) mod reduce;
 pub(crate) mod requantize;

@@ -4,9 +4,9 @@ use crate::Error;
 use crate::mem::View;
 
 /// A real factor as `multiplier * 2^(shift - 31)`; the multiplier has 31 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Factor {
-    /// In [2^30, 2^31), or 0.
+    /// Not negative; in [2^30, 2^31) where all bits are used.
     pub multiplier: i32,
     /// In [-31, 30]; positive shifts left.
     pub shift: i8,
