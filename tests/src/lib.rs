@@ -1,1 +1,3 @@
-//! placeholder
+//! What the suites share: the golden cases of `tests/cases` as graphs.
+
+pub mod cases;

@@ -1,0 +1,45 @@
+//! Every operator against its goldens: int8 byte for byte, f32 within the tolerance below.
+
+use dunlin_converter::{Data, Program};
+use dunlin_tests::cases::{cases, operators};
+
+/// Greatest difference of f32 results, relative to the larger magnitude (absolute below 1).
+const F32_TOLERANCE: f32 = 1e-5;
+
+#[test]
+fn operators_agree_with_their_oracles() {
+    let mut failures = Vec::new();
+    let mut n_cases = 0;
+    for operator in operators() {
+        for case in cases(&operator) {
+            n_cases += 1;
+            let outcome = Program::compile(&case.graph).and_then(|program| program.run(&case.inputs));
+            match outcome {
+                Ok(outputs) => failures.extend(difference(&outputs[0], &case.expected).map(|d| (case.name, d))),
+                Err(error) => failures.push((case.name, error.to_string())),
+            }
+        }
+    }
+    for (name, what) in &failures {
+        println!("{name}: {what}");
+    }
+    assert!(failures.is_empty(), "{} of {n_cases} cases differ", failures.len());
+    assert!(n_cases > 400, "only {n_cases} goldens were found");
+}
+
+fn difference(have: &Data, want: &Data) -> Option<String> {
+    match (have, want) {
+        (Data::F32(have), Data::F32(want)) => {
+            let far = |(&h, &w): (&f32, &f32)| (h - w).abs() > F32_TOLERANCE * w.abs().max(1.0) || h.is_nan();
+            let i = have.iter().zip(want).position(far)?;
+            Some(format!("element {i} is {}, expected {}", have[i], want[i]))
+        }
+        _ if have == want => None,
+        (Data::I8(have), Data::I8(want)) => {
+            let i = have.iter().zip(want).position(|(h, w)| h != w)?;
+            let n = have.iter().zip(want).filter(|(h, w)| h != w).count();
+            Some(format!("element {i} is {}, expected {}; {n} of {} differ", have[i], want[i], want.len()))
+        }
+        _ => Some(format!("is {have:?}, expected {want:?}")),
+    }
+}
