@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use dunlin::DType;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
+use dunlin::shape::MAX_RANK;
+use dunlin::{DType, Shape};
 use dunlin_converter::ops::Op;
 use dunlin_converter::{Data, Graph, Kind, Quant};
 use serde::Deserialize;
@@ -87,7 +88,8 @@ pub fn folder() -> PathBuf {
 pub fn operators() -> Vec<String> {
     let files = std::fs::read_dir(folder()).expect("tests/cases exists");
     let json = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = json.filter_map(|name| name.strip_suffix(".json").map(String::from)).collect();
+    let mut names: Vec<String> =
+        json.filter_map(|name| name.strip_suffix(".json").map(String::from)).collect();
     names.sort();
     names
 }
@@ -119,7 +121,8 @@ fn case(op: &str, record: &Record) -> Case {
         ids.push(id);
     }
     let output = &record.outputs[0];
-    let made = graph.apply("node", operator(op, &record.attrs), &ids).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let made =
+        graph.apply("node", operator(op, &record.attrs), &ids).unwrap_or_else(|e| panic!("{name}: {e}"));
     assert_eq!(graph.dims(made), output.shape, "{name}: shape of the output");
     debug_assert!(graph[made].kind == Kind::Value);
     graph[made].quant = output.quant();
@@ -138,6 +141,21 @@ fn operator(name: &str, attrs: &Value) -> Op {
         "fully_connected" => ops::FullyConnected { bounds: bounds() }.into(),
         "average_pool2d" => ops::AveragePool2d(pooling(attrs)).into(),
         "max_pool2d" => ops::MaxPool2d(pooling(attrs)).into(),
+        "mean" => {
+            let axes: Vec<u8> = from_attributes(&attrs["axes"]);
+            let axes = axes.iter().fold(0, |set, axis| set | 1 << axis);
+            ops::Mean { axes, keep_dims: from_attributes(&attrs["keep_dims"]), factor: None }.into()
+        }
+        "pad" => {
+            let mut pads = [[0; 2]; MAX_RANK];
+            let given: Vec<[u16; 2]> = from_attributes(&attrs["pads"]);
+            pads[..given.len()].copy_from_slice(&given);
+            ops::Pad { pads }.into()
+        }
+        "reshape" => {
+            let dims: Vec<usize> = from_attributes(&attrs["shape"]);
+            ops::Reshape::new(&Shape::new(&dims).expect("a golden's shape")).into()
+        }
         _ => by_name(name, attrs),
     }
 }
