@@ -4,7 +4,11 @@
 //! writes it first to the step that reads it last; blocks that live at the same time get disjoint bytes.
 //! No plan can need less than the bytes alive at the fullest step: that is the lower bound.
 
+mod place;
+
 use std::collections::HashMap;
+
+pub use place::Proof;
 
 use dunlin::TensorType;
 
@@ -35,6 +39,8 @@ pub struct Plan {
     pub arena_bytes: usize,
     /// Bytes alive at each time: before the first step, at each step, and after the last.
     pub live_bytes: Vec<usize>,
+    /// Why the arena is not smaller.
+    pub proof: Proof,
 }
 
 impl Plan {
@@ -43,7 +49,7 @@ impl Plan {
         self.live_bytes.iter().copied().max().unwrap_or(0)
     }
 
-    /// Bytes between the plan and its lower bound; 0 proves it optimal.
+    /// Bytes between the plan and its lower bound.
     pub fn gap_bytes(&self) -> usize {
         self.arena_bytes - self.lower_bound_bytes()
     }
@@ -64,9 +70,17 @@ impl Plan {
                 .get(time - 1)
                 .map_or("after the last step".into(), |n| format!("at `{}`", n.name)),
         };
-        match self.gap_bytes() {
-            0 => format!("{bytes} bytes, optimal: {bound} bytes are alive {at}"),
-            gap => format!("{bytes} bytes, {gap} above the lower bound of {bound} bytes alive {at}"),
+        match self.proof {
+            Proof::Clique => format!("{bytes} bytes, optimal: as many are alive {at}"),
+            Proof::Exhausted { nodes } => format!(
+                "{bytes} bytes, optimal: {bound} are alive {at}, and no placement below {bytes} exists \
+                 ({nodes} positions searched)"
+            ),
+            Proof::Budget { nodes } => format!(
+                "{bytes} bytes, {} above the lower bound of {bound} alive {at}; the search stopped after \
+                 {nodes} positions",
+                self.gap_bytes()
+            ),
         }
     }
 }
@@ -94,7 +108,8 @@ pub fn plan(graph: &Graph) -> Plan {
     let live_bytes: Vec<usize> = (0..=end)
         .map(|time| blocks.iter().filter(|b| b.first <= time && time <= b.last).map(|b| b.bytes).sum())
         .collect();
-    let offsets = place(&blocks);
+    let bound_bytes = live_bytes.iter().copied().max().unwrap_or(0);
+    let (offsets, proof) = place::place(&blocks, bound_bytes);
     let arena_bytes = blocks.iter().zip(&offsets).map(|(b, &o)| o + b.bytes).max().unwrap_or(0);
     let tensors = block_of
         .iter()
@@ -104,7 +119,7 @@ pub fn plan(graph: &Graph) -> Plan {
         })
         .collect();
     let scratch_offsets = scratch_blocks.iter().map(|block| block.map_or(0, |b| offsets[b])).collect();
-    Plan { tensors, scratch_offsets, arena_bytes, live_bytes }
+    Plan { tensors, scratch_offsets, arena_bytes, live_bytes, proof }
 }
 
 /// First and last time of every tensor of the arena.
@@ -190,62 +205,4 @@ fn scratch(graph: &Graph, blocks: &mut Vec<Block>) -> Vec<Option<usize>> {
         })
     };
     (0..graph.nodes().len()).map(&mut scratch_of).collect()
-}
-
-/// Offsets of the blocks: the best of a few orders, each placed first fit.
-fn place(blocks: &[Block]) -> Vec<usize> {
-    let by_size = |i: &usize| (std::cmp::Reverse(blocks[*i].bytes), blocks[*i].first);
-    let by_life = |i: &usize| std::cmp::Reverse(blocks[*i].last - blocks[*i].first);
-    let mut orders = vec![(0..blocks.len()).collect::<Vec<_>>(); 3];
-    orders[0].sort_by_key(by_size);
-    orders[1].sort_by_key(|i| (by_life(i), by_size(i)));
-    orders[2].sort_by_key(|i| (blocks[*i].first, by_size(i)));
-    let peak = |offsets: &Vec<usize>| blocks.iter().zip(offsets).map(|(b, o)| o + b.bytes).max();
-    orders.iter().map(|order| first_fit(blocks, order)).min_by_key(peak).unwrap_or_default()
-}
-
-/// Places each block of `order` at the lowest offset where it meets no placed one.
-fn first_fit(blocks: &[Block], order: &[usize]) -> Vec<usize> {
-    let mut offsets = vec![0; blocks.len()];
-    let mut placed: Vec<usize> = Vec::new();
-    for &i in order {
-        let mut neighbours: Vec<(usize, usize)> = placed
-            .iter()
-            .filter(|&&j| blocks[j].meets(&blocks[i]))
-            .map(|&j| (offsets[j], offsets[j] + blocks[j].bytes))
-            .collect();
-        neighbours.sort_unstable();
-        let mut offset = 0;
-        for (start, end) in neighbours {
-            if start >= offset + blocks[i].bytes {
-                break;
-            }
-            offset = offset.max(end);
-        }
-        offsets[i] = offset;
-        placed.push(i);
-    }
-    offsets
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn live_blocks_are_disjoint(lives in proptest::collection::vec((0usize..12, 0usize..12, 1usize..50), 1..24)) {
-            let blocks: Vec<Block> = lives
-                .iter()
-                .map(|&(a, b, words)| Block { bytes: words * ALIGN, first: a.min(b), last: a.max(b) })
-                .collect();
-            let offsets = place(&blocks);
-            for (i, a) in blocks.iter().enumerate() {
-                for (j, b) in blocks.iter().enumerate().take(i) {
-                    let apart = offsets[i] + a.bytes <= offsets[j] || offsets[j] + b.bytes <= offsets[i];
-                    proptest::prop_assert!(apart || !a.meets(b), "{i} and {j}");
-                }
-            }
-        }
-    }
 }

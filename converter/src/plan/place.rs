@@ -1,0 +1,294 @@
+//! Exact placement of blocks in one arena: bound, first fit, then a search that ends with a certificate.
+//!
+//! Blocks that live at the same time must be disjoint. No placement is lower than the fullest time (the
+//! *clique bound*). If first fit does not meet it, the search asks of each possible height from the bound
+//! upwards whether a placement exists; it decides that exactly, within a budget of nodes.
+
+use std::collections::HashSet;
+
+use super::Block;
+
+/// Nodes that the search may visit; a second at most.
+const BUDGET_NODES: usize = 200_000;
+
+/// Why no lower placement was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The placement is as low as the bytes alive at the fullest time: nothing can be lower.
+    Clique,
+    /// Every lower height was searched to the end without a placement, in so many nodes.
+    Exhausted {
+        /// Nodes visited.
+        nodes: usize,
+    },
+    /// The search was stopped after so many nodes: a lower placement may exist.
+    Budget {
+        /// Nodes visited.
+        nodes: usize,
+    },
+}
+
+/// Offsets of the blocks, and why they are not lower.
+pub(super) fn place(blocks: &[Block], bound_bytes: usize) -> (Vec<usize>, Proof) {
+    let mut best = best_first_fit(blocks);
+    let mut nodes = 0;
+    let mut candidate = bound_bytes;
+    while candidate < height(blocks, &best) {
+        let mut search = Search::new(blocks, candidate, BUDGET_NODES - nodes);
+        let found = search.decide();
+        nodes += search.nodes;
+        match found {
+            Decision::Fits(offsets) => {
+                best = offsets;
+                break;
+            }
+            Decision::Impossible => candidate = next_height(blocks, candidate),
+            Decision::Unknown => return (best, Proof::Budget { nodes }),
+        }
+    }
+    let proof = if height(blocks, &best) == bound_bytes { Proof::Clique } else { Proof::Exhausted { nodes } };
+    (best, proof)
+}
+
+fn height(blocks: &[Block], offsets: &[usize]) -> usize {
+    blocks.iter().zip(offsets).map(|(b, o)| o + b.bytes).max().unwrap_or(0)
+}
+
+/// The next height above `height` that a placement can have: a sum of sizes of some blocks, since in a lowest
+/// placement every block stands on the ground or on another.
+fn next_height(blocks: &[Block], height: usize) -> usize {
+    let mut sums = HashSet::from([0]);
+    let most: usize = blocks.iter().map(|b| b.bytes).sum();
+    for block in blocks {
+        let more: Vec<usize> = sums.iter().map(|sum| sum + block.bytes).collect();
+        sums.extend(more);
+        if sums.len() > 1 << 16 {
+            return height + super::ALIGN; // as good, but slower: every multiple of the alignment
+        }
+    }
+    sums.into_iter().filter(|&sum| sum > height).min().unwrap_or(most)
+}
+
+/// The best of a few orders, each placed first fit.
+fn best_first_fit(blocks: &[Block]) -> Vec<usize> {
+    let by_size = |i: &usize| (std::cmp::Reverse(blocks[*i].bytes), blocks[*i].first);
+    let by_life = |i: &usize| std::cmp::Reverse(blocks[*i].last - blocks[*i].first);
+    let mut orders = vec![(0..blocks.len()).collect::<Vec<_>>(); 3];
+    orders[0].sort_by_key(by_size);
+    orders[1].sort_by_key(|i| (by_life(i), by_size(i)));
+    orders[2].sort_by_key(|i| (blocks[*i].first, by_size(i)));
+    let fitted = orders.iter().map(|order| {
+        let mut offsets = vec![None; blocks.len()];
+        first_fit(blocks, order, &mut offsets);
+        offsets.into_iter().flatten().collect::<Vec<usize>>()
+    });
+    fitted.min_by_key(|offsets| height(blocks, offsets)).unwrap_or_default()
+}
+
+/// Places each block of `order` at the lowest offset where it meets no placed one.
+fn first_fit(blocks: &[Block], order: &[usize], offsets: &mut [Option<usize>]) {
+    for &i in order {
+        let mut neighbours: Vec<(usize, usize)> = (0..blocks.len())
+            .filter(|&j| blocks[j].meets(&blocks[i]))
+            .filter_map(|j| offsets[j].map(|offset| (offset, offset + blocks[j].bytes)))
+            .collect();
+        neighbours.sort_unstable();
+        let mut offset = 0;
+        for (start, end) in neighbours {
+            if start >= offset + blocks[i].bytes {
+                break;
+            }
+            offset = offset.max(end);
+        }
+        offsets[i] = Some(offset);
+    }
+}
+
+enum Decision {
+    Fits(Vec<usize>),
+    Impossible,
+    Unknown,
+}
+
+/// Whether blocks fit below one height. Blocks are placed in order of their offsets, each on the ground or on
+/// a placed neighbour; every placement can be pushed down into that form.
+struct Search<'b> {
+    blocks: &'b [Block],
+    height: usize,
+    /// Blocks that fit last wherever the others are, in the order in which they were set aside.
+    peeled: Vec<usize>,
+    /// The others.
+    core: Vec<usize>,
+    offsets: Vec<Option<usize>>,
+    /// Positions from which no completion exists: floors of the unplaced blocks, and the last offset.
+    dead_ends: HashSet<(Vec<usize>, usize)>,
+    nodes: usize,
+    budget_nodes: usize,
+}
+
+impl<'b> Search<'b> {
+    fn new(blocks: &'b [Block], height: usize, budget_nodes: usize) -> Search<'b> {
+        let (core, peeled) = peel(blocks, height);
+        let offsets = vec![None; blocks.len()];
+        Search { blocks, height, peeled, core, offsets, dead_ends: HashSet::new(), nodes: 0, budget_nodes }
+    }
+
+    fn decide(&mut self) -> Decision {
+        match self.extend(0) {
+            Some(true) => {
+                let order: Vec<usize> = self.peeled.iter().rev().copied().collect();
+                first_fit(self.blocks, &order, &mut self.offsets);
+                Decision::Fits(self.offsets.iter().copied().flatten().collect())
+            }
+            Some(false) => Decision::Impossible,
+            None => Decision::Unknown,
+        }
+    }
+
+    /// Completes the placement with offsets from `from` upwards. `None`: the budget is spent.
+    fn extend(&mut self, from: usize) -> Option<bool> {
+        self.nodes += 1;
+        if self.nodes > self.budget_nodes {
+            return None;
+        }
+        let unplaced: Vec<usize> = self.core.iter().copied().filter(|&i| self.offsets[i].is_none()).collect();
+        if unplaced.is_empty() {
+            return Some(true);
+        }
+        let floors: Vec<usize> = unplaced.iter().map(|&i| self.floor(i).max(from)).collect();
+        let key = (self.core.iter().map(|&i| self.position(i, from)).collect(), from);
+        if self.dead_ends.contains(&key) || self.overfull(&unplaced, &floors) {
+            return Some(false);
+        }
+        let mut choices: Vec<usize> = (0..unplaced.len()).collect();
+        choices.sort_by_key(|&k| (floors[k], std::cmp::Reverse(self.blocks[unplaced[k]].bytes)));
+        for k in choices {
+            let i = unplaced[k];
+            // Only at its true floor: above it the block would hang in the air.
+            if self.floor(i) < from || floors[k] + self.blocks[i].bytes > self.height {
+                continue;
+            }
+            self.offsets[i] = Some(floors[k]);
+            if self.extend(floors[k])? {
+                return Some(true);
+            }
+            self.offsets[i] = None;
+        }
+        self.dead_ends.insert(key);
+        Some(false)
+    }
+
+    /// Top of the placed neighbours of block `i`.
+    fn floor(&self, i: usize) -> usize {
+        let top = |&j: &usize| self.offsets[j].map_or(0, |offset| offset + self.blocks[j].bytes);
+        self.core.iter().filter(|&&j| self.blocks[j].meets(&self.blocks[i])).map(top).max().unwrap_or(0)
+    }
+
+    /// What is left to know of block `i`: where it may start, or that it is placed.
+    fn position(&self, i: usize, from: usize) -> usize {
+        if self.offsets[i].is_some() { usize::MAX } else { self.floor(i).max(from) }
+    }
+
+    /// Whether at some time the unplaced blocks cannot fit above their lowest floor.
+    fn overfull(&self, unplaced: &[usize], floors: &[usize]) -> bool {
+        unplaced.iter().any(|&at| {
+            let time = self.blocks[at].first;
+            let alive = unplaced
+                .iter()
+                .zip(floors)
+                .filter(|&(&i, _)| self.blocks[i].first <= time && time <= self.blocks[i].last);
+            let (lowest, sum) = alive.fold((usize::MAX, 0), |(lowest, sum), (&i, &floor)| {
+                (lowest.min(floor), sum + self.blocks[i].bytes)
+            });
+            lowest + sum > self.height
+        })
+    }
+}
+
+/// Splits blocks into those to search and those that fit below `height` wherever the rest is placed: however
+/// its neighbours cut the arena, one of the gaps is large enough for such a block.
+fn peel(blocks: &[Block], height: usize) -> (Vec<usize>, Vec<usize>) {
+    let words = |bytes: usize| bytes / super::ALIGN;
+    let mut core: Vec<usize> = (0..blocks.len()).collect();
+    let mut peeled = Vec::new();
+    loop {
+        let fits_last = |&k: &usize| {
+            let (i, size) = (core[k], words(blocks[core[k]].bytes));
+            let neighbours = core.iter().filter(|&&j| j != i && blocks[j].meets(&blocks[i]));
+            let blocked: usize = neighbours.map(|&j| words(blocks[j].bytes) + size - 1).sum();
+            blocked + size < words(height) + 1
+        };
+        match (0..core.len()).find(fits_last) {
+            Some(k) => peeled.push(core.remove(k)),
+            None => return (core, peeled),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::ALIGN;
+    use super::*;
+
+    fn clique(blocks: &[Block]) -> usize {
+        let alive = |t: usize| blocks.iter().filter(|b| b.first <= t && t <= b.last).map(|b| b.bytes).sum();
+        blocks.iter().map(|b| alive(b.first)).max().unwrap_or(0)
+    }
+
+    /// The lowest height over all orders of stacking, without any cleverness.
+    fn exhaustive(
+        blocks: &[Block],
+        placed: &mut Vec<usize>,
+        offsets: &mut Vec<Option<usize>>,
+        best: &mut usize,
+    ) {
+        if placed.len() == blocks.len() {
+            *best =
+                (*best).min(blocks.iter().zip(&*offsets).map(|(b, o)| o.unwrap() + b.bytes).max().unwrap());
+            return;
+        }
+        for i in 0..blocks.len() {
+            if offsets[i].is_none() {
+                first_fit(blocks, &[i], offsets);
+                placed.push(i);
+                exhaustive(blocks, placed, offsets, best);
+                placed.pop();
+                offsets[i] = None;
+            }
+        }
+    }
+
+    fn blocks(most: usize) -> impl Strategy<Value = Vec<Block>> {
+        let block = (0usize..10, 0usize..4, 1usize..30).prop_map(|(first, life, words)| Block {
+            bytes: words * ALIGN,
+            first,
+            last: first + life,
+        });
+        prop::collection::vec(block, 1..most)
+    }
+
+    proptest! {
+        #[test]
+        fn live_blocks_are_disjoint(blocks in blocks(24)) {
+            let (offsets, _) = place(&blocks, clique(&blocks));
+            for (i, a) in blocks.iter().enumerate() {
+                for (j, b) in blocks.iter().enumerate().take(i) {
+                    let apart = offsets[i] + a.bytes <= offsets[j] || offsets[j] + b.bytes <= offsets[i];
+                    prop_assert!(apart || !a.meets(b), "{i} and {j}");
+                }
+            }
+        }
+
+        #[test]
+        fn a_proof_is_true(blocks in blocks(7)) {
+            let (offsets, proof) = place(&blocks, clique(&blocks));
+            let mut best = usize::MAX;
+            exhaustive(&blocks, &mut Vec::new(), &mut vec![None; blocks.len()], &mut best);
+            let searched = !matches!(proof, Proof::Budget { .. });
+            prop_assert!(searched);
+            prop_assert_eq!(height(&blocks, &offsets), best);
+        }
+    }
+}
