@@ -7,7 +7,7 @@ use dunlin::ops::Factor;
 use dunlin::ops::bounds::Bounds;
 
 use crate::graph::Form;
-use crate::ops::{InputRole, Op, i8_quant};
+use crate::ops::{InputRole, Op, OutputQuant, i8_quant};
 use crate::{Data, Error, Graph, Kind, Node, Quant, Result, TensorId};
 
 /// The device form of `graph`: nodes with an int8 tensor compute in int8, the others in f32. Also returns
@@ -108,6 +108,22 @@ impl<'g> Lowering<'g> {
             last.outputs = states;
         }
         Ok(())
+    }
+
+    /// Emits `op` for `node` on its input and a table of int8 values; `None` says that the input's scale has
+    /// none.
+    ///
+    /// # Errors
+    /// Naming the node.
+    pub fn emit_table(&mut self, node: &Node, op: impl Into<Op>, table: Option<[i8; 256]>) -> Result<()> {
+        let table = table.ok_or_else(|| {
+            let scale = self.real[node.inputs[0]].quant.as_ref().map_or(0.0, Quant::scale);
+            let what = format!("its input's scale {scale} is out of range: check the calibration data");
+            Error::graph(&node.name, what)
+        })?;
+        let x = self.stored(node.inputs[0])?;
+        let table = self.constant(&format!("{}/table", node.name), &[256], Data::I8(table.to_vec()))?;
+        self.emit(node, op, &[x, table])
     }
 
     /// Emits an operator that has no node of its own, and returns its output with quantization `quant`.
@@ -215,12 +231,37 @@ impl<'g> Lowering<'g> {
         Ok([self.stored(node.inputs[0])?, self.stored(node.inputs[1])?])
     }
 
+    /// The scales of the first two inputs and of the first output, in which factors are computed.
+    ///
+    /// # Errors
+    /// If one is not quantized.
+    pub fn pair_scales(&self, node: &Node) -> Result<[f64; 3]> {
+        let scale = |id| self.quant(node, id).map(|quant| quant.scale() as f64);
+        Ok([scale(node.inputs[0])?, scale(node.inputs[1])?, scale(node.outputs[0])?])
+    }
+
     /// `bounds` of the real output of `node` in stored numbers.
     ///
     /// # Errors
     /// If the output is not quantized.
     pub fn bounds(&self, node: &Node, bounds: Bounds) -> Result<Bounds> {
         Ok(quantize_bounds(bounds, self.quant(node, node.outputs[0])?))
+    }
+
+    /// Refuses a node whose output is not quantized as its operator defines.
+    ///
+    /// # Errors
+    /// Naming the node.
+    pub fn fixed_quant(&self, node: &Node) -> Result<()> {
+        let OutputQuant::Fixed { scale, zero_point } = node.op.output_quant() else { return Ok(()) };
+        let out = self.quant(node, node.outputs[0])?;
+        if out.scale() == scale && out.zero_point == zero_point {
+            return Ok(());
+        }
+        let (op, have, at) = (node.op.name(), out.scale(), out.zero_point);
+        let what =
+            format!("{op} gives scale {scale} and zero point {zero_point}, its output has {have} and {at}");
+        Err(Error::graph(&node.name, what))
     }
 
     /// Refuses a node whose input and output are quantized differently where the arithmetic moves stored

@@ -87,11 +87,15 @@ pub fn operator_table(graph: &Graph, plan: &Plan) -> String {
     source + "];\n"
 }
 
-/// The dtype that a node computes in: int8 if its first input or output is.
+/// The dtype that a node computes in: that of its first input if the operator has an entry for it, else that
+/// of its first output.
 pub fn step_dtype(graph: &Graph, node: &Node) -> DType {
-    let first = [node.inputs.first(), node.outputs.first()];
-    let int8 = first.iter().flatten().any(|&&id| graph[id].ty.dtype == DType::I8);
-    if int8 { DType::I8 } else { DType::F32 }
+    let dtype = |ids: &[TensorId]| ids.first().map(|&id| graph[id].ty.dtype);
+    let computes = |dtype: &DType| {
+        let code = node.op.code();
+        dunlin::ops::ALL.iter().any(|entry| entry.code == code && entry.dtype == *dtype)
+    };
+    dtype(&node.inputs).filter(computes).or(dtype(&node.outputs)).unwrap_or(DType::F32)
 }
 
 /// Tensors in the order of the file, those of the arena first, and how many those are.

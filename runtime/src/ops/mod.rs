@@ -14,6 +14,8 @@ use crate::{DType, Element, Error, TensorType};
 pub use crate::kernels::requantize::Factor;
 
 pub mod bounds;
+mod broadcast;
+mod elementwise;
 pub mod pooling;
 #[cfg(test)]
 mod testing;
@@ -31,9 +33,17 @@ macro_rules! for_each_operator {
             3 average_pool2d AveragePool2d [f32 i8];
             4 max_pool2d MaxPool2d [f32 i8];
             5 mean Mean [f32 i8];
+            6 add Add [f32 i8];
+            7 mul Mul [f32 i8];
             8 pad Pad [f32 i8];
             9 concat Concat [f32 i8];
             10 reshape Reshape [f32 i8];
+            11 softmax Softmax [f32 i8];
+            12 clamp Clamp [f32 i8];
+            13 logistic Logistic [f32 i8];
+            14 tanh Tanh [f32 i8];
+            15 quantize Quantize [f32 i8];
+            16 dequantize Dequantize [i8];
             18 batch_norm BatchNorm [f32];
         }
     };

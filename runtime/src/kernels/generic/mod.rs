@@ -1,11 +1,17 @@
 //! Portable kernels: simple, and the specification of every other one.
 
+pub(crate) mod add;
 pub(crate) mod arithmetic;
 pub(crate) mod conv;
 pub(crate) mod copy;
 pub(crate) mod depthwise;
 pub(crate) mod dot;
+pub(crate) mod elementwise;
+pub(crate) mod fixed_math;
+pub(crate) mod mul;
 pub(crate) mod normalize;
 pub(crate) mod pool;
 pub(crate) mod reduce;
 pub(crate) mod requantize;
+pub(crate) mod softmax;
+pub(crate) mod table;

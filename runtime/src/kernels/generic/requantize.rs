@@ -39,6 +39,16 @@ impl Factor {
         if self.multiplier >= 0 && (-31..=30).contains(&self.shift) { Ok(()) } else { Err(Error::Parameters) }
     }
 
+    /// [`Factor::check`], and that a left shift cannot overflow for accumulators up to `max` of either sign.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`].
+    pub fn check_for(self, max: i32) -> Result<(), Error> {
+        self.check()?;
+        let room = max.leading_zeros() as i8 - 1;
+        if self.shift <= room { Ok(()) } else { Err(Error::Parameters) }
+    }
+
     /// `acc * factor`, rounded twice: to nearest in the doubling high multiplication, then to nearest with
     /// ties away from zero in the right shift. A left shift wraps as in two's complement.
     #[inline(always)]
@@ -107,9 +117,35 @@ pub struct Requantize<'a> {
 impl Requantize<'_> {
     #[inline(always)]
     pub fn apply(&self, acc: i32, c: usize) -> i8 {
-        let q = self.channels.factor(c).apply(acc).saturating_add(self.zero_point);
-        clamp_i8(q, self.bounds)
+        saturate(self.channels.factor(c).apply(acc), self.zero_point, self.bounds)
     }
+}
+
+/// Greatest difference of an int8 number and a zero point.
+pub const DIFFERENCE_MAX: i32 = 255;
+
+/// From one int8 quantization to another.
+#[derive(Clone, Copy)]
+pub struct Rescale {
+    /// Zero point of the input.
+    pub x_zero_point: i32,
+    pub factor: Factor,
+    /// Zero point of the output.
+    pub zero_point: i32,
+    pub bounds: (i8, i8),
+}
+
+impl Rescale {
+    #[inline(always)]
+    pub fn apply(&self, x: i8) -> i8 {
+        saturate(self.factor.apply(x as i32 - self.x_zero_point), self.zero_point, self.bounds)
+    }
+}
+
+/// `x + zero_point` clamped to `bounds`.
+#[inline(always)]
+pub fn saturate(x: i32, zero_point: i32, bounds: (i8, i8)) -> i8 {
+    clamp_i8(x.saturating_add(zero_point), bounds)
 }
 
 /// `q` in `[lo, hi]`. (`Ord::clamp` would bring a panic for `lo > hi`.)

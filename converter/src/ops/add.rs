@@ -1,0 +1,32 @@
+//! Sum of two tensors: see the runtime's operator of this name.
+
+use dunlin::ops::Add;
+use dunlin::ops::add::{AddFactors, LEFT_SHIFT};
+use dunlin::ops::bounds::Bounds;
+
+use super::{Backward, HostOperator, Op};
+use crate::lower::{Lowering, factor};
+use crate::{Node, Result, TensorId};
+
+impl HostOperator for Add {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        Err(cx.none("not yet"))
+    }
+
+    fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
+        (self.bounds == Bounds::None).then_some(Op::Add(Add { bounds, ..*self }))
+    }
+
+    fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
+        let [a, b, out] = cx.pair_scales(node)?;
+        let common = 2.0 * a.max(b);
+        let headroom = f64::from(1 << LEFT_SHIFT);
+        let factors = AddFactors {
+            operands: [factor(node, a / common)?, factor(node, b / common)?],
+            output: factor(node, common / (headroom * out))?,
+        };
+        let op = Add { bounds: cx.bounds(node, self.bounds)?, factors: Some(factors) };
+        let inputs = cx.stored_pair(node)?;
+        cx.emit(node, op, &inputs)
+    }
+}

@@ -1,0 +1,30 @@
+//! Dequantization: see the runtime's operator of this name.
+
+use dunlin::TensorType;
+use dunlin::ops::{Dequantize, Outputs};
+
+use super::quantize::identity;
+use super::{Backward, HostOperator, OutputQuant};
+use crate::lower::Lowering;
+use crate::{Node, Result, TensorId};
+
+impl HostOperator for Dequantize {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        Err(cx.none("it follows a quantization, and rounding is flat almost everywhere"))
+    }
+
+    fn output_quant(&self) -> OutputQuant {
+        OutputQuant::Real
+    }
+
+    /// In real form it is the identity.
+    fn infer_real(&self, inputs: &[TensorType]) -> Result<Outputs, dunlin::Error> {
+        identity(inputs)
+    }
+
+    fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
+        let scale = cx.quant(node, node.inputs[0])?.scale();
+        let x = cx.stored(node.inputs[0])?;
+        cx.emit(node, Dequantize { scale }, &[x])
+    }
+}

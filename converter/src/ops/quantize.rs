@@ -1,0 +1,39 @@
+//! Quantization: see the runtime's operator of this name.
+
+use dunlin::TensorType;
+use dunlin::ops::{Outputs, Quantize};
+
+use super::{Backward, HostOperator};
+use crate::lower::{Lowering, factor};
+use crate::{Node, Result, TensorId};
+
+impl HostOperator for Quantize {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        Err(cx.none("rounding is flat almost everywhere"))
+    }
+
+    /// In real form it is the identity: the output's quantization says what is stored.
+    fn infer_real(&self, inputs: &[TensorType]) -> Result<Outputs, dunlin::Error> {
+        identity(inputs)
+    }
+
+    fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
+        let scale = cx.quant(node, node.outputs[0])?.scale();
+        let op = if cx.real[node.inputs[0]].quant.is_none() {
+            Quantize::F32 { scale }
+        } else {
+            let x = cx.quant(node, node.inputs[0])?;
+            Quantize::I8 { factor: factor(node, x.scale() as f64 / scale as f64)? }
+        };
+        let x = cx.stored(node.inputs[0])?;
+        cx.emit(node, op, &[x])
+    }
+}
+
+/// The type of the one input.
+pub(super) fn identity(inputs: &[TensorType]) -> Result<Outputs, dunlin::Error> {
+    match inputs {
+        [x] => Ok([*x].into_iter().collect()),
+        _ => Err(dunlin::Error::Arity),
+    }
+}

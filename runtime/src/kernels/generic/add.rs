@@ -1,0 +1,31 @@
+//! Sum of two int8 tensors of different quantization.
+
+use super::requantize::{Factor, saturate};
+
+/// Bits by which the operands are shifted left, so that rounding them loses nothing.
+pub const LEFT_SHIFT: u32 = 20;
+
+/// Brings both operands to a common scale, adds, and brings the sum to the output's.
+#[derive(Clone, Copy)]
+pub struct AddI8 {
+    /// Zero points of the operands.
+    pub zero_points: [i32; 2],
+    /// Factors of the operands, shifted left, to the common scale.
+    pub operands: [Factor; 2],
+    /// From the common scale to the output's.
+    pub output: Factor,
+    /// Zero point of the output.
+    pub zero_point: i32,
+    pub bounds: (i8, i8),
+}
+
+impl AddI8 {
+    #[inline(always)]
+    pub fn apply(&self, a: i8, b: i8) -> i8 {
+        let [a_zero_point, b_zero_point] = self.zero_points;
+        let [a_factor, b_factor] = self.operands;
+        let a = a_factor.apply((a as i32 - a_zero_point).wrapping_shl(LEFT_SHIFT));
+        let b = b_factor.apply((b as i32 - b_zero_point).wrapping_shl(LEFT_SHIFT));
+        saturate(self.output.apply(a.wrapping_add(b)), self.zero_point, self.bounds)
+    }
+}

@@ -1,0 +1,185 @@
+//! What operators on pairs of elements share: shapes that broadcast as in NumPy, by rows.
+
+use core::ops::Range;
+
+use super::window::all_rows;
+use crate::kernels::elementwise::{Strided, zip_row};
+use crate::mem::{Memory, View};
+use crate::model::Node;
+use crate::{DType, Element, Error, Shape, TensorType};
+
+/// Type of a function of two operands of the same dtype, f32 or int8, whose shapes broadcast.
+pub(super) fn infer(inputs: &[TensorType]) -> Result<TensorType, Error> {
+    let &[a, b] = inputs else { return Err(Error::Arity) };
+    if a.dtype != b.dtype || !matches!(a.dtype, DType::F32 | DType::I8) {
+        return Err(Error::DType);
+    }
+    Ok(TensorType::new(a.dtype, a.shape.broadcast(&b.shape)?))
+}
+
+/// Rows of an operand of a pair that row `y` of the output reads.
+pub(super) fn rows(input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+    let (Ok(out), Some(operand)) = (infer(inputs), inputs.get(input)) else { return 0..0 };
+    let Axes { outer, inner } = Axes::new(&operand.shape, out.shape.rank());
+    if outer[0] * outer[1] != out.shape.rows() {
+        // Repeated along an outer axis: its rows come round again.
+        return all_rows(inputs, input);
+    }
+    let len = inner[0] * inner[1];
+    operand.shape.rows_of(y * len, (y + 1) * len)
+}
+
+/// Operands of a pair on whose bytes the output may stand: those that are not stretched.
+pub(super) fn in_place(inputs: &[TensorType]) -> u8 {
+    let Ok(out) = infer(inputs) else { return 0 };
+    inputs.iter().enumerate().fold(0, |bits, (i, operand)| bits | ((operand.shape == out.shape) as u8) << i)
+}
+
+/// Applies `f` to every pair of elements of `rows`.
+pub(super) fn zip<T: Element>(node: &Node, mem: &Memory, rows: Range<usize>, f: impl Fn(T, T) -> T) {
+    let (a, b, out) = (node.input(0), node.input(1), node.output(0));
+    let shape = out.ty.shape;
+    let (a_steps, b_steps) = (Steps::new(&a.ty.shape, &shape), Steps::new(&b.ty.shape, &shape));
+    let (a, b, out) = (a.view::<T>(mem), b.view::<T>(mem), out.rows_mut(mem));
+    let Axes { outer, inner: [lines, len] } = Axes::new(&shape, shape.rank());
+    // Both operands are one line if the next line begins where the last one ends.
+    let (lines, len) = if a_steps.is_flat(len) && b_steps.is_flat(len) {
+        (1, lines.wrapping_mul(len))
+    } else {
+        (lines, len)
+    };
+    for y in rows {
+        let (a_row, b_row, out) = (a_steps.row(outer, y), b_steps.row(outer, y), out.row(y));
+        for line in 0..lines {
+            let a = a_steps.line(a, a_row, line, len);
+            let b = b_steps.line(b, b_row, line, len);
+            zip_row(a, b, out.slice(line.wrapping_mul(len), len), &f);
+        }
+    }
+}
+
+/// The axes of a shape as rows see them: those that count rows, then those inside a row.
+struct Axes {
+    outer: [usize; 2],
+    inner: [usize; 2],
+}
+
+impl Axes {
+    /// The axes of an operand as those of an output of `rank`: `[n, h]` and `[w, c]` if that is 4, else the
+    /// last alone is inside a row.
+    fn new(shape: &Shape, rank: usize) -> Axes {
+        Axes::split(shape.padded(), rank, 1)
+    }
+
+    fn split([a, b, c, d]: [usize; 4], rank: usize, absent: usize) -> Axes {
+        if rank == 4 {
+            Axes { outer: [a, b], inner: [c, d] }
+        } else {
+            Axes { outer: [b, c], inner: [absent, d] }
+        }
+    }
+}
+
+/// Distances of neighbouring elements of an operand along the axes of the output; 0 where it is stretched.
+struct Steps(Axes);
+
+impl Steps {
+    fn new(operand: &Shape, out: &Shape) -> Steps {
+        let mut steps = [0; 4];
+        let mut step = 1usize;
+        for ((slot, len), out_len) in steps.iter_mut().zip(operand.padded()).zip(out.padded()).rev() {
+            if len == out_len {
+                *slot = step;
+            }
+            step = step.wrapping_mul(len);
+        }
+        Steps(Axes::split(steps, out.rank(), 0))
+    }
+
+    /// Whether lines of `len` elements follow each other without a gap, or are all one and the same element.
+    fn is_flat(&self, len: usize) -> bool {
+        let [line, element] = self.0.inner;
+        line == len.wrapping_mul(element)
+    }
+
+    /// First element of row `y` of the output, whose outer axes are `outer`.
+    fn row(&self, outer: [usize; 2], mut y: usize) -> usize {
+        let mut start = 0usize;
+        for (len, step) in outer.into_iter().zip(self.0.outer).rev() {
+            let i = y.checked_rem(len).unwrap_or(0);
+            y = y.checked_div(len).unwrap_or(0);
+            start = start.wrapping_add(i.wrapping_mul(step));
+        }
+        start
+    }
+
+    /// The elements for one line of a row, and their step.
+    fn line<'a, T: Element>(&self, x: View<'a, T>, row: usize, line: usize, len: usize) -> Strided<'a, T> {
+        let [line_step, step] = self.0.inner;
+        let start = row.wrapping_add(line.wrapping_mul(line_step));
+        (x.slice(start, len.wrapping_sub(1).wrapping_mul(step).wrapping_add(1)), step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use crate::ops::Add;
+    use crate::ops::bounds::Bounds;
+    use crate::ops::testing::{Case, Tensor};
+    use crate::{Error, Shape};
+
+    const ADD: Add = Add { bounds: Bounds::None, factors: None };
+
+    /// Two shapes that broadcast: an output's dims, and for each operand which of them are 1 and how many of
+    /// the outer ones are missing.
+    fn shapes() -> impl Strategy<Value = [Vec<usize>; 2]> {
+        let operand = || (0u8..16, 0usize..4);
+        (prop::collection::vec(1usize..4, 1..=4), operand(), operand()).prop_map(|(dims, a, b)| {
+            [a, b].map(|(ones, missing)| {
+                let stretch = |(i, &len): (usize, &usize)| if ones & (1 << i) != 0 { 1 } else { len };
+                dims.iter().enumerate().map(stretch).skip(missing.min(dims.len())).collect()
+            })
+        })
+    }
+
+    fn numbers(dims: &[usize], first: f32) -> Tensor {
+        let elements: Vec<f32> = (0..dims.iter().product()).map(|i: usize| first + i as f32).collect();
+        Tensor::new(dims, &elements)
+    }
+
+    /// The element of an operand that meets element `i` of the output, by its definition.
+    fn source(mut i: usize, dims: &[usize], out: &Shape) -> usize {
+        let (dims, out) = (Shape::new(dims).unwrap().padded(), out.padded());
+        let (mut source, mut step) = (0, 1);
+        for (len, out_len) in dims.into_iter().zip(out).rev() {
+            source += i % out_len % len * step;
+            (i, step) = (i / out_len, step * len);
+        }
+        source
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_meet_as_in_numpy([a, b] in shapes()) {
+            let out = Shape::new(&a).unwrap().broadcast(&Shape::new(&b).unwrap()).unwrap();
+            let case = Case::new(ADD, [numbers(&a, 0.0), numbers(&b, 1000.0)]);
+            case.assert_contract();
+            let sums: Vec<f32> =
+                (0..out.count()).map(|i| 1000.0 + (source(i, &a, &out) + source(i, &b, &out)) as f32).collect();
+            prop_assert_eq!(case.run::<f32>().unwrap(), sums);
+        }
+    }
+
+    #[test]
+    fn pairs_that_cannot_meet_are_refused() {
+        let refused = |a: Tensor, b: Tensor| Case::new(ADD, [a, b]).check();
+        assert_eq!(refused(numbers(&[3], 0.0), numbers(&[4], 0.0)), Err(Error::Shape));
+        assert_eq!(refused(numbers(&[3], 0.0), Tensor::new(&[3], &[0i8; 3])), Err(Error::DType));
+        assert_eq!(Case::new(ADD, [numbers(&[3], 0.0)]).check(), Err(Error::Arity));
+    }
+}

@@ -1,0 +1,76 @@
+//! Logistic function: `1 / (1 + exp(-x))`.
+//!
+//! Inputs: x of any shape, for int8 then the table `[256]` of i8 that [`Logistic::table`] makes. Output: the
+//! shape of x. The int8 output counts 256ths, its zero point is -128.
+
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::elementwise::{infer_table, look_up, map, rows};
+use super::{OpCode, Operator, Outputs, Run};
+use crate::kernels::fixed_math::{exp_q31, one_over_one_plus_q31, table};
+use crate::kernels::requantize::{round_shift, saturate};
+use crate::kernels::table::TABLE_LEN;
+use crate::math;
+use crate::mem::Memory;
+use crate::model::Node;
+use crate::{Error, TensorType};
+
+/// A logistic function has no parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Logistic;
+
+impl Logistic {
+    /// The scale of an int8 output.
+    pub const SCALE: f32 = 1.0 / 256.0;
+    /// The zero point of an int8 output.
+    pub const ZERO_POINT: i8 = -128;
+
+    /// The int8 outputs for the inputs -128 to 127 of `scale` and `zero_point`, computed as TensorFlow Lite
+    /// Micro does. `None` if the scale is not in (2^-59, 8) or the
+    /// zero point not an int8.
+    pub fn table(scale: f32, zero_point: i32) -> Option<[i8; TABLE_LEN]> {
+        table(scale, zero_point, |x_q27| {
+            saturate(round_shift(logistic_q31(x_q27), 23), Self::ZERO_POINT as i32, (i8::MIN, i8::MAX))
+        })
+    }
+}
+
+/// The logistic function in Q0.31 of a Q4.27.
+fn logistic_q31(x_q27: i32) -> i32 {
+    let positive_q31 = || one_over_one_plus_q31(exp_q31(-x_q27.wrapping_abs(), 4));
+    match x_q27 {
+        0 => 1 << 30,
+        1.. => positive_q31(),
+        _ => i32::MAX - positive_q31(),
+    }
+}
+
+impl Operator for Logistic {
+    const CODE: OpCode = OpCode::Logistic;
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+        infer_table(inputs)
+    }
+
+    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        rows(input, inputs, y)
+    }
+
+    fn in_place(&self, _inputs: &[TensorType]) -> u8 {
+        1
+    }
+}
+
+impl Run<f32> for Logistic {
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        map(node, mem, rows, math::logistic);
+    }
+}
+
+impl Run<i8> for Logistic {
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        look_up(node, mem, rows);
+    }
+}

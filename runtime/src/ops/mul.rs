@@ -1,0 +1,95 @@
+//! Product of two tensors whose shapes broadcast, element by element, with fused activation.
+//!
+//! Inputs: two tensors, both f32 or both int8. Output: their broadcast shape. int8 rounds once, as
+//! TensorFlow Lite Micro.
+
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::bounds::Bounds;
+use super::{Factor, OpCode, Operator, Outputs, Run, broadcast, one};
+use crate::kernels::arithmetic::clamp_f32;
+use crate::kernels::mul::{MulI8, PRODUCT_MAX};
+use crate::mem::Memory;
+use crate::model::Node;
+use crate::{DType, Error, TensorType};
+
+/// Parameters of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mul {
+    /// Fused activation.
+    pub bounds: Bounds,
+    /// Only and always for int8: the product of the operands' scales by the output's scale, below 2^15.
+    pub factor: Option<Factor>,
+}
+
+impl Operator for Mul {
+    const CODE: OpCode = OpCode::Mul;
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+        let out = broadcast::infer(inputs)?;
+        self.bounds.check(out.dtype)?;
+        match (out.dtype, self.factor) {
+            (DType::F32, None) => {}
+            (DType::I8, Some(factor)) => factor.check_for(PRODUCT_MAX)?,
+            _ => return Err(Error::Parameters),
+        }
+        one(out)
+    }
+
+    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        broadcast::rows(input, inputs, y)
+    }
+
+    fn in_place(&self, inputs: &[TensorType]) -> u8 {
+        broadcast::in_place(inputs)
+    }
+}
+
+impl Run<f32> for Mul {
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        let bounds = self.bounds.f32();
+        broadcast::zip(node, mem, rows, |a: f32, b: f32| clamp_f32(a * b, bounds));
+    }
+}
+
+impl Run<i8> for Mul {
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        let Some(output) = self.factor else { return };
+        let mul = MulI8 {
+            zero_points: [node.input(0).zero_point(), node.input(1).zero_point()],
+            output,
+            zero_point: node.output(0).zero_point(),
+            bounds: self.bounds.i8(),
+        };
+        broadcast::zip(node, mem, rows, |a, b| mul.apply(a, b));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::{Case, Tensor};
+
+    fn case(factor: f64) -> Case<Mul> {
+        let op = Mul { bounds: Bounds::None, factor: Factor::from_real(factor) };
+        let a = Tensor::new(&[1, 2, 1, 3], &[127i8, -128, 3, 1, 2, 0]).zero_point(1);
+        let b = Tensor::new(&[3], &[127i8, 127, 5]).zero_point(-1);
+        Case::new(op, [a, b]).output_zero_point(7)
+    }
+
+    #[test]
+    fn int8_products_have_no_zero_points() {
+        let quotients = case(1.0 / 128.0);
+        assert_eq!(quotients.run::<i8>().unwrap(), [127, -122, 7, 7, 8, 7]);
+        quotients.assert_contract();
+    }
+
+    #[test]
+    fn a_factor_that_overflows_is_refused() {
+        assert_eq!(case(32767.0).check(), Ok(()));
+        assert_eq!(case(32768.0).check(), Err(Error::Parameters));
+        assert_eq!(case(-1.0).check(), Err(Error::Parameters), "no factor at all");
+    }
+}
