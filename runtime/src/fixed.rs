@@ -49,10 +49,10 @@ macro_rules! fixed {
                 // Exact: a product with a power of two (an overflow saturates below), then a difference of
                 // neighbours.
                 let scaled = x * (1u64 << $fraction_bits) as f32;
-                let down = scaled as $Bits;
-                let rest = scaled - down as f32;
+                let truncated = scaled as $Bits;
+                let rest = scaled - truncated as f32;
                 let away = if rest >= 0.5 { 1 } else if rest < -0.5 { -1 } else { 0 };
-                $Q(down.saturating_add(away))
+                $Q(truncated.saturating_add(away))
             }
 
             /// The number as f32; rounded to nearest even for [`Q31`], exact for the others.
