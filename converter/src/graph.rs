@@ -63,6 +63,16 @@ impl Data {
         }
     }
 
+    /// The elements stored in `bytes`; see [`Data::bytes`]. Trailing bytes that fill no element are left out.
+    pub fn from_bytes(dtype: DType, bytes: &[u8]) -> Data {
+        match dtype {
+            DType::F32 => Data::F32(bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect()),
+            DType::I8 => Data::I8(bytes.iter().map(|&b| b as i8).collect()),
+            DType::I16 => Data::I16(bytes.as_chunks().0.iter().map(|&b| i16::from_le_bytes(b)).collect()),
+            DType::I32 => Data::I32(bytes.as_chunks().0.iter().map(|&b| i32::from_le_bytes(b)).collect()),
+        }
+    }
+
     /// The elements if they are f32.
     pub fn as_f32(&self) -> Option<&[f32]> {
         if let Data::F32(v) = self { Some(v) } else { None }

@@ -10,12 +10,16 @@
 
 pub mod device;
 pub mod error;
+pub mod file;
 pub mod graph;
 pub mod lower;
+pub mod npy;
 pub mod ops;
 pub mod plan;
 pub mod program;
 pub mod quantize;
+pub mod report;
+pub mod samples;
 pub mod write;
 
 pub use error::{Error, Result};

@@ -75,8 +75,11 @@ impl Program {
     }
 
     /// The Rust source beside it: arena size and table of operators.
-    pub fn operator_table(&self) -> String {
-        operator_table(&self.graph, &self.plan)
+    ///
+    /// # Errors
+    /// What the runtime refuses.
+    pub fn operator_table(&self) -> Result<String> {
+        Ok(operator_table(&self.model()?))
     }
 
     /// The model, checked, with all operators.

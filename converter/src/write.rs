@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use dunlin::DType;
 use dunlin::format::{self, Header, Place, PortRecord, StepRecord, TensorRecord};
+use dunlin::ops::OpCode;
+use dunlin::{DType, Model};
 
 use crate::plan::Plan;
 use crate::{Error, Graph, Kind, Node, Result, TensorId};
@@ -68,21 +69,21 @@ pub fn write(graph: &Graph, plan: &Plan) -> Result<Vec<u8>> {
     Ok(file)
 }
 
-/// The Rust source that goes beside the file: the arena's size and the operators that the model names.
-pub fn operator_table(graph: &Graph, plan: &Plan) -> String {
-    let entries: BTreeSet<(u8, &str, &str)> = graph
-        .nodes()
-        .iter()
-        .map(|node| (node.op.code() as u8, node.op.code().type_name(), step_dtype(graph, node).name()))
-        .collect();
+/// The Rust source that goes beside a model's file: the arena's size and the operators that it names.
+pub fn operator_table(model: &Model) -> String {
+    let entries: BTreeSet<(u8, u8)> =
+        model.steps().map(|node| (node.record().op, node.record().dtype)).collect();
     let mut source = format!(
         "// Made by `dunlin` beside the model file: do not edit.\n\n\
          /// Bytes of the arena that the model needs.\npub const ARENA_BYTES: usize = {};\n\n\
          /// The operators that the model names.\npub static OPS: &[dunlin::Entry] = &[\n",
-        plan.arena_bytes
+        model.arena_bytes()
     );
-    for (_, op, dtype) in entries {
-        source += &format!("    dunlin::Entry::of::<dunlin::ops::{op}, {dtype}>(),\n");
+    for (op, dtype) in entries {
+        if let (Some(op), Some(dtype)) = (OpCode::from_code(op), DType::from_code(dtype)) {
+            let (op, dtype) = (op.type_name(), dtype.name());
+            source += &format!("    dunlin::Entry::of::<dunlin::ops::{op}, {dtype}>(),\n");
+        }
     }
     source + "];\n"
 }

@@ -220,6 +220,15 @@ impl<'m> Model<'m> {
         if i < self.n_outputs() { self.port_info(self.n_inputs() + i) } else { Err(Error::NoSuchTensor) }
     }
 
+    /// Tensor `i` in the order of the file: its type, and where it lies and when it lives.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if there is none.
+    pub fn tensor(&self, i: usize) -> Result<(TensorType, TensorRecord), Error> {
+        let record = self.record(i)?;
+        Ok((tensor_type(&record)?, record))
+    }
+
     /// The names section: the model's name, then those of the inputs, the outputs, and the labels of the
     /// first output's elements (as many as there are). Empty strings stand for what has no name.
     pub fn names(&self) -> impl Iterator<Item = &'m str> + use<'m> {

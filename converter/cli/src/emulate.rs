@@ -1,0 +1,84 @@
+use std::path::PathBuf;
+
+use dunlin_converter::device::baked::{self, BoardReport};
+use dunlin_converter::file::ModelFile;
+use dunlin_converter::report::table;
+use dunlin_converter::samples::{self, Samples};
+use dunlin_converter::{Error, Result};
+
+use crate::{print, print_json};
+
+/// Samples made up when no input is given.
+const N_SAMPLES: usize = 10;
+
+/// Run a model on an emulated board, measure it, and compare each output byte with this machine's
+///
+/// Inputs are as in `dunlin run`; without them the board gets 10 made-up samples, the same in every run.
+/// Instructions are exact and repeatable; the emulator knows no cycles.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The `.dunlin` file
+    file: PathBuf,
+    /// The board's core, such as cortex-m4, or its name
+    #[arg(long, default_value = "cortex-m4")]
+    core: String,
+    /// An input as .npy; once for each of the model's inputs, in their order
+    #[arg(long, value_name = "X.npy")]
+    input: Vec<PathBuf>,
+    /// Where the board's output goes, as .npy: once for each, or once for all, which are then numbered
+    #[arg(long, value_name = "Y.npy")]
+    output: Vec<PathBuf>,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn emulate(args: &Args) -> Result<()> {
+    let file = ModelFile::read(&args.file)?;
+    let model = file.model()?;
+    let samples = match &args.input[..] {
+        [] => Samples::random(&model, N_SAMPLES, 0)?,
+        paths => Samples::read(&model, paths)?,
+    };
+    let host_outputs = samples::run(&model, &samples)?;
+    let run = baked::run(&args.core, file.bytes(), &model, &samples, &host_outputs)?;
+    if !args.output.is_empty() {
+        samples::write(&args.output, &samples::arrays(&model, &samples, &run.outputs)?)?;
+    }
+    if args.json {
+        print_json(&run.report)?
+    } else {
+        print(&board_table(&run.report))?
+    }
+    match run.report.first_difference {
+        None => Ok(()),
+        Some(i) => Err(Error::Invalid(format!(
+            "{} and this machine compute different outputs from sample {i} on: this is a bug in Dunlin, please report it",
+            run.report.board
+        ))),
+    }
+}
+
+/// What a model costs on a board.
+pub fn board_table(report: &BoardReport) -> String {
+    let mut table = table(&["on", &report.board], &[1]);
+    let instructions = match report.instructions_min {
+        min if min == report.instructions => min.to_string(),
+        min => format!("{min} to {}", report.instructions),
+    };
+    let rows = [
+        ("instructions per inference", instructions),
+        ("instructions of the initialization", report.init_instructions.to_string()),
+        ("arena bytes (RAM)", report.arena_bytes.to_string()),
+        ("other variables, bytes (RAM)", report.static_bytes.to_string()),
+        ("stack bytes (RAM)", report.stack_bytes.map_or("not measured".into(), |bytes| bytes.to_string())),
+        ("code bytes (flash)", report.code_bytes.to_string()),
+        ("model bytes (flash)", report.model_bytes.to_string()),
+        ("samples compared with this machine", report.samples_compared.to_string()),
+        ("outputs equal, byte for byte", if report.host_device_equal { "yes" } else { "NO" }.into()),
+    ];
+    for (what, value) in rows {
+        table.add_row([what.to_string(), value]);
+    }
+    table.to_string()
+}

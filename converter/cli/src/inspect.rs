@@ -1,0 +1,23 @@
+use std::path::PathBuf;
+
+use dunlin_converter::Result;
+use dunlin_converter::file::ModelFile;
+use dunlin_converter::report::ModelReport;
+
+use crate::{print, print_json};
+
+/// Check a model file, and show its inputs and outputs, its operators and its plan
+#[derive(clap::Args)]
+pub struct Args {
+    /// The `.dunlin` file
+    file: PathBuf,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn inspect(args: &Args) -> Result<()> {
+    let file = ModelFile::read(&args.file)?;
+    let report = ModelReport::of(&file.model()?)?;
+    if args.json { print_json(&report) } else { print(&report.to_string()) }
+}

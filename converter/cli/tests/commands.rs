@@ -1,0 +1,140 @@
+//! The command line as a user meets it: results on stdout, one message on stderr, exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use dunlin::ops::FullyConnected;
+use dunlin::ops::bounds::Bounds;
+use dunlin_converter::npy::{self, Array};
+use dunlin_converter::{Data, Graph, Program, Quant};
+
+/// A folder with `net.dunlin`: int8, `[1, 3]` to `[1, 2]`, y0 = x0 + x1, y1 = max(x2, 0) in real numbers.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        let mut g = Graph::new("sums");
+        let x = g.input("x", &[1, 3]).unwrap();
+        let w = g.constant("w", &[2, 3], Data::I8(vec![2, 2, 0, 0, 0, 2])).unwrap();
+        g[w].ty = g[w].ty.with_dtype(dunlin::DType::F32);
+        g[x].quant = Some(Quant::i8(0.5, 1));
+        g[w].quant = Some(Quant { axis: Some(0), scales: vec![0.5, 0.5], ..Quant::i8(0.5, 0) });
+        let y = g.apply("y", FullyConnected { bounds: Bounds::RELU }, &[x, w]).unwrap();
+        g[y].quant = Some(Quant::i8(0.25, -128));
+        g.mark_output(y);
+        let folder = Folder(tempfile::tempdir().unwrap());
+        std::fs::write(folder.path("net.dunlin"), Program::compile(&g).unwrap().bytes()).unwrap();
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn dunlin(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_dunlin")).args(args).current_dir(&self.0).output().unwrap()
+    }
+
+    /// The one message of a command that must fail.
+    fn error(&self, args: &[&str]) -> String {
+        let output = self.dunlin(args);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {message}");
+        assert!(message.starts_with("error: ") && message.trim_end().lines().count() == 1, "{message}");
+        message
+    }
+
+    /// What a command that must succeed prints.
+    fn prints(&self, args: &[&str]) -> String {
+        let output = self.dunlin(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn write(&self, name: &str, dims: &[usize], data: Data) {
+        npy::write(&self.path(name), &Array { dims: dims.to_vec(), data }).unwrap();
+    }
+}
+
+fn read(path: &Path) -> Array {
+    npy::read(path).unwrap()
+}
+
+const RUN: [&str; 6] = ["run", "net.dunlin", "--input", "x.npy", "--output", "y.npy"];
+
+#[test]
+fn inspect_prints_tables_or_json() {
+    let folder = Folder::new();
+    let text = folder.prints(&["inspect", "net.dunlin"]);
+    for part in ["sums", "fully_connected", "1×2", "MACs", "optimal"] {
+        assert!(text.contains(part), "no {part} in\n{text}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.prints(&["inspect", "net.dunlin", "--json"])).unwrap();
+    assert_eq!(json["name"], "sums");
+    assert_eq!(json["inputs"][0]["shape"], serde_json::json!([1, 3]));
+    assert_eq!(json["inputs"][0]["scale"], 0.5);
+    assert_eq!(json["inputs"][0]["zero_point"], 1);
+    assert_eq!(json["operators"][0]["operator"], "fully_connected");
+    assert_eq!(json["operators"][0]["macs"], 6);
+    assert_eq!(json["operators"][0]["weight_bytes"], 6 + 2 * 3 * 4);
+    // Three bytes in, two out, both rounded up to a word.
+    assert_eq!(json["operators"][0]["live_bytes"], 8);
+    assert_eq!(json["plan"]["arena_bytes"], 8);
+    assert_eq!(json["plan"]["arena_lower_bound_bytes"], 8);
+}
+
+#[test]
+fn run_quantizes_real_numbers_and_takes_stored_ones() {
+    let folder = Folder::new();
+    folder.write("x.npy", &[2, 3], Data::F32(vec![1.0, 2.0, 3.0, -1.0, 4.0, -2.0]));
+    folder.prints(&RUN);
+    let real = Array { dims: vec![2, 2], data: Data::I8(vec![-128 + 12, -128 + 12, -128 + 12, -128]) };
+    assert_eq!(read(&folder.path("y.npy")), real);
+    folder.write("x.npy", &[2, 1, 3], Data::I8(vec![3, 5, 7, -1, 9, -3]));
+    folder.prints(&RUN);
+    assert_eq!(read(&folder.path("y.npy")), real);
+    folder.write("x.npy", &[1, 3], Data::I8(vec![3, 5, 7]));
+    folder.prints(&RUN);
+    assert_eq!(read(&folder.path("y.npy")).dims, [1, 2]);
+}
+
+#[test]
+fn bad_input_is_one_message_that_names_the_file() {
+    let folder = Folder::new();
+    let contains = |message: &str, parts: &[&str]| {
+        for part in parts {
+            assert!(message.contains(part), "no {part:?} in {message}");
+        }
+    };
+    contains(&folder.error(&["inspect", "missing.dunlin"]), &["missing.dunlin", "No such file"]);
+    contains(&folder.error(&RUN), &["x.npy", "No such file"]);
+    std::fs::write(folder.path("x.npy"), "1, 2, 3").unwrap();
+    contains(&folder.error(&RUN), &["x.npy", "not a .npy file", "numpy.save"]);
+    contains(&folder.error(&["inspect", "x.npy"]), &["x.npy", "not a .dunlin file"]);
+    folder.write("x.npy", &[3, 2], Data::F32(vec![0.0; 6]));
+    contains(&folder.error(&RUN), &["x.npy", "[3, 2]", "`x` (i8 1×3)", "[N, 3]"]);
+    folder.write("x.npy", &[3], Data::I32(vec![0; 3]));
+    contains(&folder.error(&RUN), &["x.npy", "[3]"]);
+    folder.write("x.npy", &[1, 3], Data::I32(vec![0; 3]));
+    contains(&folder.error(&RUN), &["x.npy", "i32", "takes i8, or f32"]);
+    folder.write("x.npy", &[1, 3], Data::I8(vec![0; 3]));
+    let two = ["run", "net.dunlin", "--input", "x.npy", "--input", "x.npy", "--output", "y.npy"];
+    contains(&folder.error(&two), &["2 input files", "takes 1"]);
+    let nowhere = ["run", "net.dunlin", "--input", "x.npy", "--output", "nowhere/y.npy"];
+    contains(&folder.error(&nowhere), &["nowhere/y.npy"]);
+    let damaged: Vec<u8> =
+        std::fs::read(folder.path("net.dunlin")).unwrap().iter().rev().skip(4).rev().copied().collect();
+    std::fs::write(folder.path("net.dunlin"), damaged).unwrap();
+    contains(&folder.error(&RUN), &["net.dunlin", "truncated"]);
+    contains(&folder.error(&["emulate", "net.dunlin"]), &["net.dunlin", "truncated"]);
+    assert!(!folder.path("y.npy").exists());
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let folder = Folder::new();
+    assert_eq!(folder.dunlin(&["run", "net.dunlin"]).status.code(), Some(2));
+    assert_eq!(folder.dunlin(&["no-such-command"]).status.code(), Some(2));
+    assert!(folder.prints(&["run", "--help"]).contains("rounded half to even"));
+}

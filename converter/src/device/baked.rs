@@ -1,0 +1,123 @@
+//! Running one model on an emulated board as a product would: alone in flash, with an arena of exactly its size and
+//! only its operators; and comparing each output byte with the host's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dunlin::Model;
+use serde::Serialize;
+
+use super::{
+    Error, Result,
+    boards::{self, Board},
+    build_dir, create_dir,
+    emulator::{self, Emulation, Options},
+    firmware::{self, Program},
+    write,
+};
+use crate::samples::Samples;
+use crate::write::operator_table;
+
+/// What a model costs on a board, and whether it computes there what it computes on the host.
+#[derive(Clone, Debug, Serialize)]
+pub struct BoardReport {
+    /// The board's name.
+    pub board: String,
+    /// Its processor core.
+    pub core: String,
+    /// How many runs were compared.
+    pub samples_compared: usize,
+    /// Whether all outputs have the same bytes as on the host.
+    pub host_device_equal: bool,
+    /// The first run with another output, if there is one.
+    pub first_difference: Option<usize>,
+    /// Instructions of one inference; the most where they depend on the input.
+    pub instructions: u64,
+    /// The fewest instructions of one inference.
+    pub instructions_min: u64,
+    /// Instructions of the model's check and the making of the session.
+    pub init_instructions: u64,
+    /// The arena in RAM.
+    pub arena_bytes: u64,
+    /// Instructions and constants in flash, the model not counted.
+    pub code_bytes: u64,
+    /// The model in flash.
+    pub model_bytes: u64,
+    /// Variables in RAM beside the arena.
+    pub static_bytes: u64,
+    /// The most stack that was in use, in RAM; absent if the firmware did not measure it.
+    pub stack_bytes: Option<u32>,
+    /// The firmware.
+    pub elf: PathBuf,
+}
+
+/// A board's answers.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The bytes of all outputs of all runs.
+    pub outputs: Vec<u8>,
+    /// Sizes, counts and the comparison.
+    pub report: BoardReport,
+}
+
+/// Builds the firmware of `model` (the bytes of its file are `file`) for the board of this name, and runs it in the
+/// emulator on `samples`, of which the host made `host_outputs`.
+pub fn run(board: &str, file: &[u8], model: &Model, samples: &Samples, host_outputs: &[u8]) -> Result<Run> {
+    let home = super::home()?;
+    let boards = boards::discover(&home)?;
+    let board = boards::find(&boards, board)?;
+    let dir = bake(&home, board, file, model)?;
+    let firmware = firmware::build(&home, board, Program::Baked(&dir), false)?;
+    let sizes = firmware.sizes()?;
+    let emulation = emulator::run(&home, board, &firmware, samples.bytes(), Options::default())?;
+    let (init_instructions, counts) = regions(board, &emulation, samples.len())?;
+    let run_bytes = host_outputs.len().checked_div(samples.len()).unwrap_or(0).max(1);
+    let differs = |(host, device): (&[u8], &[u8])| host != device;
+    let first_difference = host_outputs
+        .chunks(run_bytes)
+        .zip(emulation.output.chunks(run_bytes))
+        .position(differs)
+        .or((host_outputs.len() != emulation.output.len()).then_some(samples.len()));
+    let report = BoardReport {
+        board: board.name.clone(),
+        core: board.core.clone(),
+        samples_compared: samples.len(),
+        host_device_equal: first_difference.is_none(),
+        first_difference,
+        instructions: counts.iter().copied().max().unwrap_or(0),
+        instructions_min: counts.iter().copied().min().unwrap_or(0),
+        init_instructions,
+        arena_bytes: sizes.arena_bytes,
+        code_bytes: sizes.code_bytes(),
+        model_bytes: sizes.model_bytes,
+        static_bytes: sizes.static_bytes(),
+        stack_bytes: emulation.stack_bytes,
+        elf: firmware.path,
+    };
+    Ok(Run { outputs: emulation.output, report })
+}
+
+/// The folder with `net.dunlin` and `net.rs` from which the board's firmware is built. Files that hold what they must
+/// are left alone, so that nothing is compiled again for them.
+fn bake(home: &Path, board: &Board, file: &[u8], model: &Model) -> Result<PathBuf> {
+    let dir = build_dir(home).join("baked").join(&board.name);
+    create_dir(&dir)?;
+    for (name, bytes) in [("net.dunlin", file), ("net.rs", operator_table(model).as_bytes())] {
+        let path = dir.join(name);
+        if fs::read(&path).ok().as_deref() != Some(bytes) {
+            write(&path, bytes)?;
+        }
+    }
+    Ok(dir)
+}
+
+/// Counted instructions of the initialization and of each run.
+fn regions<'a>(board: &Board, emulation: &'a Emulation, n_samples: usize) -> Result<(u64, &'a [u64])> {
+    match emulation.counts.as_ref().map(|counts| &counts.regions[..]) {
+        Some([init, runs @ ..]) if runs.len() == n_samples => Ok((*init, runs)),
+        _ => Err(Error::Content {
+            path: board.dir.clone(),
+            problem: format!("the firmware did not count its initialization and {n_samples} runs"),
+        }),
+    }
+}

@@ -1,0 +1,320 @@
+//! What a `.dunlin` file holds, as tables for people and as records for programs.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+
+use comfy_table::{CellAlignment, Table, presets};
+use dunlin::format::Place;
+use dunlin::model::{Node, Port};
+use dunlin::{DType, Model, Shape, TensorType};
+use serde::Serialize;
+
+use crate::ops::Op;
+use crate::plan::ALIGN;
+use crate::{Error, Result};
+
+/// A model: its ports, its steps and its plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelReport {
+    /// The model's name.
+    pub name: String,
+    /// Bytes of the file, all of which lie in flash.
+    pub model_bytes: usize,
+    /// What it takes.
+    pub inputs: Vec<PortReport>,
+    /// What it gives.
+    pub outputs: Vec<PortReport>,
+    /// Names of the first output's elements, if it has any.
+    pub labels: Vec<String>,
+    /// The steps, in order.
+    pub operators: Vec<OperatorReport>,
+    /// Multiply-accumulates of one run.
+    pub macs: u64,
+    /// Bytes of all constants, those that steps share counted once.
+    pub weight_bytes: usize,
+    /// The arena.
+    pub plan: PlanReport,
+}
+
+/// An input or an output.
+#[derive(Clone, Debug, Serialize)]
+pub struct PortReport {
+    /// Its name.
+    pub name: String,
+    /// Its element type.
+    pub dtype: &'static str,
+    /// Its dimensions.
+    pub shape: Vec<u32>,
+    /// The real number is `scale * (q - zero_point)`; absent if it is not quantized.
+    pub scale: Option<f32>,
+    /// See `scale`.
+    pub zero_point: Option<i32>,
+}
+
+/// A step.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperatorReport {
+    /// Its number, from 0.
+    pub index: usize,
+    /// The operator.
+    pub operator: &'static str,
+    /// The dtype that it computes in.
+    pub dtype: &'static str,
+    /// Dimensions of its first output.
+    pub output_shape: Vec<u32>,
+    /// Element type of its first output.
+    pub output_dtype: &'static str,
+    /// Multiply-accumulates of one run; 0 for operators that are not counted in MACs.
+    pub macs: u64,
+    /// Bytes of its constants.
+    pub weight_bytes: usize,
+    /// Bytes of the arena that are in use while it runs.
+    pub live_bytes: usize,
+    /// Where its first output starts in the arena.
+    pub arena_offset: usize,
+}
+
+/// The arena's plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanReport {
+    /// Bytes of the arena.
+    pub arena_bytes: usize,
+    /// The most bytes in use at a time: no arena with these steps in this order is smaller.
+    pub arena_lower_bound_bytes: usize,
+    /// The difference; 0 proves the plan optimal.
+    pub gap_bytes: usize,
+    /// The step at which most bytes are in use; absent if that is before the first or after the last one.
+    pub fullest_operator: Option<usize>,
+}
+
+impl ModelReport {
+    /// The report of a checked model.
+    ///
+    /// # Errors
+    /// If the runtime refuses what it took before: a bug.
+    pub fn of(model: &Model) -> Result<ModelReport> {
+        let mut names = model.names().map(str::to_string);
+        let name = names.next().unwrap_or_default();
+        let mut ports = |n: usize, port: &dyn Fn(usize) -> Result<Port, dunlin::Error>| {
+            let report = |i| Ok(port_report(names.next().unwrap_or_default(), &port(i)?));
+            (0..n).map(report).collect::<Result<Vec<_>, _>>().map_err(refused(&name))
+        };
+        let inputs = ports(model.n_inputs(), &|i| model.input(i))?;
+        let outputs = ports(model.n_outputs(), &|i| model.output(i))?;
+        let labels = names.collect();
+        let lives = Lives::of(model).map_err(refused(&name))?;
+        let operators: Vec<OperatorReport> = model
+            .steps()
+            .enumerate()
+            .map(|(i, node)| operator_report(i, &node, lives.bytes[i + 1]))
+            .collect::<Result<_, _>>()
+            .map_err(refused(&name))?;
+        Ok(ModelReport {
+            model_bytes: model.header().file_bytes as usize,
+            inputs,
+            outputs,
+            labels,
+            macs: operators.iter().map(|step| step.macs).sum(),
+            weight_bytes: weight_bytes(model),
+            plan: lives.plan(model.arena_bytes()),
+            operators,
+            name,
+        })
+    }
+}
+
+fn refused(name: &str) -> impl FnOnce(dunlin::Error) -> Error {
+    let what = format!("model `{name}`");
+    move |source| Error::Model { what, source }
+}
+
+fn port_report(name: String, port: &Port) -> PortReport {
+    let quantized = port.scale != 0.0;
+    PortReport {
+        name,
+        dtype: port.ty.dtype.name(),
+        shape: port.ty.shape.dims().to_vec(),
+        scale: quantized.then_some(port.scale),
+        zero_point: quantized.then_some(port.zero_point),
+    }
+}
+
+fn operator_report(index: usize, node: &Node, live_bytes: usize) -> Result<OperatorReport, dunlin::Error> {
+    let op = Op::decode(node.record().op, node.record().params)?;
+    let inputs = input_types(node);
+    let constants = (0..node.n_inputs()).map(|i| node.input(i)).filter(|input| input.is_constant());
+    let output = node.output(0);
+    Ok(OperatorReport {
+        index,
+        operator: op.name(),
+        dtype: DType::from_code(node.record().dtype).map_or("?", DType::name),
+        output_shape: output.ty.shape.dims().to_vec(),
+        output_dtype: output.ty.dtype.name(),
+        macs: op.macs(&inputs),
+        weight_bytes: constants.map(|constant| constant.ty.bytes()).sum(),
+        live_bytes,
+        arena_offset: output.offset(),
+    })
+}
+
+fn input_types(node: &Node) -> Vec<TensorType> {
+    (0..node.n_inputs()).map(|i| node.input(i).ty).collect()
+}
+
+/// Bytes of all constants that steps name, each counted once.
+fn weight_bytes(model: &Model) -> usize {
+    let constants: BTreeSet<(usize, usize)> = model
+        .steps()
+        .flat_map(|node| (0..node.n_inputs()).map(|i| node.input(i)).collect::<Vec<_>>())
+        .filter(|input| input.is_constant())
+        .map(|input| (input.offset(), input.ty.bytes()))
+        .collect();
+    constants.iter().map(|&(_, bytes)| bytes).sum()
+}
+
+/// How many bytes of the arena are in use before the first step, at each step, and after the last.
+struct Lives {
+    bytes: Vec<usize>,
+}
+
+impl Lives {
+    /// From the lifetimes in the file. Tensors that replace each other in place lie on the same bytes, which
+    /// count once; all others that live together are disjoint, as the check has verified.
+    fn of(model: &Model) -> Result<Lives, dunlin::Error> {
+        let mut in_use: Vec<Vec<Range<usize>>> = vec![Vec::new(); model.n_steps() + 2];
+        for i in 0..model.header().n_activations as usize {
+            let (ty, record) = model.tensor(i)?;
+            debug_assert!(record.place != Place::Constant);
+            for time in record.first..=record.last {
+                in_use[time as usize].push(words(record.offset as usize, ty.bytes()));
+            }
+        }
+        for (i, node) in model.steps().enumerate() {
+            let op = Op::decode(node.record().op, node.record().params)?;
+            let scratch_bytes = op.scratch_bytes(&input_types(&node));
+            in_use[i + 1].push(words(node.record().scratch_offset as usize, scratch_bytes));
+        }
+        Ok(Lives { bytes: in_use.into_iter().map(union_bytes).collect() })
+    }
+
+    fn plan(&self, arena_bytes: usize) -> PlanReport {
+        let bound = self.bytes.iter().copied().max().unwrap_or(0);
+        let fullest_time = self.bytes.iter().position(|&bytes| bytes == bound).unwrap_or(0);
+        PlanReport {
+            arena_bytes,
+            arena_lower_bound_bytes: bound,
+            gap_bytes: arena_bytes.saturating_sub(bound),
+            fullest_operator: fullest_time.checked_sub(1).filter(|&i| i + 2 < self.bytes.len()),
+        }
+    }
+}
+
+/// The bytes of a tensor with what its alignment adds, as the planner counts them.
+fn words(offset: usize, bytes: usize) -> Range<usize> {
+    offset..offset + bytes.next_multiple_of(ALIGN)
+}
+
+/// Bytes that lie in at least one of the ranges.
+fn union_bytes(mut ranges: Vec<Range<usize>>) -> usize {
+    ranges.sort_by_key(|range| range.start);
+    let (mut total, mut end) = (0, 0);
+    for range in ranges {
+        total += range.end.saturating_sub(end.max(range.start));
+        end = end.max(range.end);
+    }
+    total
+}
+
+impl fmt::Display for ModelReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}, {} bytes",
+            if self.name.is_empty() { "(no name)" } else { &self.name },
+            self.model_bytes
+        )?;
+        writeln!(f, "\n{}", self.ports_table())?;
+        if !self.labels.is_empty() {
+            writeln!(f, "labels: {}", self.labels.join(", "))?;
+        }
+        writeln!(f, "\n{}", self.operators_table())?;
+        writeln!(f, "\narena: {}", self.plan_sentence())
+    }
+}
+
+impl ModelReport {
+    fn ports_table(&self) -> Table {
+        let mut table = table(&["", "name", "shape", "dtype", "scale", "zero point"], &[4, 5]);
+        let rows = [("input", &self.inputs), ("output", &self.outputs)];
+        for (role, port) in rows.iter().flat_map(|(role, ports)| ports.iter().map(move |port| (role, port))) {
+            table.add_row([
+                role.to_string(),
+                port.name.clone(),
+                shape_text(&port.shape),
+                port.dtype.to_string(),
+                port.scale.map_or(String::new(), |scale| scale.to_string()),
+                port.zero_point.map_or(String::new(), |zero_point| zero_point.to_string()),
+            ]);
+        }
+        table
+    }
+
+    /// A row for each step, and the totals.
+    pub fn operators_table(&self) -> Table {
+        let header = ["#", "operator", "output", "dtype", "MACs", "weights B", "live B", "at"];
+        let mut table = table(&header, &[0, 4, 5, 6, 7]);
+        for step in &self.operators {
+            table.add_row([
+                step.index.to_string(),
+                step.operator.to_string(),
+                shape_text(&step.output_shape),
+                step.output_dtype.to_string(),
+                if step.macs == 0 { String::new() } else { step.macs.to_string() },
+                if step.weight_bytes == 0 { String::new() } else { step.weight_bytes.to_string() },
+                step.live_bytes.to_string(),
+                step.arena_offset.to_string(),
+            ]);
+        }
+        let most = self.plan.arena_lower_bound_bytes;
+        let totals = [self.macs.to_string(), self.weight_bytes.to_string(), format!("≤ {most}")];
+        let [macs, weights, live] = totals;
+        table.add_row(["".into(), "total".into(), "".into(), "".into(), macs, weights, live, "".into()]);
+        table
+    }
+
+    /// The plan in a sentence.
+    pub fn plan_sentence(&self) -> String {
+        let PlanReport { arena_bytes, arena_lower_bound_bytes: bound, gap_bytes, fullest_operator } =
+            self.plan;
+        let at = match fullest_operator.and_then(|i| self.operators.get(i)) {
+            Some(step) => format!("at step {} ({})", step.index, step.operator),
+            None => "between runs".to_string(),
+        };
+        match gap_bytes {
+            0 => format!("{arena_bytes} bytes, optimal: {bound} bytes are in use {at}"),
+            gap => format!(
+                "{arena_bytes} bytes, {gap} bytes ({} words) above the lower bound of {bound} bytes in use {at}",
+                gap.div_ceil(ALIGN)
+            ),
+        }
+    }
+}
+
+/// An empty table; the columns `right` hold numbers.
+pub fn table(header: &[&str], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    for &i in right {
+        if let Some(column) = table.column_mut(i) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Dimensions as in all reports: `8×8×1`.
+fn shape_text(dims: &[u32]) -> String {
+    let dims: Vec<usize> = dims.iter().map(|&dim| dim as usize).collect();
+    Shape::new(&dims).map_or_else(|_| format!("{dims:?}"), |shape| shape.to_string())
+}

@@ -1,0 +1,347 @@
+//! Inputs for a number of runs of a model, and what it makes of them.
+
+use std::path::{Path, PathBuf};
+
+use dunlin::model::Port;
+use dunlin::{DType, Model, Session};
+
+use crate::npy::{self, Array};
+use crate::program::AlignedBytes;
+use crate::{Data, Error, Result};
+
+/// Inputs of one run or more, as the model stores them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    /// The bytes of all inputs of a run, in order; then those of the next run.
+    bytes: Vec<u8>,
+    n_samples: usize,
+    /// Whether the samples came as the first dimension of arrays.
+    batched: bool,
+}
+
+impl Samples {
+    /// Reads one `.npy` file an input, in the order of the model's. Each has either the shape of its input or
+    /// a first dimension of samples, which stands before that shape or in place of its leading 1.
+    ///
+    /// f32 numbers for an int8 input are quantized with its scale and zero point, rounded half to even and
+    /// saturated; otherwise the elements must be those of the input.
+    ///
+    /// # Errors
+    /// If a file cannot be read or does not fit its input; names both and what to try.
+    pub fn read(model: &Model, paths: &[PathBuf]) -> Result<Samples> {
+        let ports = ports(model, Side::Inputs)?;
+        if paths.len() != ports.len() {
+            let wanted: Vec<String> = ports.iter().map(ToString::to_string).collect();
+            return Err(Error::Invalid(format!(
+                "{} input files given, the model takes {}: give one --input for each of {}",
+                paths.len(),
+                ports.len(),
+                wanted.join(", ")
+            )));
+        }
+        let mut inputs = Vec::new();
+        for (path, port) in paths.iter().zip(&ports) {
+            let refused = |what| Error::File { path: path.clone(), what };
+            let array = npy::read(path)?;
+            let n_samples = port.count_samples(&array.dims).map_err(refused)?;
+            inputs.push((n_samples, port.stored_bytes(&array.data).map_err(refused)?));
+        }
+        let n_samples = inputs.first().map_or(Some(1), |&(n, _)| n);
+        if let Some(i) = inputs.iter().position(|&(n, _)| n != n_samples) {
+            let what = "holds another number of samples than the first input's file".to_string();
+            return Err(Error::File { path: paths[i].clone(), what });
+        }
+        let batched = n_samples.is_some();
+        let n_samples = n_samples.unwrap_or(1);
+        let bytes = interleave(&inputs.iter().map(|(_, bytes)| &bytes[..]).collect::<Vec<_>>(), n_samples);
+        Ok(Samples { bytes, n_samples, batched })
+    }
+
+    /// Samples that come from no data: stored integers of every value, f32 between -1 and 1.
+    ///
+    /// # Errors
+    /// If the runtime refuses what it took before: a bug.
+    pub fn random(model: &Model, n_samples: usize, seed: u64) -> Result<Samples> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let ports = ports(model, Side::Inputs)?;
+        let mut bytes = Vec::new();
+        for port in (0..n_samples).flat_map(|_| &ports) {
+            match port.port.ty.dtype {
+                DType::F32 => (0..port.port.ty.shape.count())
+                    .for_each(|_| bytes.extend((rng.f32() * 2.0 - 1.0).to_le_bytes())),
+                DType::I8 | DType::I16 | DType::I32 => {
+                    (0..port.port.ty.bytes()).for_each(|_| bytes.push(rng.u8(..)))
+                }
+            }
+        }
+        Ok(Samples { bytes, n_samples, batched: true })
+    }
+
+    /// Samples that are stored already: the bytes of all inputs of each run.
+    pub fn stored(n_samples: usize, bytes: Vec<u8>) -> Samples {
+        Samples { bytes, n_samples, batched: true }
+    }
+
+    /// How many runs.
+    pub fn len(&self) -> usize {
+        self.n_samples
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.n_samples == 0
+    }
+
+    /// The bytes of all runs.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Runs `model` on every sample and returns the bytes of all outputs, in order; then those of the next run.
+///
+/// # Errors
+/// If the samples are another model's.
+pub fn run(model: &Model, samples: &Samples) -> Result<Vec<u8>> {
+    let mut arena = AlignedBytes::zeroed(model.arena_bytes());
+    let mut session = Session::new(model, &mut arena).map_err(refused)?;
+    let mut rest = samples.bytes();
+    let mut outputs = Vec::new();
+    for _ in 0..samples.len() {
+        for i in 0..model.n_inputs() {
+            let input = session.input_bytes_mut(i).map_err(refused)?;
+            let (bytes, after) = rest.split_at_checked(input.len()).ok_or_else(other_model)?;
+            input.copy_from_slice(bytes);
+            rest = after;
+        }
+        session.run();
+        for i in 0..model.n_outputs() {
+            outputs.extend(session.output_bytes(i).map_err(refused)?);
+        }
+    }
+    if rest.is_empty() { Ok(outputs) } else { Err(other_model()) }
+}
+
+/// The outputs of [`run`] as one array an output. Where the inputs had a first dimension of samples, the
+/// outputs have, too: before their shape, or in place of its leading 1.
+///
+/// # Errors
+/// If `bytes` are not what `samples` give.
+pub fn arrays(model: &Model, samples: &Samples, bytes: &[u8]) -> Result<Vec<Array>> {
+    let ports = ports(model, Side::Outputs)?;
+    let run_bytes: usize = ports.iter().map(|port| port.port.ty.bytes()).sum();
+    if bytes.len() != run_bytes * samples.len() {
+        return Err(other_model());
+    }
+    let mut start = 0;
+    let mut array = |port: &NamedPort| {
+        let of_run = start..start + port.port.ty.bytes();
+        start = of_run.end;
+        let runs = bytes.chunks_exact(run_bytes.max(1)).flat_map(|run| &run[of_run.clone()]);
+        let mut dims = port.dims();
+        if samples.batched {
+            let outer = if dims.len() > 1 && dims[0] == 1 { 1 } else { 0 };
+            dims.splice(..outer, [samples.len()]);
+        }
+        Array { dims, data: Data::from_bytes(port.port.ty.dtype, &runs.copied().collect::<Vec<u8>>()) }
+    };
+    Ok(ports.iter().map(&mut array).collect())
+}
+
+/// Writes the arrays: one to each path, or, if there is one path for several arrays, numbered beside it
+/// (`y.npy` becomes `y.0.npy`, `y.1.npy`). Returns the paths written.
+///
+/// # Errors
+/// If the number of paths fits neither, or a file cannot be written.
+pub fn write(paths: &[PathBuf], arrays: &[Array]) -> Result<Vec<PathBuf>> {
+    let paths = match paths {
+        [path] if arrays.len() > 1 => (0..arrays.len()).map(|i| numbered(path, i)).collect(),
+        paths if paths.len() == arrays.len() => paths.to_vec(),
+        paths => {
+            return Err(Error::Invalid(format!(
+                "{} output files given, the model makes {}: give one --output for each, or one for all",
+                paths.len(),
+                arrays.len()
+            )));
+        }
+    };
+    for (path, array) in paths.iter().zip(arrays) {
+        npy::write(path, array)?;
+    }
+    Ok(paths)
+}
+
+fn numbered(path: &Path, i: usize) -> PathBuf {
+    match path.extension() {
+        Some(extension) => path.with_extension(format!("{i}.{}", extension.display())),
+        None => path.with_extension(i.to_string()),
+    }
+}
+
+/// An input or output with its name.
+struct NamedPort {
+    name: String,
+    port: Port,
+}
+
+impl std::fmt::Display for NamedPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` ({} {})", self.name, self.port.ty.dtype.name(), self.port.ty.shape)
+    }
+}
+
+impl NamedPort {
+    fn dims(&self) -> Vec<usize> {
+        self.port.ty.shape.dims().iter().map(|&dim| dim as usize).collect()
+    }
+
+    /// How many samples an array of these dimensions holds; `None` if it is one without a dimension for it.
+    fn count_samples(&self, dims: &[usize]) -> Result<Option<usize>, String> {
+        let wanted = self.dims();
+        if dims == wanted {
+            return Ok(None);
+        }
+        let without_one = wanted.strip_prefix(&[1]).unwrap_or(&wanted);
+        match dims {
+            [n, rest @ ..] if *n > 0 && (rest == wanted || rest == without_one) => Ok(Some(*n)),
+            [0, ..] => Err("holds no samples".to_string()),
+            _ => Err(format!(
+                "its shape is {dims:?}, input {self} takes {wanted:?}, or N samples as [N, {}]: reshape it",
+                without_one.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            )),
+        }
+    }
+
+    /// Elements as the model stores them.
+    fn stored_bytes(&self, data: &Data) -> Result<Vec<u8>, String> {
+        let Port { ty, scale, zero_point, .. } = self.port;
+        match data {
+            data if data.dtype() == ty.dtype => Ok(data.bytes()),
+            Data::F32(real) if ty.dtype == DType::I8 && scale != 0.0 => {
+                match real.iter().find(|x| x.is_nan()) {
+                    Some(_) => Err(format!("holds NaN, which input {self} cannot")),
+                    None => Ok(real.iter().map(|&x| quantize(x, scale, zero_point) as u8).collect()),
+                }
+            }
+            data => Err(format!(
+                "its elements are {}, input {self} takes {}{}: convert them with x.astype(...)",
+                data.dtype().name(),
+                ty.dtype.name(),
+                if scale != 0.0 { ", or f32 to be quantized" } else { "" }
+            )),
+        }
+    }
+}
+
+/// The stored number for `real`, rounded half to even and saturated.
+fn quantize(real: f32, scale: f32, zero_point: i32) -> i8 {
+    // The addition is exact in f64, and the conversion saturates.
+    (f64::from((real / scale).round_ties_even()) + f64::from(zero_point)) as i8
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Inputs,
+    Outputs,
+}
+
+fn ports(model: &Model, side: Side) -> Result<Vec<NamedPort>> {
+    let (n, skipped_names) = match side {
+        Side::Inputs => (model.n_inputs(), 1),
+        Side::Outputs => (model.n_outputs(), 1 + model.n_inputs()),
+    };
+    let mut names = model.names().skip(skipped_names);
+    (0..n)
+        .map(|i| {
+            let port = match side {
+                Side::Inputs => model.input(i),
+                Side::Outputs => model.output(i),
+            };
+            Ok(NamedPort { name: names.next().unwrap_or_default().to_string(), port: port.map_err(refused)? })
+        })
+        .collect()
+}
+
+/// The bytes of several inputs, run by run.
+fn interleave(inputs: &[&[u8]], n_samples: usize) -> Vec<u8> {
+    let sample = |bytes: &'_ [u8], k: usize| {
+        let n = bytes.len() / n_samples;
+        k * n..(k + 1) * n
+    };
+    (0..n_samples).flat_map(|k| inputs.iter().flat_map(move |b| b[sample(b, k)].iter().copied())).collect()
+}
+
+fn refused(source: dunlin::Error) -> Error {
+    Error::Model { what: "the model".to_string(), source }
+}
+
+fn other_model() -> Error {
+    Error::Invalid("the samples are not of this model: read them for it".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Graph, Program};
+
+    /// y = max(x, 0) on `[1, 3]`, and z = a + b: two inputs, two outputs.
+    fn program() -> Program {
+        use dunlin::ops::FullyConnected;
+        use dunlin::ops::bounds::Bounds;
+        let mut g = Graph::new("two");
+        let x = g.input("x", &[1, 3]).unwrap();
+        let t = g.input("t", &[2]).unwrap();
+        let w = g.constant("w", &[1, 3], Data::F32(vec![1.0, 2.0, 3.0])).unwrap();
+        let y = g.apply("y", FullyConnected { bounds: Bounds::RELU }, &[x, w]).unwrap();
+        g.mark_output(y);
+        g.mark_output(t);
+        Program::compile(&g).unwrap()
+    }
+
+    #[test]
+    fn samples_of_several_inputs_and_outputs_stay_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let f32s = |n: i32| Data::F32((0..n).map(|i| i as f32).collect());
+        npy::write(&path("x.npy"), &Array { dims: vec![2, 3], data: f32s(6) }).unwrap();
+        npy::write(&path("t.npy"), &Array { dims: vec![2, 2], data: f32s(4) }).unwrap();
+        let program = program();
+        let model = program.model().unwrap();
+        let samples = Samples::read(&model, &[path("x.npy"), path("t.npy")]).unwrap();
+        let outputs = arrays(&model, &samples, &run(&model, &samples).unwrap()).unwrap();
+        assert_eq!(outputs[0], Array { dims: vec![2, 1], data: Data::F32(vec![8.0, 26.0]) });
+        assert_eq!(outputs[1], Array { dims: vec![2, 2], data: f32s(4) });
+        let written = write(&[path("out.npy")], &outputs).unwrap();
+        assert_eq!(written, [path("out.0.npy"), path("out.1.npy")]);
+        assert_eq!(npy::read(&written[0]).unwrap(), outputs[0]);
+        let error = Samples::read(&model, &[path("x.npy")]).unwrap_err().to_string();
+        assert!(error.contains("`x` (f32 1×3), `t` (f32 2)"), "{error}");
+    }
+
+    fn port(dims: &[usize]) -> NamedPort {
+        let ty = dunlin::TensorType::new(DType::I8, dunlin::Shape::new(dims).unwrap());
+        NamedPort { name: "image".into(), port: Port { ty, scale: 0.5, zero_point: -3, offset: 0 } }
+    }
+
+    #[test]
+    fn shapes_may_have_a_dimension_of_samples() {
+        let image = port(&[1, 8, 8, 1]);
+        assert_eq!(image.count_samples(&[1, 8, 8, 1]), Ok(None));
+        assert_eq!(image.count_samples(&[5, 8, 8, 1]), Ok(Some(5)));
+        assert_eq!(image.count_samples(&[5, 1, 8, 8, 1]), Ok(Some(5)));
+        let error = image.count_samples(&[8, 8]).unwrap_err();
+        assert!(error.contains("[8, 8]") && error.contains("`image` (i8 1×8×8×1)"), "{error}");
+        assert_eq!(image.count_samples(&[0, 8, 8, 1]).unwrap_err(), "holds no samples");
+    }
+
+    #[test]
+    fn real_numbers_are_quantized_half_to_even_and_saturated() {
+        let image = port(&[5]);
+        let real = Data::F32(vec![0.25, 0.75, -0.25, 1e9, f32::NEG_INFINITY]);
+        assert_eq!(image.stored_bytes(&real).unwrap(), [-3i8, -1, -3, 127, -128].map(|q| q as u8));
+        assert_eq!(image.stored_bytes(&Data::I8(vec![-7])).unwrap(), [-7i8 as u8]);
+        assert!(image.stored_bytes(&Data::F32(vec![f32::NAN])).unwrap_err().contains("NaN"));
+        let error = image.stored_bytes(&Data::I32(vec![1])).unwrap_err();
+        assert!(error.contains("i32") && error.contains("takes i8, or f32"), "{error}");
+    }
+}
