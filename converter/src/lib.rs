@@ -15,6 +15,7 @@ pub mod graph;
 pub mod lower;
 pub mod npy;
 pub mod ops;
+pub mod passes;
 pub mod plan;
 pub mod program;
 pub mod quantize;

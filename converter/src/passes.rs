@@ -1,0 +1,270 @@
+//! Rewrites of a graph in real form that keep what it computes.
+
+use std::collections::HashSet;
+
+use dunlin::ops::bounds::Bounds;
+
+use crate::ops::{InputRole, Op};
+use crate::{Data, Graph, Kind, Node, Program, Result, TensorId};
+
+/// What [`simplify`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Simplified {
+    /// Batch normalizations folded into the weights before them.
+    pub batch_norms: usize,
+    /// Activations fused into the operator before them.
+    pub activations: usize,
+    /// Nodes computed ahead of time, because all their inputs are constants.
+    pub constants: usize,
+    /// Nodes whose results nobody reads.
+    pub dead: usize,
+}
+
+/// All passes, in the order in which they serve each other. In f32 the results stay equal but for rounding.
+///
+/// # Errors
+/// If the graph contradicts itself.
+pub fn simplify(graph: &mut Graph) -> Result<Simplified> {
+    let simplified = Simplified {
+        constants: fold_constants(graph)?,
+        batch_norms: fold_batch_norms(graph)?,
+        activations: fuse_activations(graph),
+        dead: remove_dead_nodes(graph),
+    };
+    graph.verify()?;
+    Ok(simplified)
+}
+
+/// Computes nodes whose inputs are all constants, and makes their outputs constants. Returns how many.
+///
+/// # Errors
+/// If such a node cannot run.
+pub fn fold_constants(graph: &mut Graph) -> Result<usize> {
+    let mut kept = Vec::new();
+    let mut folded = 0;
+    for node in std::mem::take(graph.nodes_mut()) {
+        let plain = |id: &TensorId| graph.constant_data(*id).is_some() && graph[*id].quant.is_none();
+        let updates_state = node.outputs.iter().any(|&id| graph[id].kind != Kind::Value);
+        if updates_state || node.inputs.is_empty() || !node.inputs.iter().all(plain) {
+            kept.push(node);
+            continue;
+        }
+        for (&output, data) in node.outputs.iter().zip(compute(graph, &node)?) {
+            graph[output].kind = Kind::Constant(data);
+        }
+        folded += 1;
+    }
+    *graph.nodes_mut() = kept;
+    Ok(folded)
+}
+
+/// Runs one node on its constants.
+fn compute(graph: &Graph, node: &Node) -> Result<Vec<Data>> {
+    let mut alone = Graph::new(&node.name);
+    let mut inputs = Vec::new();
+    let mut values = Vec::new();
+    for &id in &node.inputs {
+        inputs.push(alone.input_of(&graph[id].name, graph[id].ty.dtype, &graph.dims(id))?);
+        values.extend(graph.constant_data(id).cloned());
+    }
+    for output in alone.apply_all(&node.name, node.op, &inputs)? {
+        alone.mark_output(output);
+    }
+    Program::compile(&alone)?.run(&values)
+}
+
+/// Folds batch normalizations into the weights and biases of the layers before them. Returns how many.
+///
+/// # Errors
+/// If weights or statistics do not have the shapes that their operators say.
+pub fn fold_batch_norms(graph: &mut Graph) -> Result<usize> {
+    let mut folded = 0;
+    let mut i = 0;
+    while i < graph.nodes().len() {
+        if fold_norm(graph, i)? {
+            graph.nodes_mut().remove(i);
+            folded += 1;
+        } else {
+            i += 1;
+        }
+    }
+    Ok(folded)
+}
+
+/// Folds node `i`, if it is a batch normalization behind a layer. The node is then without use.
+fn fold_norm(graph: &mut Graph, i: usize) -> Result<bool> {
+    let norm = graph.nodes()[i].clone();
+    let Op::BatchNorm(params) = norm.op else { return Ok(false) };
+    let Some(layer) = sole_producer(graph, norm.inputs[0]) else { return Ok(false) };
+    let Some((scale, shift)) = norm_factors(graph, &norm, params.epsilon) else { return Ok(false) };
+    fold_into(graph, layer, &norm, &scale, &shift)
+}
+
+/// `y = scale * x + shift` of a batch normalization whose statistics are constants.
+fn norm_factors(graph: &Graph, norm: &Node, epsilon: f32) -> Option<(Vec<f64>, Vec<f64>)> {
+    let constant = |i: usize| graph.constant_data(norm.inputs[i]).and_then(Data::as_f32);
+    let (gamma, beta, mean, variance) = (constant(1)?, constant(2)?, constant(3)?, constant(4)?);
+    let scale: Vec<f64> =
+        gamma.iter().zip(variance).map(|(&g, &v)| g as f64 / (v as f64 + epsilon as f64).sqrt()).collect();
+    let shift = (0..scale.len()).map(|c| beta[c] as f64 - mean[c] as f64 * scale[c]).collect();
+    Some((scale, shift))
+}
+
+/// Scales weights and bias of node `layer` and gives it the output of `norm`. `false` if it is no layer with
+/// constant weights, or its activation is already fused.
+fn fold_into(graph: &mut Graph, layer: usize, norm: &Node, scale: &[f64], shift: &[f64]) -> Result<bool> {
+    let node = graph.nodes()[layer].clone();
+    let InputRole::Weights { axis } = node.op.input_role(1) else { return Ok(false) };
+    let Some(weights) = graph.constant_data(node.inputs[1]).and_then(Data::as_f32) else { return Ok(false) };
+    let unbounded = node.op.with_bounds(Bounds::RELU).is_some();
+    let dims = graph.dims(node.inputs[1]);
+    let bias = match node.inputs.get(2) {
+        None => vec![0.0; scale.len()],
+        Some(&id) => match graph.constant_data(id).and_then(Data::as_f32) {
+            Some(bias) => bias.to_vec(),
+            None => return Ok(false),
+        },
+    };
+    if !unbounded || dims[axis] != scale.len() || bias.len() != scale.len() {
+        return Ok(false);
+    }
+    let inner: usize = dims[axis + 1..].iter().product();
+    let weights =
+        weights.iter().enumerate().map(|(i, &w)| (w as f64 * scale[(i / inner) % dims[axis]]) as f32);
+    let weights = Data::F32(weights.collect());
+    let bias = (0..scale.len()).map(|c| (bias[c] as f64 * scale[c] + shift[c]) as f32).collect();
+    let w = graph.constant(&graph[node.inputs[1]].name.clone(), &dims, weights)?;
+    let b = graph.constant(&format!("{}/bias", node.name), &[scale.len()], Data::F32(bias))?;
+    // Other users of the old weights keep them.
+    let layer = &mut graph.nodes_mut()[layer];
+    layer.inputs = vec![node.inputs[0], w, b];
+    layer.outputs = norm.outputs.clone();
+    Ok(true)
+}
+
+/// The node that makes `id`, if `id` has one use and is no output of the graph.
+fn sole_producer(graph: &Graph, id: TensorId) -> Option<usize> {
+    if graph.outputs().contains(&id) || graph.consumers(id).len() != 1 {
+        return None;
+    }
+    graph.nodes().iter().position(|n| n.outputs == [id])
+}
+
+/// Fuses clamps (ReLU, ReLU6) into the operators before them. Returns how many.
+pub fn fuse_activations(graph: &mut Graph) -> usize {
+    let mut fused = 0;
+    let mut i = 0;
+    while i < graph.nodes().len() {
+        let clamp = graph.nodes()[i].clone();
+        let fusable = match clamp.op {
+            Op::Clamp(params) => sole_producer(graph, clamp.inputs[0])
+                .and_then(|p| graph.nodes()[p].op.with_bounds(params.bounds).map(|op| (p, op))),
+            _ => None,
+        };
+        let Some((producer, op)) = fusable else {
+            i += 1;
+            continue;
+        };
+        let node = &mut graph.nodes_mut()[producer];
+        node.op = op;
+        node.outputs = clamp.outputs;
+        graph.nodes_mut().remove(i);
+        fused += 1;
+    }
+    fused
+}
+
+/// Removes nodes whose outputs nobody reads. Returns how many.
+pub fn remove_dead_nodes(graph: &mut Graph) -> usize {
+    let mut needed: HashSet<TensorId> = graph.outputs().iter().copied().collect();
+    let nodes = std::mem::take(graph.nodes_mut());
+    let before = nodes.len();
+    let mut kept: Vec<Node> = Vec::new();
+    for node in nodes.into_iter().rev() {
+        let updates_state = node.outputs.iter().any(|&id| matches!(graph[id].kind, Kind::State(_)));
+        if updates_state || node.outputs.iter().any(|id| needed.contains(id)) {
+            needed.extend(&node.inputs);
+            kept.push(node);
+        }
+    }
+    kept.reverse();
+    let removed = before - kept.len();
+    *graph.nodes_mut() = kept;
+    removed
+}
+
+#[cfg(test)]
+mod tests {
+    use dunlin::ops::window::Window;
+    use dunlin::ops::{Add, BatchNorm, Clamp, Conv2d, DepthwiseConv2d};
+
+    use super::*;
+
+    const RELU: Clamp = Clamp { bounds: Bounds::RELU, factor: None };
+
+    fn constant(g: &mut Graph, name: &str, dims: &[usize], from: f32) -> TensorId {
+        let n: usize = dims.iter().product();
+        let values = (0..n).map(|i| from + (i * 37 % 11) as f32 / 7.0).collect();
+        g.constant(name, dims, Data::F32(values)).unwrap()
+    }
+
+    fn norm(g: &mut Graph, x: TensorId, c: usize) -> TensorId {
+        let inputs = [
+            x,
+            constant(g, "gamma", &[c], 0.5),
+            constant(g, "beta", &[c], -1.0),
+            constant(g, "mean", &[c], -0.3),
+            constant(g, "variance", &[c], 0.1),
+        ];
+        g.apply("norm", BatchNorm { epsilon: 1e-3 }, &inputs).unwrap()
+    }
+
+    /// conv (no bias) → norm → relu → depthwise (bias) → norm → relu, beside a branch that nobody reads.
+    fn network() -> Graph {
+        let mut g = Graph::new("network");
+        let x = g.input("x", &[1, 4, 4, 2]).unwrap();
+        let w = constant(&mut g, "w", &[3, 2, 2, 2], -0.7);
+        let conv = Conv2d { window: Window::UNIT, bounds: Bounds::None };
+        let y = g.apply("conv", conv, &[x, w]).unwrap();
+        g.apply("unread", RELU, &[x]).unwrap();
+        let y = norm(&mut g, y, 3);
+        let y = g.apply("relu", RELU, &[y]).unwrap();
+        let (w, b) = (constant(&mut g, "w", &[1, 3, 3, 3], -0.6), constant(&mut g, "b", &[3], 0.2));
+        let depthwise = DepthwiseConv2d { window: Window::UNIT, bounds: Bounds::None };
+        let y = g.apply("depthwise", depthwise, &[y, w, b]).unwrap();
+        let y = norm(&mut g, y, 3);
+        let y = g.apply("relu", RELU, &[y]).unwrap();
+        let (one, two) = (constant(&mut g, "one", &[3], 1.0), constant(&mut g, "two", &[3], 2.0));
+        let three = g.apply("three", Add { bounds: Bounds::None, factors: None }, &[one, two]).unwrap();
+        let y = g.apply("sum", Add { bounds: Bounds::None, factors: None }, &[y, three]).unwrap();
+        g.mark_output(y);
+        g
+    }
+
+    #[test]
+    fn simplifying_keeps_what_is_computed() {
+        let before = network();
+        let mut after = before.clone();
+        let done = simplify(&mut after).unwrap();
+        assert_eq!(done, Simplified { batch_norms: 2, activations: 2, constants: 1, dead: 1 });
+        assert_eq!(after.nodes().len(), 3);
+        let x = Data::F32((0..32).map(|i| (i * 23 % 17) as f32 / 5.0 - 1.0).collect());
+        let run = |g: &Graph| Program::compile(g).unwrap().run(std::slice::from_ref(&x)).unwrap();
+        let (before, after) = (run(&before), run(&after));
+        for (b, a) in before[0].as_f32().unwrap().iter().zip(after[0].as_f32().unwrap()) {
+            assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_value_with_two_readers_is_not_fused() {
+        let mut g = Graph::new("shared");
+        let x = g.input("x", &[1, 4, 4, 2]).unwrap();
+        let w = constant(&mut g, "w", &[3, 2, 2, 2], -0.7);
+        let y = g.apply("conv", Conv2d { window: Window::UNIT, bounds: Bounds::None }, &[x, w]).unwrap();
+        let relu = g.apply("relu", RELU, &[y]).unwrap();
+        g.mark_output(relu);
+        g.mark_output(y);
+        assert_eq!(simplify(&mut g).unwrap(), Simplified::default());
+    }
+}
