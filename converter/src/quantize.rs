@@ -265,4 +265,57 @@ mod tests {
         let depthwise = weight_quant(&[1.0, -2.0, 4.0, 1.0], &[1, 2, 2], 2);
         assert_eq!(depthwise.scales, [4.0 / 127.0, 2.0 / 127.0]);
     }
+
+    /// conv → relu → depthwise → relu6 → add → mean → dense → softmax, with weights by a rule.
+    fn network() -> Graph {
+        use dunlin::ops::bounds::Bounds;
+        use dunlin::ops::window::Window;
+        use dunlin::ops::{Add, Conv2d, DepthwiseConv2d, FullyConnected, Mean, Softmax};
+        let mut g = Graph::new("network");
+        let x = g.input("x", &[1, 6, 6, 2]).unwrap();
+        let mut weights = |g: &mut Graph, dims: &[usize], step: f32| {
+            let n: usize = dims.iter().product();
+            let values = (0..n).map(|i| ((i * 29 % 23) as f32 - 11.0) * step).collect();
+            g.constant("w", dims, Data::F32(values)).unwrap()
+        };
+        let window = Window { pads: [1; 4], ..Window::UNIT };
+        let (w, b) = (weights(&mut g, &[4, 3, 3, 2], 0.02), weights(&mut g, &[4], 0.05));
+        let a = g.apply("conv", Conv2d { window, bounds: Bounds::RELU }, &[x, w, b]).unwrap();
+        let (w, b) = (weights(&mut g, &[1, 3, 3, 4], 0.03), weights(&mut g, &[4], 0.1));
+        let y = g.apply("depthwise", DepthwiseConv2d { window, bounds: Bounds::RELU6 }, &[a, w, b]).unwrap();
+        let y = g.apply("add", Add { bounds: Bounds::None, factors: None }, &[a, y]).unwrap();
+        let y = g.apply("mean", Mean { axes: 0b0110, keep_dims: false, factor: None }, &[y]).unwrap();
+        let (w, b) = (weights(&mut g, &[3, 4], 0.2), weights(&mut g, &[3], 0.01));
+        let y = g.apply("dense", FullyConnected { bounds: Bounds::None }, &[y, w, b]).unwrap();
+        let y = g.apply("softmax", Softmax::F32 { beta: 1.0 }, &[y]).unwrap();
+        g.mark_output(y);
+        g
+    }
+
+    #[test]
+    fn a_quantized_network_stays_near_the_real_one() {
+        let graph = network();
+        let sample =
+            |n: usize| (0..72).map(|i| ((i * 31 + n * 17) % 41) as f32 / 20.0 - 1.0).collect::<Vec<_>>();
+        let samples: Vec<Vec<Data>> = (0..20).map(|n| vec![Data::F32(sample(n))]).collect();
+        let quantized = quantize(&graph, &calibrate(&graph, &samples).unwrap()).unwrap();
+        let (real, int8) = (Program::compile(&graph).unwrap(), Program::compile(&quantized).unwrap());
+        let x = quantized[quantized.inputs()[0]].quant.clone().unwrap();
+        for n in 20..30 {
+            let Data::F32(want) = &real.run(&[Data::F32(sample(n))]).unwrap()[0] else { panic!() };
+            let stored = to_i8(&sample(n), x.scale(), x.zero_point);
+            let Data::I8(have) = &int8.run(&[Data::I8(stored)]).unwrap()[0] else { panic!() };
+            for (have, want) in to_f32(have, 1.0 / 256.0, -128).iter().zip(want) {
+                assert!((have - want).abs() < 0.02, "{have} {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn broken_numbers_are_named() {
+        let graph = network();
+        let error = calibrate(&graph, &[vec![Data::F32(vec![f32::NAN; 72])]]).unwrap_err().to_string();
+        assert!(error.contains("x: is NaN on calibration data"), "{error}");
+        assert!(calibrate(&graph, &[]).unwrap_err().to_string().contains("at least one sample"));
+    }
 }
