@@ -85,14 +85,11 @@ struct Steps(Axes);
 
 impl Steps {
     fn new(operand: &Shape, out: &Shape) -> Steps {
-        let mut steps = [0; 4];
-        let mut step = 1usize;
-        for ((slot, len), out_len) in steps.iter_mut().zip(operand.padded()).zip(out.padded()).rev() {
-            if len == out_len {
-                *slot = step;
-            }
-            step = step.wrapping_mul(len);
-        }
+        let ([a, b, c, d], [out_a, out_b, out_c, out_d]) = (operand.padded(), out.padded());
+        let cd = c.wrapping_mul(d);
+        let step = |len, out_len, elements| if len == out_len { elements } else { 0 };
+        let steps =
+            [step(a, out_a, b.wrapping_mul(cd)), step(b, out_b, cd), step(c, out_c, d), step(d, out_d, 1)];
         Steps(Axes::split(steps, out.rank(), 0))
     }
 
@@ -103,14 +100,10 @@ impl Steps {
     }
 
     /// First element of row `y` of the output, whose outer axes are `outer`.
-    fn row(&self, outer: [usize; 2], mut y: usize) -> usize {
-        let mut start = 0usize;
-        for (len, step) in outer.into_iter().zip(self.0.outer).rev() {
-            let i = y.checked_rem(len).unwrap_or(0);
-            y = y.checked_div(len).unwrap_or(0);
-            start = start.wrapping_add(i.wrapping_mul(step));
-        }
-        start
+    fn row(&self, outer: [usize; 2], y: usize) -> usize {
+        let (i, j) = (y.checked_div(outer[1]).unwrap_or(0), y.checked_rem(outer[1]).unwrap_or(0));
+        let [i_step, j_step] = self.0.outer;
+        i.wrapping_mul(i_step).wrapping_add(j.wrapping_mul(j_step))
     }
 
     /// The elements for one line of a row, and their step.
