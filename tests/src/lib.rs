@@ -1,3 +1,5 @@
-//! What the suites share: the golden cases of `tests/cases` as graphs.
+//! What the suites share: the golden cases of `tests/cases` as graphs, a small network, and the emulated boards.
 
+pub mod boards;
 pub mod cases;
+pub mod convnet;

@@ -5,35 +5,15 @@ use std::{fs, path::Path, time::Duration};
 use dunlin::format;
 use dunlin_converter::device::{
     self, Error,
-    boards::{self, Board},
+    boards::Board,
     emulator::{self, Options},
     firmware::{self, Firmware, Program},
-    setup,
     suite::{self, Answer, Case},
 };
+use dunlin_tests::boards::{bake, runnable_board, runnable_boards};
 
 /// Bytes of the identity's input and output.
 const N: u32 = 32;
-
-/// The emulated boards that can be run here. What cannot be run is an error where emulation is required (`CI` or
-/// `DUNLIN_REQUIRE_EMULATION` is set), and is told otherwise.
-fn runnable_boards() -> Vec<Board> {
-    let required = ["CI", "DUNLIN_REQUIRE_EMULATION"].iter().any(|name| std::env::var_os(name).is_some());
-    let mut boards = boards::discover(&device::home().unwrap()).unwrap();
-    boards.retain(|board| board.emulator_program().is_some());
-    boards.retain(|board| {
-        let status = setup::status(std::slice::from_ref(board)).unwrap();
-        assert!(status.is_complete() || !required, "{} cannot be emulated:\n{status}", board.name);
-        if !status.is_complete() {
-            eprintln!(
-                "{} is not tested: something is missing (`dunlin setup` gets it)\n{status}",
-                board.name
-            );
-        }
-        status.is_complete()
-    });
-    boards
-}
 
 /// The smallest model: no step, its output is its input.
 fn identity() -> Vec<u8> {
@@ -97,16 +77,15 @@ fn samples() -> Vec<u8> {
 }
 
 /// A folder as the converter writes it, with the identity.
-fn bake(dir: &Path) {
-    fs::write(dir.join("net.dunlin"), identity()).unwrap();
-    let source = format!("pub const ARENA_BYTES: usize = {N};\npub static OPS: &[dunlin::Entry] = &[];\n");
-    fs::write(dir.join("net.rs"), source).unwrap();
+fn bake_identity(dir: &Path) {
+    let table = format!("pub const ARENA_BYTES: usize = {N};\npub static OPS: &[dunlin::Entry] = &[];\n");
+    bake(dir, &identity(), &table);
 }
 
 #[test]
 fn every_board_runs_a_baked_model() {
     let dir = tempfile::tempdir().unwrap();
-    bake(dir.path());
+    bake_identity(dir.path());
     for board in runnable_boards() {
         let firmware = build(&board, Program::Baked(dir.path()), true);
         let sizes = firmware.sizes().unwrap();
@@ -163,7 +142,7 @@ fn every_board_runs_the_suite() {
 
 #[test]
 fn a_model_larger_than_the_ram_is_refused() {
-    let Some(board) = runnable_boards().into_iter().find(|board| board.core == "cortex-m0") else { return };
+    let Some(board) = runnable_board("cortex-m0") else { return };
     let firmware = build(&board, Program::Suite, true);
     let large = vec![0; board.memory().unwrap().ram_bytes as usize];
     let model = identity();
@@ -177,9 +156,9 @@ fn a_model_larger_than_the_ram_is_refused() {
 
 #[test]
 fn bad_input_and_endless_runs_are_errors() {
-    let Some(board) = runnable_boards().into_iter().find(|board| board.core == "cortex-m4") else { return };
+    let Some(board) = runnable_board("cortex-m4") else { return };
     let dir = tempfile::tempdir().unwrap();
-    bake(dir.path());
+    bake_identity(dir.path());
     let firmware = build(&board, Program::Baked(dir.path()), true);
     let error = run(&board, &firmware, &samples()[1..]).unwrap_err().to_string();
     assert!(error.contains("the input ends too early"), "{error}");
@@ -191,9 +170,9 @@ fn bad_input_and_endless_runs_are_errors() {
 
 #[test]
 fn what_does_not_compile_is_shown() {
-    let Some(board) = runnable_boards().into_iter().next() else { return };
+    let Some(board) = runnable_board("cortex-m3") else { return };
     let dir = tempfile::tempdir().unwrap();
-    bake(dir.path());
+    bake_identity(dir.path());
     fs::write(dir.path().join("net.rs"), "pub const ARENA_BYTES: usize = \"many\";").unwrap();
     let home = device::home().unwrap();
     let error = firmware::build(&home, &board, Program::Baked(dir.path()), true).unwrap_err().to_string();

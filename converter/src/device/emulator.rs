@@ -44,6 +44,8 @@ pub struct Emulation {
     pub counts: Option<Counts>,
     /// The most stack that was in use, in bytes, if the firmware measured it.
     pub stack_bytes: Option<u32>,
+    /// The same without the initialization.
+    pub run_stack_bytes: Option<u32>,
 }
 
 /// Runs `firmware` on the emulated `board` with `input` until it exits.
@@ -85,11 +87,13 @@ pub fn run(
 
     let log = log::decode(&firmware.elf, &finished.stdout);
     check_end(board, &finished, &log, options.limit)?;
+    let stack = read_stack(&dir.path().join(STACK));
     Ok(Emulation {
         output: read(&dir.path().join(OUTPUT))?,
         log,
         counts: if options.count { Some(read_counts(&dir.path().join(COUNTS))?) } else { None },
-        stack_bytes: read_stack(&dir.path().join(STACK)),
+        stack_bytes: stack.map(|[init_bytes, run_bytes]| init_bytes.max(run_bytes)),
+        run_stack_bytes: stack.map(|[_, run_bytes]| run_bytes),
     })
 }
 
@@ -116,8 +120,10 @@ fn read_counts(path: &Path) -> Result<Counts> {
     })
 }
 
-/// The firmware writes the file only when it measured: 4 bytes, little-endian.
-fn read_stack(path: &Path) -> Option<u32> {
+/// Bytes of stack in the initialization and in the runs, little-endian; the firmware writes the file only when it
+/// measured.
+fn read_stack(path: &Path) -> Option<[u32; 2]> {
     let bytes = fs::read(path).ok()?;
-    Some(u32::from_le_bytes(bytes.try_into().ok()?))
+    let (init_bytes, run_bytes) = bytes.split_first_chunk::<4>()?;
+    Some([u32::from_le_bytes(*init_bytes), u32::from_le_bytes(run_bytes.try_into().ok()?)])
 }

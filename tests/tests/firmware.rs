@@ -1,0 +1,64 @@
+//! What a product's firmware contains: a release build for the Cortex-M4F with one model and without logs.
+
+use dunlin_converter::device::{
+    self, elf,
+    emulator::{self, Options},
+    firmware::{self, Firmware, Program},
+};
+use dunlin_tests::boards::{bake, runnable_board};
+use dunlin_tests::convnet;
+
+/// Bytes of flash that running a small network may cost, the model not counted.
+const MAX_CODE_BYTES: u64 = 24 * 1024;
+
+/// Parts of (mangled) symbol names that no firmware may have, and what they would mean.
+const FORBIDDEN: &[(&str, &str)] = &[
+    ("4core9panicking", "something can panic"),
+    ("4core3fmt", "something formats text on the device"),
+    ("4core6result13unwrap_failed", "something unwraps"),
+    ("4core6option13unwrap_failed", "something unwraps"),
+    ("__rust_alloc", "something allocates"),
+    ("__rg_alloc", "something allocates"),
+    ("5alloc", "something uses the crate alloc"),
+];
+
+struct Release {
+    firmware: Firmware,
+    emulation: emulator::Emulation,
+    expected: Vec<u8>,
+}
+
+/// The firmware of the small network, and what it did; `None` where it cannot be emulated.
+fn release() -> Option<Release> {
+    let board = runnable_board("cortex-m4")?;
+    let home = device::home().unwrap();
+    let net = convnet::convnet().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    bake(dir.path(), net.bytes(), &net.operator_table());
+    let firmware = firmware::build(&home, &board, Program::Baked(dir.path()), false).unwrap();
+    let inputs = convnet::inputs(5);
+    let emulation = emulator::run(&home, &board, &firmware, &inputs, Options::default()).unwrap();
+    Some(Release { firmware, emulation, expected: convnet::run(&net, &inputs).unwrap() })
+}
+
+#[test]
+fn a_release_firmware_is_small_and_cannot_panic() {
+    let Some(Release { firmware, emulation, expected }) = release() else { return };
+    assert_eq!(emulation.output, expected, "the board computes something else than the host");
+
+    let sizes = firmware.sizes().unwrap();
+    let stack_bytes = u64::from(emulation.stack_bytes.unwrap());
+    println!(
+        "{sizes:?}, stack {stack_bytes} bytes, run {:?}, {:?}",
+        emulation.run_stack_bytes, emulation.counts
+    );
+    let names = elf::symbol_names(&firmware.path, &firmware.elf).unwrap();
+    assert!(names.len() > 10, "the firmware was stripped: {names:?}");
+    let mut found = Vec::new();
+    for (part, meaning) in FORBIDDEN {
+        found
+            .extend(names.iter().filter(|name| name.contains(part)).map(|name| format!("{name}: {meaning}")));
+    }
+    assert!(found.is_empty(), "{found:#?}");
+    assert!(sizes.code_bytes() <= MAX_CODE_BYTES, "{} bytes of code", sizes.code_bytes());
+}
