@@ -2,6 +2,7 @@
 
 use dunlin::ops::Concat;
 
+use super::quantize::requantize;
 use super::{Backward, HostOperator};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -11,13 +12,44 @@ impl HostOperator for Concat {
         Err(cx.none("not yet"))
     }
 
-    /// The device copies stored numbers, so inputs that are quantized in another way than the output are
+    /// The device copies stored numbers: inputs that are quantized in another way than the output are
     /// requantized before.
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
-        for i in 0..node.inputs.len() {
-            cx.same_quant(node, i)?;
+        let out = cx.quant(node, node.outputs[0])?;
+        let mut inputs = Vec::new();
+        for (i, &id) in node.inputs.iter().enumerate() {
+            let (quant, x) = (cx.quant(node, id)?, cx.stored(id)?);
+            inputs.push(if quant.scale() == out.scale() && quant.zero_point == out.zero_point {
+                x
+            } else {
+                let name = format!("{}/requantize{i}", node.name);
+                cx.insert(&name, requantize(node, quant, out.scale())?, &[x], out)?
+            });
         }
-        let inputs: Vec<TensorId> = node.inputs.iter().map(|&id| cx.stored(id)).collect::<Result<_>>()?;
         cx.emit(node, *self, &inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Data, Graph, Program, Quant};
+
+    #[test]
+    fn inputs_of_other_scales_are_requantized() {
+        let mut graph = Graph::new("concat");
+        let quants = [Quant::i8(0.5, 1), Quant::i8(0.25, -4), Quant::i8(0.5, 2)];
+        let inputs: Vec<TensorId> = (0..3).map(|i| graph.input(&format!("x{i}"), &[2]).unwrap()).collect();
+        for (&id, quant) in inputs.iter().zip(&quants) {
+            graph[id].quant = Some(quant.clone());
+        }
+        let y = graph.apply("y", Concat { axis: 0 }, &inputs).unwrap();
+        graph[y].quant = Some(Quant::i8(0.5, 1));
+        graph.mark_output(y);
+        let program = Program::compile(&graph).unwrap();
+        assert_eq!(program.graph.nodes().len(), 3);
+        // 2.5 and -1 in each scale.
+        let stored = [vec![6, -1], vec![6, -8], vec![7, 0]].map(Data::I8);
+        assert_eq!(program.run(&stored).unwrap(), [Data::I8(vec![6, -1, 6, -1, 6, -1])]);
     }
 }

@@ -5,7 +5,7 @@ use dunlin::ops::{Outputs, Quantize};
 
 use super::{Backward, HostOperator};
 use crate::lower::{Lowering, factor};
-use crate::{Node, Result, TensorId};
+use crate::{Node, Quant, Result, TensorId};
 
 impl HostOperator for Quantize {
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
@@ -22,12 +22,16 @@ impl HostOperator for Quantize {
         let op = if cx.real[node.inputs[0]].quant.is_none() {
             Quantize::F32 { scale }
         } else {
-            let x = cx.quant(node, node.inputs[0])?;
-            Quantize::I8 { factor: factor(node, x.scale() as f64 / scale as f64)? }
+            requantize(node, cx.quant(node, node.inputs[0])?, scale)?
         };
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, op, &[x])
     }
+}
+
+/// From int8 stored as `from` to int8 of scale `to`.
+pub(super) fn requantize(node: &Node, from: &Quant, to: f32) -> Result<Quantize> {
+    Ok(Quantize::I8 { factor: factor(node, from.scale() as f64 / to as f64)? })
 }
 
 /// The type of the one input.
