@@ -82,6 +82,7 @@ impl<O: Operator> Case<O> {
     /// Asserts that rows in any order, and rows that see nothing but the input rows that `rows` names, give
     /// the outputs of the whole run, and that so does every input that `in_place` offers to replace.
     pub(crate) fn assert_contract(&self) {
+        self.assert_rows_ascend();
         let whole = self.execute(None, Pace::Whole).unwrap();
         for pace in [Pace::Shuffled, Pace::Blindfold] {
             assert_eq!(self.execute(None, pace).unwrap(), whole, "{pace:?}: {self:?}");
@@ -91,6 +92,15 @@ impl<O: Operator> Case<O> {
             if in_place & (1 << i) != 0 && self.inputs[i].place == Place::Arena {
                 assert_eq!(self.execute(Some(i), Pace::Whole).unwrap(), whole, "in place of {i}: {self:?}");
             }
+        }
+    }
+
+    fn assert_rows_ascend(&self) {
+        let types = self.types();
+        for i in 0..types.len() {
+            let rows: Vec<_> = (0..self.n_rows()).map(|y| self.op.rows(i, &types, y)).collect();
+            let ascend = rows.windows(2).all(|r| r[0].start <= r[1].start && r[0].end <= r[1].end);
+            assert!(ascend && rows.iter().all(|r| r.start <= r.end), "rows of input {i}: {rows:?}: {self:?}");
         }
     }
 
@@ -130,14 +140,19 @@ impl<O: Operator> Case<O> {
         Ok((0..model.n_outputs()).map(output).collect())
     }
 
+    /// Rows of the output, or of the input for a reduction.
+    fn n_rows(&self) -> usize {
+        let types = self.types();
+        match self.op.order(&types) {
+            Order::Rows => self.op.infer(&types).unwrap()[0].shape.rows(),
+            Order::Reduction => types[0].shape.rows(),
+        }
+    }
+
     /// Every row once: reductions in order, others as far from it as is easy.
     fn row_order(&self, pace: Pace) -> Vec<usize> {
-        let types = self.types();
-        let (n, reduction) = match self.op.order(&types) {
-            Order::Rows => (self.op.infer(&types).unwrap()[0].shape.rows(), false),
-            Order::Reduction => (types[0].shape.rows(), true),
-        };
-        if reduction || pace == Pace::Blindfold {
+        let n = self.n_rows();
+        if self.op.order(&self.types()) == Order::Reduction || pace == Pace::Blindfold {
             return (0..n).collect();
         }
         (0..n).rev().step_by(2).chain((0..n).rev().skip(1).step_by(2)).collect()

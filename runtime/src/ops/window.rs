@@ -88,16 +88,16 @@ impl Window {
         Taps { start, dilation, valid: lo..hi }
     }
 
-    /// Rows of the image `[n, h, w, c]` that row `y` of the output reads.
+    /// Rows of the image `[n, h, w, c]` that row `y` of the output reads, from the first tap to the last. What
+    /// lies in the padding is cut off, so that both ends ascend with `y`.
     pub fn rows(&self, kernel: [usize; 2], image: &Shape, y: usize) -> Range<usize> {
         let Ok([out_h, _]) = self.output(kernel, image) else { return 0..0 };
         let (batch, oy) = (y.checked_div(out_h).unwrap_or(0), y.checked_rem(out_h).unwrap_or(0));
-        let first = batch * image.dim(1);
-        let taps = self.taps(0, kernel[0], image.dim(1), oy);
-        if taps.valid.is_empty() {
-            return first..first;
-        }
-        first + taps.index(taps.valid.start)..first + taps.index(taps.valid.end - 1) + 1
+        let h = image.dim(1);
+        let [stride, dilation] = [self.stride, self.dilation].map(|pair| self.axis(pair, 0));
+        let start = oy * stride;
+        let inside = |padded_y: usize| batch * h + padded_y.saturating_sub(self.pads[0] as usize).min(h);
+        inside(start)..inside(start + (kernel[0] - 1) * dilation + 1)
     }
 }
 
