@@ -34,7 +34,7 @@ fn release() -> Option<Release> {
     let home = device::home().unwrap();
     let net = convnet::convnet().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    bake(dir.path(), net.bytes(), &net.operator_table());
+    bake(dir.path(), net.bytes(), &net.operator_table().unwrap());
     let firmware = firmware::build(&home, &board, Program::Baked(dir.path()), false).unwrap();
     let inputs = convnet::inputs(5);
     let emulation = emulator::run(&home, &board, &firmware, &inputs, Options::default()).unwrap();
