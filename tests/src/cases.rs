@@ -156,6 +156,13 @@ fn operator(name: &str, attrs: &Value) -> Op {
             let dims: Vec<usize> = from_attributes(&attrs["shape"]);
             ops::Reshape::new(&Shape::new(&dims).expect("a golden's shape")).into()
         }
+        "add" => ops::Add { bounds: bounds(), factors: None }.into(),
+        "mul" => ops::Mul { bounds: bounds(), factor: None }.into(),
+        "softmax" => ops::Softmax::F32 { beta: from_attributes(&attrs["beta"]) }.into(),
+        "clamp" => ops::Clamp { bounds: activation(&attrs["kind"]), factor: None }.into(),
+        // What is stored follows from the quantization of input and output.
+        "quantize" => ops::Quantize::F32 { scale: 1.0 }.into(),
+        "dequantize" => ops::Dequantize { scale: 1.0 }.into(),
         _ => by_name(name, attrs),
     }
 }
@@ -187,7 +194,11 @@ fn pooling(attrs: &Value) -> Pooling {
 }
 
 fn bounds(attrs: &Value) -> Bounds {
-    match attrs["activation"].as_str() {
+    activation(&attrs["activation"])
+}
+
+fn activation(name: &Value) -> Bounds {
+    match name.as_str() {
         Some("none") => Bounds::None,
         Some("relu") => Bounds::RELU,
         Some("relu6") => Bounds::RELU6,

@@ -71,8 +71,9 @@ mod tests {
         let scale = 0.043;
         let logistic = Tensor::new(&[256], &Logistic::table(scale, 11).unwrap()).constant();
         let tanh = Tensor::new(&[256], &Tanh::table(scale, 11).unwrap()).constant();
-        let logistic = Case::new(Logistic, [every_int8(), logistic]).output_zero_point(Logistic::ZERO_POINT);
-        let tanh = Case::new(Tanh, [every_int8(), tanh]);
+        let logistic =
+            Case::new(Logistic {}, [every_int8(), logistic]).output_zero_point(Logistic::ZERO_POINT);
+        let tanh = Case::new(Tanh {}, [every_int8(), tanh]);
         logistic.assert_contract();
         tanh.assert_contract();
         let pairs = logistic.run::<i8>().unwrap().into_iter().zip(tanh.run::<i8>().unwrap());
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn int8_needs_its_table() {
-        let check = |inputs: &[Tensor]| Case::new(Tanh, inputs.iter().cloned()).check();
+        let check = |inputs: &[Tensor]| Case::new(Tanh {}, inputs.iter().cloned()).check();
         let x = every_int8();
         assert_eq!(check(core::slice::from_ref(&x)), Err(Error::Arity));
         assert_eq!(check(&[x.clone(), Tensor::new(&[255], &[0i8; 255])]), Err(Error::Shape));

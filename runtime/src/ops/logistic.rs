@@ -19,7 +19,7 @@ use crate::{Error, TensorType};
 
 /// A logistic function has no parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Logistic;
+pub struct Logistic {}
 
 impl Logistic {
     /// The scale of an int8 output.

@@ -19,7 +19,7 @@ use crate::{Error, TensorType};
 
 /// A hyperbolic tangent has no parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tanh;
+pub struct Tanh {}
 
 impl Tanh {
     /// The scale of an int8 output.
