@@ -1,5 +1,7 @@
-//! What the suites share: the golden cases of `tests/cases` as graphs, a small network, and the emulated boards.
+//! What the suites share: the golden cases of `tests/cases` as graphs, a small network, model files
+//! taken apart, and the emulated boards.
 
 pub mod boards;
 pub mod cases;
 pub mod convnet;
+pub mod parts;
