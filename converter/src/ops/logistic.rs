@@ -21,3 +21,34 @@ impl HostOperator for Logistic {
         cx.emit_table(node, *self, Logistic::table(x.scale(), x.zero_point))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Graph, Quant};
+
+    fn lowered(x_scale: f32, output: Quant) -> Result<Graph> {
+        let mut graph = Graph::new("one logistic");
+        let x = graph.input("x", &[2, 3])?;
+        let y = graph.apply("squash", Logistic {}, &[x])?;
+        graph[x].quant = Some(Quant::i8(x_scale, 4));
+        graph[y].quant = Some(output);
+        graph.mark_output(y);
+        crate::lower::lower(&graph).map(|(device, _)| device)
+    }
+
+    #[test]
+    fn the_table_belongs_to_the_inputs_quantization() {
+        let device = lowered(0.1, Quant::i8(1.0 / 256.0, -128)).unwrap();
+        let table = device.constant_data(device.nodes()[0].inputs[1]).unwrap();
+        assert_eq!(table.as_i8().unwrap(), Logistic::table(0.1, 4).unwrap());
+    }
+
+    #[test]
+    fn what_the_device_cannot_store_is_refused_by_name() {
+        let other_output = lowered(0.1, Quant::i8(0.01, 0)).unwrap_err().to_string();
+        assert!(other_output.contains("squash") && other_output.contains("0.00390625"), "{other_output}");
+        let great_scale = lowered(9.0, Quant::i8(1.0 / 256.0, -128)).unwrap_err().to_string();
+        assert!(great_scale.contains("squash") && great_scale.contains('9'), "{great_scale}");
+    }
+}
