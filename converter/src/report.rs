@@ -102,7 +102,9 @@ impl ModelReport {
         };
         let inputs = ports(model.n_inputs(), &|i| model.input(i))?;
         let outputs = ports(model.n_outputs(), &|i| model.output(i))?;
-        let labels = names.collect();
+        let mut labels: Vec<String> = names.collect();
+        // The section's padding reads as empty names.
+        labels.truncate(labels.iter().rposition(|label| !label.is_empty()).map_or(0, |i| i + 1));
         let lives = Lives::of(model).map_err(refused(&name))?;
         let operators: Vec<OperatorReport> = model
             .steps()

@@ -89,7 +89,11 @@ impl<'m> Model<'m> {
             return Err(Error::TensorPlace);
         }
         let lives = match record.place {
-            Place::Arena => record.first <= record.last && record.last <= self.end_time(),
+            Place::Arena => {
+                record.first < self.end_time()
+                    && record.first <= record.last
+                    && record.last <= self.end_time()
+            }
             Place::State => record.first == 0 && record.last == self.end_time(),
             Place::Constant => true,
         };
@@ -99,7 +103,8 @@ impl<'m> Model<'m> {
         Ok(())
     }
 
-    /// That the ports name tensors of the arena, and that what lives before the first step is disjoint.
+    /// That the ports name tensors of the arena, and that what lives before the first step is an input or state
+    /// and disjoint.
     fn check_inputs(&self) -> Result<(), Error> {
         for i in 0..self.n_inputs() + self.n_outputs() {
             let record = self.record(self.port(i)?.tensor as usize)?;
@@ -110,11 +115,16 @@ impl<'m> Model<'m> {
             }
         }
         let n_activations = self.header.n_activations as usize;
+        let is_input = |i| (0..self.n_inputs()).any(|k| self.port(k).is_ok_and(|p| p.tensor as usize == i));
         let early = (0..n_activations).filter(|&i| self.record(i).is_ok_and(|r| r.first == 0));
-        for a in early {
-            for b in 0..a {
+        for i in early {
+            let a = self.record(i)?;
+            if a.place == Place::Arena && !is_input(i) {
+                return Err(Error::Malformed); // nothing would ever write it
+            }
+            for b in 0..i {
                 let b = self.record(b)?;
-                if b.first == 0 && overlap(&range(&self.record(a)?), &range(&b)) {
+                if b.first == 0 && overlap(&range(&a), &range(&b)) {
                     return Err(Error::Overlap);
                 }
             }
@@ -153,7 +163,9 @@ impl<'m> Model<'m> {
             let output = node.operand(node.n_inputs() + i)?.record;
             let updates = output.place == Place::State;
             outputs_born += !updates as usize;
-            if output.place == Place::Constant || !(updates || output.first == time) {
+            let id = node.tensor_id(node.n_inputs() + i);
+            let twice = (0..i).any(|k| node.tensor_id(node.n_inputs() + k) == id);
+            if twice || output.place == Place::Constant || !(updates || output.first == time) {
                 return Err(Error::Malformed);
             }
         }
