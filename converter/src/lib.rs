@@ -12,6 +12,7 @@ pub mod device;
 pub mod error;
 pub mod file;
 pub mod graph;
+pub mod import;
 pub mod lower;
 pub mod npy;
 pub mod ops;

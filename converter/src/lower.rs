@@ -175,13 +175,7 @@ impl<'g> Lowering<'g> {
                 return Err(Error::graph(&node.name, "its bias is not a constant of i32, one a channel"));
             }
         };
-        if w.scales.len() != 1 && w.scales.len() != c_out {
-            let n = w.scales.len();
-            return Err(Error::graph(
-                &node.name,
-                format!("its weights have {n} scales for {c_out} channels"),
-            ));
-        }
+        check_weight_quant(node, w, c_out)?;
         self.prove_accumulator(node, &bias, x.zero_point)?;
         let mut table = Vec::with_capacity(3 * c_out);
         for c in 0..c_out {
@@ -277,6 +271,17 @@ impl<'g> Lowering<'g> {
         let what = format!("{} needs one quantization for input and output", node.op.name());
         Err(Error::graph(&node.name, what))
     }
+}
+
+/// That weights are symmetric, with one scale or one for each of `c_out` channels.
+fn check_weight_quant(node: &Node, quant: &Quant, c_out: usize) -> Result<()> {
+    let (n, zero_point) = (quant.scales.len(), quant.zero_point);
+    let what = match node.op.input_role(1) {
+        _ if zero_point != 0 => format!("its weights have zero point {zero_point}, not 0"),
+        InputRole::Weights { axis } if n == 1 || n == c_out && quant.axis == Some(axis) => return Ok(()),
+        _ => format!("its weights have {n} scales along axis {:?} for {c_out} channels", quant.axis),
+    };
+    Err(Error::graph(&node.name, what))
 }
 
 /// The factor for the real number `real`.

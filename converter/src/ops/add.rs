@@ -5,10 +5,13 @@ use dunlin::ops::add::{AddFactors, LEFT_SHIFT};
 use dunlin::ops::bounds::Bounds;
 
 use super::{Backward, HostOperator, Op};
+use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
 use crate::{Node, Result, TensorId};
 
 impl HostOperator for Add {
+    const TFLITE: &'static [Rule] = &[Rule::new("ADD", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Err(cx.none("not yet"))
     }
@@ -29,4 +32,9 @@ impl HostOperator for Add {
         let inputs = cx.stored_pair(node)?;
         cx.emit(node, op, &inputs)
     }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    let (inputs, bounds) = (cx.inputs()?, cx.activation(schema::arithmetic::ACTIVATION)?);
+    cx.emit(Add { bounds, factors: None }, &inputs)
 }

@@ -5,10 +5,13 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 
 use super::{Backward, HostOperator, Op, OutputQuant};
+use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
 
 impl HostOperator for AveragePool2d {
+    const TFLITE: &'static [Rule] = &[Rule::new("AVERAGE_POOL_2D", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         if self.0.bounds != Bounds::None {
             return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
@@ -32,4 +35,9 @@ impl HostOperator for AveragePool2d {
         let op = Pooling { bounds: cx.bounds(node, self.0.bounds)?, ..self.0 };
         cx.emit(node, AveragePool2d(op), &[x])
     }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    let (x, pooling) = (cx.input(0)?, cx.pooling()?);
+    cx.emit(AveragePool2d(pooling), &[x])
 }

@@ -1,12 +1,21 @@
 //! Clamp: see the runtime's operator of this name.
 
 use dunlin::ops::Clamp;
+use dunlin::ops::bounds::Bounds;
 
 use super::{Backward, HostOperator};
+use crate::import::tflite::{Operator, Rule};
 use crate::lower::{Lowering, factor};
 use crate::{Node, Result, TensorId};
 
 impl HostOperator for Clamp {
+    const TFLITE: &'static [Rule] = &[
+        Rule::new("RELU", |cx| import(cx, Bounds::RELU)),
+        Rule::new("RELU6", |cx| import(cx, Bounds::RELU6)),
+        Rule::new("RELU_N1_TO_1", |cx| import(cx, Bounds::F32 { lo: -1.0, hi: 1.0 })),
+        Rule::new("RELU_0_TO_1", |cx| import(cx, Bounds::F32 { lo: 0.0, hi: 1.0 })),
+    ];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Err(cx.none("not yet"))
     }
@@ -21,4 +30,8 @@ impl HostOperator for Clamp {
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, op, &[x])
     }
+}
+
+fn import(cx: &mut Operator, bounds: Bounds) -> Result<()> {
+    cx.emit_unary(Clamp { bounds, factor: None })
 }

@@ -1,13 +1,17 @@
 //! Concatenation: see the runtime's operator of this name.
 
-use dunlin::ops::Concat;
+use dunlin::ops::{Concat, MAX_INPUTS};
+use dunlin::ops::bounds::Bounds;
 
 use super::quantize::requantize;
 use super::{Backward, HostOperator};
+use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
-use crate::{Node, Result, TensorId};
+use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Concat {
+    const TFLITE: &'static [Rule] = &[Rule::new("CONCATENATION", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Err(cx.none("not yet"))
     }
@@ -28,6 +32,24 @@ impl HostOperator for Concat {
         }
         cx.emit(node, *self, &inputs)
     }
+}
+
+/// More inputs than the device takes at once are joined step by step.
+fn import(cx: &mut Operator) -> Result<()> {
+    use schema::concatenation::*;
+    if cx.activation(ACTIVATION)? != Bounds::None {
+        return Err(Error::Invalid("has a fused activation, which no converter makes".to_string()));
+    }
+    let (mut inputs, rank) = (cx.inputs()?, cx.dims(0)?.len());
+    let axis = cx.axis(cx.option(AXIS, 0)?, rank)?;
+    let op = Concat { axis: axis as u8 };
+    let quant = cx.output_quant(0)?;
+    while inputs.len() > MAX_INPUTS {
+        let rest = inputs.split_off(MAX_INPUTS);
+        let joined = cx.apply(&format!("first{}", rest.len()), op, &inputs, quant.clone())?;
+        inputs = [vec![joined], rest].concat();
+    }
+    cx.emit(op, &inputs)
 }
 
 #[cfg(test)]

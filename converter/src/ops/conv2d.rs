@@ -4,10 +4,13 @@ use dunlin::ops::Conv2d;
 use dunlin::ops::bounds::Bounds;
 
 use super::{Backward, HostOperator, InputRole, Op};
+use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
 
 impl HostOperator for Conv2d {
+    const TFLITE: &'static [Rule] = &[Rule::new("CONV_2D", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         if self.bounds != Bounds::None {
             return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
@@ -39,4 +42,15 @@ pub(super) fn weights_role(i: usize, axis: usize) -> InputRole {
         1 => InputRole::Weights { axis },
         _ => InputRole::Bias,
     }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    use schema::conv2d::*;
+    let inputs = cx.layer_inputs()?;
+    let weights = cx.dims(1)?;
+    let kernel = [weights.get(1).copied().unwrap_or(0), weights.get(2).copied().unwrap_or(0)];
+    let stride = cx.pair("stride", [STRIDE_H, STRIDE_W])?;
+    let dilation = cx.pair("dilation", [DILATION_H, DILATION_W])?;
+    let window = cx.window(kernel, PADDING, stride, dilation)?;
+    cx.emit(Conv2d { window, bounds: cx.activation(ACTIVATION)? }, &inputs)
 }

@@ -5,10 +5,13 @@ use dunlin::ops::bounds::Bounds;
 
 use super::conv2d::weights_role;
 use super::{Backward, HostOperator, InputRole, Op};
+use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
 
 impl HostOperator for DepthwiseConv2d {
+    const TFLITE: &'static [Rule] = &[Rule::new("DEPTHWISE_CONV_2D", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         if self.bounds != Bounds::None {
             return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
@@ -31,4 +34,16 @@ impl HostOperator for DepthwiseConv2d {
         let op = DepthwiseConv2d { bounds: cx.bounds(node, self.bounds)?, ..*self };
         cx.emit(node, op, &[x, w, table])
     }
+}
+
+/// The multiplier follows from the shapes.
+fn import(cx: &mut Operator) -> Result<()> {
+    use schema::depthwise_conv2d::*;
+    let inputs = cx.layer_inputs()?;
+    let weights = cx.dims(1)?;
+    let kernel = [weights.get(1).copied().unwrap_or(0), weights.get(2).copied().unwrap_or(0)];
+    let stride = cx.pair("stride", [STRIDE_H, STRIDE_W])?;
+    let dilation = cx.pair("dilation", [DILATION_H, DILATION_W])?;
+    let window = cx.window(kernel, PADDING, stride, dilation)?;
+    cx.emit(DepthwiseConv2d { window, bounds: cx.activation(ACTIVATION)? }, &inputs)
 }

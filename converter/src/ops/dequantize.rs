@@ -5,10 +5,13 @@ use dunlin::ops::{Dequantize, Outputs};
 
 use super::quantize::identity;
 use super::{Backward, HostOperator, OutputQuant};
+use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
 
 impl HostOperator for Dequantize {
+    const TFLITE: &'static [Rule] = &[Rule::new("DEQUANTIZE", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Err(cx.none("it follows a quantization, and rounding is flat almost everywhere"))
     }
@@ -27,4 +30,14 @@ impl HostOperator for Dequantize {
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, Dequantize { scale }, &[x])
     }
+}
+
+/// A constant is computed here: so are weights that the file keeps in half precision.
+fn import(cx: &mut Operator) -> Result<()> {
+    if cx.emit_real_constant()? {
+        return Ok(());
+    }
+    let x = cx.input(0)?;
+    let scale = cx.graph()[x].quant.as_ref().map_or(0.0, |quant| quant.scale());
+    cx.emit(Dequantize { scale }, &[x])
 }

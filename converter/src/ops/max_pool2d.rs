@@ -5,10 +5,13 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 
 use super::{Backward, HostOperator, Op, OutputQuant};
+use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
 
 impl HostOperator for MaxPool2d {
+    const TFLITE: &'static [Rule] = &[Rule::new("MAX_POOL_2D", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         if self.0.bounds != Bounds::None {
             return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
@@ -31,4 +34,9 @@ impl HostOperator for MaxPool2d {
         let op = Pooling { bounds: cx.bounds(node, self.0.bounds)?, ..self.0 };
         cx.emit(node, MaxPool2d(op), &[x])
     }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    let (x, pooling) = (cx.input(0)?, cx.pooling()?);
+    cx.emit(MaxPool2d(pooling), &[x])
 }

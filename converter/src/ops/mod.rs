@@ -8,11 +8,15 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{OpCode, Operator, Order};
 use dunlin::{DType, TensorType};
 
+use crate::import::tflite;
 use crate::lower::Lowering;
 use crate::{Error, Graph, Node, Quant, Result, TensorId};
 
 /// What the host knows of an operator beyond the runtime's [`Operator`].
 pub trait HostOperator: Operator + Into<Op> {
+    /// The operators of TensorFlow Lite that are imported as this one.
+    const TFLITE: &'static [tflite::Rule] = &[];
+
     /// Appends the backward nodes and returns the gradient of each input, `None` where it is zero or not
     /// wanted. Called with at least one output gradient.
     ///
@@ -154,6 +158,11 @@ macro_rules! declare {
             ($op:expr, $p:ident => $body:expr) => {
                 match $op { $(Op::$Op($p) => $body),* }
             };
+        }
+
+        /// How operators of TensorFlow Lite are imported, of all operators.
+        pub fn tflite_rules() -> impl Iterator<Item = &'static tflite::Rule> {
+            [$(<dunlin::ops::$Op as HostOperator>::TFLITE),*].into_iter().flatten()
         }
     };
 }

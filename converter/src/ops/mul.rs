@@ -4,10 +4,13 @@ use dunlin::ops::Mul;
 use dunlin::ops::bounds::Bounds;
 
 use super::{Backward, HostOperator, Op};
+use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
 use crate::{Node, Result, TensorId};
 
 impl HostOperator for Mul {
+    const TFLITE: &'static [Rule] = &[Rule::new("MUL", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Err(cx.none("not yet"))
     }
@@ -22,4 +25,9 @@ impl HostOperator for Mul {
         let inputs = cx.stored_pair(node)?;
         cx.emit(node, op, &inputs)
     }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    let (inputs, bounds) = (cx.inputs()?, cx.activation(schema::arithmetic::ACTIVATION)?);
+    cx.emit(Mul { bounds, factor: None }, &inputs)
 }

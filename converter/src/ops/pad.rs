@@ -3,10 +3,13 @@
 use dunlin::ops::Pad;
 
 use super::{Backward, HostOperator, OutputQuant};
+use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
-use crate::{Node, Result, TensorId};
+use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Pad {
+    const TFLITE: &'static [Rule] = &[Rule::new("PAD", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Err(cx.none("not yet"))
     }
@@ -21,4 +24,18 @@ impl HostOperator for Pad {
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, *self, &[x])
     }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    let x = cx.input(0)?;
+    let rank = cx.dims(0)?.len();
+    let given = cx.ints(1)?;
+    let mut pads = [[0; 2]; 4];
+    if given.len() != 2 * rank {
+        return Err(Error::Invalid(format!("has {} paddings for {rank} dimensions", given.len())));
+    }
+    for (slot, &pad) in pads.as_flattened_mut().iter_mut().zip(&given) {
+        *slot = u16::try_from(pad).map_err(|_| Error::Invalid(format!("pads by {pad}, beyond 0 to 65535")))?;
+    }
+    cx.emit(Pad { pads }, &[x])
 }

@@ -4,10 +4,13 @@ use dunlin::TensorType;
 use dunlin::ops::{Outputs, Quantize};
 
 use super::{Backward, HostOperator};
+use crate::import::tflite::{Operator, Rule};
 use crate::lower::{Lowering, factor};
 use crate::{Node, Quant, Result, TensorId};
 
 impl HostOperator for Quantize {
+    const TFLITE: &'static [Rule] = &[Rule::new("QUANTIZE", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Err(cx.none("rounding is flat almost everywhere"))
     }
@@ -40,4 +43,10 @@ pub(super) fn identity(inputs: &[TensorType]) -> Result<Outputs, dunlin::Error> 
         [x] => Ok([*x].into_iter().collect()),
         _ => Err(dunlin::Error::Arity),
     }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    let x = cx.input(0)?;
+    let scale = cx.output_quant(0)?.map_or(0.0, |quant| quant.scale());
+    cx.emit(Quantize::F32 { scale }, &[x])
 }

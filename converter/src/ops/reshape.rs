@@ -1,12 +1,20 @@
 //! Reshape: see the runtime's operator of this name.
 
+use dunlin::Shape;
 use dunlin::ops::Reshape;
 
 use super::{Backward, HostOperator, OutputQuant};
+use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
-use crate::{Node, Result, TensorId};
+use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Reshape {
+    const TFLITE: &'static [Rule] = &[
+        Rule { name: "RESHAPE", data_inputs: 1, import },
+        Rule { name: "SQUEEZE", data_inputs: 1, import },
+        Rule { name: "EXPAND_DIMS", data_inputs: 1, import },
+    ];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let (grad, shape) = (cx.grad()?, cx.graph[cx.input(0)].ty.shape);
         Ok(vec![Some(cx.apply("grad", Reshape::new(&shape), &[grad])?)])
@@ -22,4 +30,17 @@ impl HostOperator for Reshape {
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, *self, &[x])
     }
+}
+
+/// Every operator that only renames dimensions: the file declares the shape of its output.
+fn import(cx: &mut Operator) -> Result<()> {
+    let (x, dims) = (cx.input(0)?, cx.output_dims(0)?);
+    cx.emit(reshape_to(&dims)?, &[x])
+}
+
+/// A reshape to `dims`.
+pub(super) fn reshape_to(dims: &[usize]) -> Result<Reshape> {
+    let shape = Shape::new(dims);
+    let shape = shape.map_err(|_| Error::Invalid(format!("{dims:?} has more than 4 dimensions or none")))?;
+    Ok(Reshape::new(&shape))
 }

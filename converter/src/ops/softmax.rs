@@ -3,10 +3,13 @@
 use dunlin::ops::Softmax;
 
 use super::{Backward, HostOperator, OutputQuant};
+use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Softmax {
+    const TFLITE: &'static [Rule] = &[Rule::new("SOFTMAX", import)];
+
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Err(cx.none("not yet"))
     }
@@ -29,4 +32,9 @@ impl HostOperator for Softmax {
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, op, &[x])
     }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    let (x, beta) = (cx.input(0)?, cx.option(schema::softmax::BETA, 0f32)?);
+    cx.emit(Softmax::F32 { beta }, &[x])
 }

@@ -1,0 +1,370 @@
+//! An operator of a file in the hands of its rule.
+
+use dunlin::DType;
+use dunlin::ops::bounds::Bounds;
+use dunlin::ops::pooling::Pooling;
+use dunlin::ops::window::Window;
+
+use super::flatbuffer::Scalar;
+use super::{Import, OperatorRecord, TensorRecord, data, schema};
+use crate::ops::Op;
+use crate::{Data, Error, Graph, Quant, Result, TensorId};
+
+/// An operator being imported: what it reads, and the graph that its nodes are appended to.
+pub struct Operator<'i, 'a> {
+    pub(super) import: &'i mut Import<'a>,
+    pub(super) record: OperatorRecord<'a>,
+}
+
+impl Operator<'_, '_> {
+    /// Its name in the schema.
+    pub fn name(&self) -> &'static str {
+        self.record.name
+    }
+
+    /// Number of inputs, those that are left out included.
+    pub fn n_inputs(&self) -> usize {
+        self.record.inputs.len()
+    }
+
+    /// Number of outputs.
+    pub fn n_outputs(&self) -> usize {
+        self.record.outputs.len()
+    }
+
+    /// The graph so far.
+    pub fn graph(&mut self) -> &mut Graph {
+        &mut self.import.graph
+    }
+
+    /// Input `i`.
+    ///
+    /// # Errors
+    /// If it is left out, or nothing computes it.
+    pub fn input(&mut self, i: usize) -> Result<TensorId> {
+        self.optional_input(i)?.ok_or_else(|| Error::Invalid(format!("input {i} is missing")))
+    }
+
+    /// Input `i`, or `None` if it is left out.
+    ///
+    /// # Errors
+    /// If nothing computes it.
+    pub fn optional_input(&mut self, i: usize) -> Result<Option<TensorId>> {
+        let tensor = self.record.inputs.get(i).copied().flatten();
+        tensor.map(|tensor| self.import.tensor(tensor)).transpose()
+    }
+
+    /// All inputs.
+    ///
+    /// # Errors
+    /// If one is left out, or nothing computes it.
+    pub fn inputs(&mut self) -> Result<Vec<TensorId>> {
+        (0..self.n_inputs()).map(|i| self.input(i)).collect()
+    }
+
+    /// Dimensions of input `i`.
+    ///
+    /// # Errors
+    /// As [`Operator::input`].
+    pub fn dims(&mut self, i: usize) -> Result<Vec<usize>> {
+        let id = self.input(i)?;
+        Ok(self.import.graph.dims(id))
+    }
+
+    /// Dimensions of output `i`, as the file declares them.
+    ///
+    /// # Errors
+    /// If there is no such output.
+    pub fn output_dims(&self, i: usize) -> Result<Vec<usize>> {
+        Ok(self.import.file.tensor(self.output(i)?)?.dims)
+    }
+
+    /// The quantization of output `i`.
+    ///
+    /// # Errors
+    /// If there is no such output.
+    pub fn output_quant(&self, i: usize) -> Result<Option<Quant>> {
+        Ok(self.import.file.tensor(self.output(i)?)?.quant)
+    }
+
+    fn output(&self, i: usize) -> Result<usize> {
+        self.record.outputs.get(i).copied().ok_or_else(|| Error::Invalid(format!("output {i} is missing")))
+    }
+
+    /// The integers of input `i`, which describes a shape, axes, paddings.
+    ///
+    /// # Errors
+    /// If it is no constant of int32.
+    pub fn ints(&self, i: usize) -> Result<Vec<i32>> {
+        let tensor = self.record.inputs.get(i).copied().flatten();
+        let tensor = tensor.ok_or_else(|| Error::Invalid(format!("input {i} is missing")))?;
+        let tensor = self.import.file.tensor(tensor)?;
+        match tensor.data.map(|bytes| data(&tensor, bytes)) {
+            Some(Ok(Data::I32(ints))) => Ok(ints),
+            _ => Err(Error::graph(&tensor.name, "must be a constant of int32: export with fixed shapes")),
+        }
+    }
+
+    /// `axis` of a tensor of `rank`, where negative ones count from the innermost.
+    ///
+    /// # Errors
+    /// If there is no such axis.
+    pub fn axis(&self, axis: i32, rank: usize) -> Result<usize> {
+        let index = if axis < 0 { axis as i64 + rank as i64 } else { axis as i64 };
+        let index = usize::try_from(index).ok().filter(|&index| index < rank);
+        index.ok_or_else(|| Error::Invalid(format!("axis {axis} of {rank} dimensions")))
+    }
+
+    /// An option, or `default` if it is absent; `field` is one of [`schema`].
+    ///
+    /// # Errors
+    /// If the file is damaged there.
+    pub fn option<T: Scalar>(&self, field: u16, default: T) -> Result<T> {
+        self.record.option(field, default)
+    }
+
+    /// A boolean option, false if it is absent.
+    ///
+    /// # Errors
+    /// If the file is damaged there.
+    pub fn flag(&self, field: u16) -> Result<bool> {
+        Ok(self.option(field, 0u8)? != 0)
+    }
+
+    /// A fused activation.
+    ///
+    /// # Errors
+    /// If it is none that clamps.
+    pub fn activation(&self, field: u16) -> Result<Bounds> {
+        match self.option(field, schema::activation::NONE)? {
+            schema::activation::NONE => Ok(Bounds::None),
+            schema::activation::RELU => Ok(Bounds::RELU),
+            schema::activation::RELU_N1_TO_1 => Ok(Bounds::F32 { lo: -1.0, hi: 1.0 }),
+            schema::activation::RELU6 => Ok(Bounds::RELU6),
+            other => Err(Error::Invalid(format!("has the fused activation {other}: only ReLUs are fused"))),
+        }
+    }
+
+    /// A pair `[y, x]` of options, each absent as 1.
+    ///
+    /// # Errors
+    /// If one is not in [1, 255].
+    pub fn pair(&self, what: &str, [y, x]: [u16; 2]) -> Result<[u8; 2]> {
+        let one = |field| {
+            let number: i32 = self.option(field, 1)?;
+            let fits = u8::try_from(number).ok().filter(|&number| number > 0);
+            fits.ok_or_else(|| Error::Invalid(format!("has {what} {number}, not in 1 to 255")))
+        };
+        Ok([one(y)?, one(x)?])
+    }
+
+    /// The window of `kernel` on input 0, padded by the rule that the option `padding` names.
+    ///
+    /// # Errors
+    /// If input 0 is no image, or a padding is beyond 255.
+    pub fn window(
+        &mut self,
+        kernel: [usize; 2],
+        padding: u16,
+        stride: [u8; 2],
+        dilation: [u8; 2],
+    ) -> Result<Window> {
+        let dims = self.dims(0)?;
+        let &[_, h, w, _] = &dims[..] else {
+            return Err(Error::Invalid(format!("its input has {} dimensions, not 4", dims.len())));
+        };
+        let same = match self.option(padding, schema::padding::SAME)? {
+            schema::padding::SAME => true,
+            schema::padding::VALID => false,
+            other => return Err(Error::Invalid(format!("has the unknown padding rule {other}"))),
+        };
+        let pads = |axis: usize, len| match same {
+            true => same_pads(kernel[axis], stride[axis], dilation[axis], len),
+            false => Ok([0, 0]),
+        };
+        let ([top, bottom], [left, right]) = (pads(0, h)?, pads(1, w)?);
+        Ok(Window { stride, dilation, pads: [top, left, bottom, right] })
+    }
+
+    /// The pooling that the options describe.
+    ///
+    /// # Errors
+    /// As [`Operator::window`].
+    pub fn pooling(&mut self) -> Result<Pooling> {
+        use schema::pool2d::*;
+        let kernel = self.pair("kernel", [FILTER_H, FILTER_W])?;
+        let stride = self.pair("stride", [STRIDE_H, STRIDE_W])?;
+        let window = self.window(kernel.map(usize::from), PADDING, stride, [1, 1])?;
+        Ok(Pooling { kernel, window, bounds: self.activation(ACTIVATION)? })
+    }
+
+    /// The inputs of a layer: activations, weights and, unless it is left out, the bias.
+    ///
+    /// # Errors
+    /// As [`Operator::input`].
+    pub fn layer_inputs(&mut self) -> Result<Vec<TensorId>> {
+        let mut inputs = vec![self.input(0)?, self.input(1)?];
+        if let Some(bias) = self.optional_input(2)? {
+            let tensor = &mut self.import.graph[bias];
+            if tensor.ty.dtype == DType::I32 {
+                // Written without a scale, which nothing needs: it follows from those of the other inputs.
+                tensor.ty.dtype = DType::F32;
+                tensor.quant = Some(Quant { dtype: DType::I32, ..Quant::i8(1.0, 0) });
+            }
+            inputs.push(bias);
+        }
+        Ok(inputs)
+    }
+
+    /// If input 0 is a constant, makes the real numbers that it stands for the output, and returns whether it
+    /// is.
+    ///
+    /// # Errors
+    /// If the file is damaged there.
+    pub fn emit_real_constant(&mut self) -> Result<bool> {
+        let Some(&Some(input)) = self.record.inputs.first() else { return Ok(false) };
+        let tensor = self.import.file.tensor(input)?;
+        let Some(reals) = reals(&tensor) else { return Ok(false) };
+        let id = self.import.graph.constant(&tensor.name, &tensor.dims, Data::F32(reals))?;
+        let output = self.output(0)?;
+        self.bind(output, id)?;
+        Ok(true)
+    }
+
+    /// Appends the node that makes the operator's outputs.
+    ///
+    /// # Errors
+    /// If its shape rule refuses the inputs, or does not agree with the outputs that the file declares.
+    pub fn emit(&mut self, op: impl Into<Op>, inputs: &[TensorId]) -> Result<()> {
+        let outputs = self.record.outputs.clone();
+        let name = self.import.file.tensor_name(self.output(0)?)?;
+        let made = self.import.graph.apply_all(&name, op, inputs)?;
+        if made.len() != outputs.len() {
+            return Err(Error::Invalid(format!("has {} outputs, not {}", outputs.len(), made.len())));
+        }
+        for (output, made) in outputs.into_iter().zip(made) {
+            self.bind(output, made)?;
+        }
+        Ok(())
+    }
+
+    /// Appends a node with input 0 only.
+    ///
+    /// # Errors
+    /// As [`Operator::emit`].
+    pub fn emit_unary(&mut self, op: impl Into<Op>) -> Result<()> {
+        let x = self.input(0)?;
+        self.emit(op, &[x])
+    }
+
+    /// Makes `made` output `i` of the operator.
+    ///
+    /// # Errors
+    /// As [`Operator::emit`].
+    pub fn emit_output(&mut self, i: usize, op: impl Into<Op>, inputs: &[TensorId]) -> Result<()> {
+        let output = self.output(i)?;
+        let name = self.import.file.tensor_name(output)?;
+        let made = self.import.graph.apply(&name, op, inputs)?;
+        self.bind(output, made)
+    }
+
+    /// Appends a node in between, whose output is quantized as `quant`.
+    ///
+    /// # Errors
+    /// If its shape rule refuses the inputs.
+    pub fn apply(
+        &mut self,
+        what: &str,
+        op: impl Into<Op>,
+        inputs: &[TensorId],
+        quant: Option<Quant>,
+    ) -> Result<TensorId> {
+        let name = format!("{}/{what}", self.import.file.tensor_name(self.output(0)?)?);
+        let made = self.import.graph.apply(&name, op, inputs)?;
+        self.import.graph[made].quant = quant;
+        Ok(made)
+    }
+
+    /// Lets tensor `made` of the graph stand for tensor `output` of the file.
+    fn bind(&mut self, output: usize, made: TensorId) -> Result<()> {
+        let declared = self.import.file.tensor(output)?;
+        let graph = &mut self.import.graph;
+        let (have, want) = (graph.dims(made), declared.dims.clone());
+        if have != want {
+            return Err(Error::graph(&declared.name, format!("is declared {want:?}, and computed {have:?}")));
+        }
+        if graph[made].ty.dtype != super::dtype(&declared)? {
+            return Err(Error::graph(&declared.name, "is declared with other elements than are computed"));
+        }
+        graph[made].name = declared.name;
+        graph[made].quant = declared.quant;
+        if self.import.ids.insert(output, made).is_some() {
+            return Err(Error::Invalid("writes a tensor that is there already".to_string()));
+        }
+        Ok(())
+    }
+}
+
+/// The real numbers of a constant of int8 or half precision.
+fn reals(tensor: &TensorRecord) -> Option<Vec<f32>> {
+    let bytes = tensor.data?;
+    match (tensor.element, &tensor.quant) {
+        (schema::element::F16, _) => {
+            Some(bytes.chunks_exact(2).filter_map(u16::read).map(from_half).collect())
+        }
+        (schema::element::I8, Some(quant)) if quant.scales.len() == 1 => {
+            let real = |&q: &u8| (q as i8 as i32 - quant.zero_point) as f32 * quant.scale();
+            Some(bytes.iter().map(real).collect())
+        }
+        _ => None,
+    }
+}
+
+/// A number of IEEE 754's half precision.
+fn from_half(bits: u16) -> f32 {
+    let (sign, exponent, fraction) = (bits >> 15, bits >> 10 & 31, (bits & 1023) as f32);
+    let magnitude = match exponent {
+        0 => fraction / (1 << 24) as f32,
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1024.0 + fraction) * 2f32.powi(exponent as i32 - 25),
+    };
+    if sign == 1 { -magnitude } else { magnitude }
+}
+
+/// Padding `[before, after]` of TensorFlow's rule SAME: as many outputs as `len / stride`, rounded up, and
+/// the odd one behind.
+fn same_pads(kernel: usize, stride: u8, dilation: u8, len: usize) -> Result<[u8; 2]> {
+    let span = kernel.saturating_sub(1).saturating_mul(dilation as usize).saturating_add(1);
+    let n_out = len.div_ceil(stride as usize);
+    let total = (n_out.saturating_sub(1) * stride as usize).saturating_add(span).saturating_sub(len);
+    let pad = |pad: usize| {
+        u8::try_from(pad).map_err(|_| Error::Invalid(format!("pads by {pad}; at most 255 are taken")))
+    };
+    Ok([pad(total / 2)?, pad(total - total / 2)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_is_exact() {
+        let halves = [0x3c00, 0xc000, 0x7bff, 0x0001, 0x0400, 0x8000, 0x3555].map(from_half);
+        let expected = [1.0, -2.0, 65504.0, 5.9604645e-8, 6.103_515_6e-5, -0.0, 0.33325195];
+        assert_eq!(halves, expected);
+        assert_eq!(from_half(0xfc00), f32::NEG_INFINITY);
+    }
+
+    #[test]
+    fn same_padding_is_tensorflows() {
+        let pads = |kernel, stride, dilation, len| same_pads(kernel, stride, dilation, len).unwrap();
+        assert_eq!(pads(3, 1, 1, 5), [1, 1]);
+        assert_eq!(pads(3, 2, 1, 6), [0, 1]);
+        assert_eq!(pads(4, 2, 1, 5), [1, 2]);
+        assert_eq!(pads(10, 2, 1, 49), [4, 5]);
+        assert_eq!(pads(3, 1, 2, 5), [2, 2]);
+        assert_eq!(pads(1, 3, 1, 7), [0, 0]);
+        assert!(same_pads(600, 1, 1, 5).is_err());
+    }
+}
