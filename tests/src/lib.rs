@@ -1,6 +1,7 @@
 //! What the suites share: the golden cases of `tests/cases` as graphs, a small network, model files
 //! taken apart, and the emulated boards.
 
+pub mod assets;
 pub mod boards;
 pub mod cases;
 pub mod convnet;

@@ -1,7 +1,7 @@
 //! Concatenation: see the runtime's operator of this name.
 
-use dunlin::ops::{Concat, MAX_INPUTS};
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::{Concat, MAX_INPUTS};
 
 use super::quantize::requantize;
 use super::{Backward, HostOperator};

@@ -8,7 +8,7 @@ use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
 
 impl HostOperator for Logistic {
-    const TFLITE: &'static [Rule] = &[Rule::new("LOGISTIC", |cx| cx.emit_unary(Logistic))];
+    const TFLITE: &'static [Rule] = &[Rule::new("LOGISTIC", |cx| cx.emit_unary(Logistic {}))];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Err(cx.none("not yet"))

@@ -35,7 +35,8 @@ fn import(cx: &mut Operator) -> Result<()> {
         return Err(Error::Invalid(format!("has {} paddings for {rank} dimensions", given.len())));
     }
     for (slot, &pad) in pads.as_flattened_mut().iter_mut().zip(&given) {
-        *slot = u16::try_from(pad).map_err(|_| Error::Invalid(format!("pads by {pad}, beyond 0 to 65535")))?;
+        *slot =
+            u16::try_from(pad).map_err(|_| Error::Invalid(format!("pads by {pad}, beyond 0 to 65535")))?;
     }
     cx.emit(Pad { pads }, &[x])
 }

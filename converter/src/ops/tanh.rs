@@ -8,7 +8,7 @@ use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
 
 impl HostOperator for Tanh {
-    const TFLITE: &'static [Rule] = &[Rule::new("TANH", |cx| cx.emit_unary(Tanh))];
+    const TFLITE: &'static [Rule] = &[Rule::new("TANH", |cx| cx.emit_unary(Tanh {}))];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Err(cx.none("not yet"))
@@ -24,5 +24,3 @@ impl HostOperator for Tanh {
         cx.emit_table(node, *self, Tanh::table(x.scale(), x.zero_point))
     }
 }
-
-

@@ -67,14 +67,14 @@ impl<'a> File<'a> {
             return Err(Error::Invalid(format!("has schema version {version}; version {want} is read")));
         }
         let graphs = root.tables(schema::model::SUBGRAPHS)?;
-        if graphs.len() != 1 {
-            let what = format!("has {} graphs: export it without control flow, as one graph", graphs.len());
+        if graphs.count() != 1 {
+            let what = format!("has {} graphs: export it without control flow, as one graph", graphs.count());
             return Err(Error::Invalid(what));
         }
         let graph = graphs.get(0)?;
         let operators = graph.tables(schema::subgraph::OPERATORS)?;
-        if operators.len() > MAX_OPERATORS {
-            let what = format!("has {} operators; at most {MAX_OPERATORS} are taken", operators.len());
+        if operators.count() > MAX_OPERATORS {
+            let what = format!("has {} operators; at most {MAX_OPERATORS} are taken", operators.count());
             return Err(Error::Invalid(what));
         }
         Ok(File {
@@ -101,7 +101,7 @@ impl<'a> File<'a> {
     /// # Errors
     /// If one does not hold together.
     pub fn operators(&self) -> Result<Vec<OperatorRecord<'a>>> {
-        (0..self.operators.len()).map(|i| self.operator(i)).collect()
+        (0..self.operators.count()).map(|i| self.operator(i)).collect()
     }
 
     fn operator(&self, index: usize) -> Result<OperatorRecord<'a>> {
@@ -137,8 +137,8 @@ impl<'a> File<'a> {
     }
 
     fn tensor_index(&self, i: i32) -> Result<usize> {
-        let index = usize::try_from(i).ok().filter(|&i| i < self.tensors.len());
-        index.ok_or_else(|| Error::Invalid(format!("tensor {i} of {} is named", self.tensors.len())))
+        let index = usize::try_from(i).ok().filter(|&i| i < self.tensors.count());
+        index.ok_or_else(|| Error::Invalid(format!("tensor {i} of {} is named", self.tensors.count())))
     }
 
     /// The name of tensor `i`. Of the several that a fused tensor has, the first.

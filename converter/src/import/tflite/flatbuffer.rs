@@ -141,7 +141,7 @@ pub struct Tables<'a> {
 
 impl<'a> Tables<'a> {
     /// Number of tables.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.len
     }
 

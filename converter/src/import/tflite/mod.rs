@@ -50,8 +50,7 @@ pub fn recognizes(bytes: &[u8]) -> bool {
 /// If the bytes are no such file, or hold what Dunlin does not compute: all unsupported operators at once.
 pub fn read(bytes: &[u8], name: &str) -> Result<Graph> {
     let file = File::new(bytes)?;
-    let (inputs, outputs) =
-        (file.ports(schema::subgraph::INPUTS)?, file.ports(schema::subgraph::OUTPUTS)?);
+    let (inputs, outputs) = (file.ports(schema::subgraph::INPUTS)?, file.ports(schema::subgraph::OUTPUTS)?);
     let operators = needed(file.operators()?, &outputs);
     refuse_unsupported(&file, &operators)?;
     let mut import = Import { file, graph: Graph::new(name), ids: HashMap::new(), constant_bytes: 0 };

@@ -1,0 +1,40 @@
+//! The reference models and goldens beside the project, in the folder that `DUNLIN_ASSETS` names. Without
+//! the variable, tests that need them say so and pass.
+
+use std::path::PathBuf;
+
+use dunlin_converter::npy::{self, Array};
+use dunlin_converter::{Data, Program, import};
+
+/// The folder; `None`, with a message, if the variable is not set.
+pub fn folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("DUNLIN_ASSETS").map(PathBuf::from);
+    if folder.is_none() {
+        println!("skipped: DUNLIN_ASSETS does not name the folder of reference models");
+    }
+    folder
+}
+
+/// The program of a reference model: `mlperf_kws_int8`.
+pub fn program(name: &str) -> Option<Program> {
+    let path = folder()?.join("models").join(format!("{name}.tflite"));
+    let graph = import::load(&path).unwrap_or_else(|e| panic!("{e}"));
+    Some(Program::compile(&graph).unwrap_or_else(|e| panic!("{name}: {e}")))
+}
+
+/// An array of the folder.
+pub fn array(path: &str) -> Option<Array> {
+    Some(npy::read(&folder()?.join(path)).unwrap_or_else(|e| panic!("{e}")))
+}
+
+/// The elements of an array in `n` equal parts: one a sample.
+pub fn samples(array: &Array, n: usize) -> Vec<Data> {
+    let len = array.data.len() / n;
+    let part = |i: usize| match &array.data {
+        Data::F32(v) => Data::F32(v[i * len..][..len].to_vec()),
+        Data::I8(v) => Data::I8(v[i * len..][..len].to_vec()),
+        Data::I16(v) => Data::I16(v[i * len..][..len].to_vec()),
+        Data::I32(v) => Data::I32(v[i * len..][..len].to_vec()),
+    };
+    (0..n).map(part).collect()
+}
