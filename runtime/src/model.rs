@@ -26,6 +26,8 @@ impl<'m> Model<'m> {
     ///
     /// # Errors
     /// What is wrong with the file; see [`Error`]. Any bytes are safe to pass.
+    // Inlined, its variables would take stack for as long as its caller runs the model.
+    #[inline(never)]
     pub fn check(bytes: &'m [u8], ops: &'m [Entry]) -> Result<Model<'m>, Error> {
         let model = Self::check_file(bytes, ops)?;
         for i in 0..model.header.n_tensors as usize {
@@ -133,9 +135,9 @@ impl<'m> Model<'m> {
     }
 
     /// That step number `time` has an operator that takes its tensors, and writes over nothing alive.
-    fn check_step(&self, node: &Node<'m>, time: u16) -> Result<(), Error> {
+    fn check_step(&self, node: &Node, time: u16) -> Result<(), Error> {
         for i in 0..node.n_inputs() {
-            let input = node.operand(i)?.record;
+            let input = node.tensor_record(i)?;
             let alive = input.first < time && time <= input.last;
             if input.place != Place::Constant && !alive {
                 return Err(Error::Malformed);
@@ -160,7 +162,7 @@ impl<'m> Model<'m> {
         }
         let mut outputs_born = 0;
         for i in 0..node.n_outputs() {
-            let output = node.operand(node.n_inputs() + i)?.record;
+            let output = node.tensor_record(node.n_inputs() + i)?;
             let updates = output.place == Place::State;
             outputs_born += !updates as usize;
             let id = node.tensor_id(node.n_inputs() + i);
@@ -254,10 +256,10 @@ impl<'m> Model<'m> {
     }
 
     /// The steps in order.
-    pub fn steps(&self) -> Steps<'m> {
+    pub fn steps(&self) -> Steps<'_> {
         let section = self.header.steps_offset as usize..self.header.names_offset as usize;
         let rest = self.bytes.get(section).unwrap_or_default();
-        Steps { model: *self, rest, left: self.header.n_steps }
+        Steps { model: self, rest, left: self.header.n_steps }
     }
 
     /// The operator that runs `node`.
@@ -319,9 +321,8 @@ pub struct Port {
 
 fn tensor_type(record: &TensorRecord) -> Result<TensorType, Error> {
     let dtype = DType::from_code(record.dtype).ok_or(Error::DType)?;
-    let dims = [record.dim0, record.dim1, record.dim2, record.dim3].map(|d| d as usize);
-    let dims = dims.get(..record.rank as usize).ok_or(Error::Shape)?;
-    let ty = TensorType::new(dtype, Shape::new(dims)?);
+    let dims = [record.dim0, record.dim1, record.dim2, record.dim3];
+    let ty = TensorType::new(dtype, Shape::from_padded(dims, record.rank)?);
     // So that byte counts and offsets stay far from overflow on 32-bit machines.
     if ty.shape.count() < 1 << 29 { Ok(ty) } else { Err(Error::Shape) }
 }
@@ -338,7 +339,7 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
 
 /// The steps of a model, decoded one at a time.
 pub struct Steps<'m> {
-    model: Model<'m>,
+    model: &'m Model<'m>,
     rest: &'m [u8],
     left: u16,
 }
@@ -370,7 +371,7 @@ impl<'m> Iterator for Steps<'m> {
 
 /// One step of a model as its operator sees it: parameters and tensors.
 pub struct Node<'m> {
-    model: Model<'m>,
+    model: &'m Model<'m>,
     step: StepRecord<'m>,
 }
 
@@ -404,11 +405,16 @@ impl<'m> Node<'m> {
         ids.get(i).map(|&id| u16::from_le_bytes(id))
     }
 
+    /// The record of tensor `i`: inputs first, then outputs.
+    fn tensor_record(&self, i: usize) -> Result<TensorRecord, Error> {
+        self.model.record(self.tensor_id(i).ok_or(Error::Arity)? as usize)
+    }
+
     /// Tensor `i`: inputs first, then outputs.
     fn operand(&self, i: usize) -> Result<Operand, Error> {
-        let id = self.tensor_id(i).ok_or(Error::Arity)?;
-        let record = self.model.record(id as usize)?;
-        Ok(Operand { ty: tensor_type(&record)?, record })
+        let record = self.tensor_record(i)?;
+        let TensorRecord { offset, place, zero_point, .. } = record;
+        Ok(Operand { ty: tensor_type(&record)?, offset, place, zero_point })
     }
 
     /// Input `i`. A checked node has as many as its operator asks for; beyond them stands an empty one.
@@ -437,52 +443,44 @@ impl<'m> Node<'m> {
 pub struct Operand {
     /// Dtype and shape.
     pub ty: TensorType,
-    record: TensorRecord,
+    offset: u32,
+    place: Place,
+    zero_point: i8,
 }
 
 impl Operand {
     /// No tensor: what infallible look-ups give for an index that the check has ruled out.
     const NONE: Operand = Operand {
         ty: TensorType { dtype: DType::I8, shape: Shape::SCALAR },
-        record: TensorRecord {
-            dtype: 1,
-            rank: 0,
-            place: Place::Constant,
-            zero_point: 0,
-            offset: 0,
-            dim0: 1,
-            dim1: 1,
-            dim2: 1,
-            dim3: 1,
-            first: 0,
-            last: 0,
-        },
+        offset: 0,
+        place: Place::Constant,
+        zero_point: 0,
     };
 
     /// The stored number that stands for 0.0.
     pub fn zero_point(&self) -> i32 {
-        self.record.zero_point as i32
+        self.zero_point as i32
     }
 
     /// Whether the bytes are in the file, not in the arena.
     pub fn is_constant(&self) -> bool {
-        self.record.place == Place::Constant
+        self.place == Place::Constant
     }
 
     /// Where the bytes are.
     pub fn place(&self) -> Place {
-        self.record.place
+        self.place
     }
 
     /// First byte in its section.
     pub fn offset(&self) -> usize {
-        self.record.offset as usize
+        self.offset as usize
     }
 
     /// All elements in row-major order. The caller's operator has checked that they are `T`.
     pub(crate) fn view<'a, T: Element>(&self, mem: &Memory<'a>) -> View<'a, T> {
         debug_assert_eq!(self.ty.dtype, T::DTYPE);
-        match self.record.place {
+        match self.place {
             Place::Constant => mem.constant(self.offset(), self.ty.shape.count()),
             Place::Arena | Place::State => mem.arena(self.offset(), self.ty.shape.count()).view(),
         }

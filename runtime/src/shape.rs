@@ -88,17 +88,27 @@ impl Shape {
     /// # Errors
     /// [`Error::Shape`] otherwise, or if there are more than [`MAX_RANK`].
     pub fn new(dims: &[usize]) -> Result<Shape, Error> {
-        let mut shape = Shape { dims: [1; MAX_RANK], rank: dims.len() as u8 };
-        let mut count: u32 = 1;
+        let mut padded = [1; MAX_RANK];
         if dims.len() > MAX_RANK {
             return Err(Error::Shape);
         }
-        for (slot, &dim) in shape.dims.iter_mut().zip(dims) {
-            let dim = u32::try_from(dim).map_err(|_| Error::Shape)?;
-            count = count.checked_mul(dim).ok_or(Error::Shape)?;
-            *slot = dim;
+        for (slot, &dim) in padded.iter_mut().zip(dims) {
+            *slot = u32::try_from(dim).map_err(|_| Error::Shape)?;
         }
-        if count == 0 || count >= 1 << 31 { Err(Error::Shape) } else { Ok(shape) }
+        Shape::from_padded(padded, dims.len() as u8)
+    }
+
+    /// The shape of the first `rank` of `dims`; see [`Shape::new`].
+    pub(crate) fn from_padded(mut dims: [u32; MAX_RANK], rank: u8) -> Result<Shape, Error> {
+        let mut count: u32 = 1;
+        for (i, dim) in dims.iter_mut().enumerate() {
+            if i >= rank as usize {
+                *dim = 1;
+            }
+            count = count.checked_mul(*dim).ok_or(Error::Shape)?;
+        }
+        let valid = rank as usize <= MAX_RANK && count != 0 && count < 1 << 31;
+        if valid { Ok(Shape { dims, rank }) } else { Err(Error::Shape) }
     }
 
     /// The dimensions, as many as the rank.

@@ -11,6 +11,11 @@ use dunlin_tests::convnet;
 /// Bytes of flash that running a small network may cost, the model not counted.
 const MAX_CODE_BYTES: u64 = 24 * 1024;
 
+/// Bytes of RAM that the runtime may keep beside the arena: variables, model and session.
+const MAX_KEPT_BYTES: u64 = 512;
+/// Bytes of stack that checking and running the small network may take, the firmware's own frames included.
+const MAX_STACK_BYTES: u32 = 1600;
+
 /// Parts of (mangled) symbol names that no firmware may have, and what they would mean.
 const FORBIDDEN: &[(&str, &str)] = &[
     ("4core9panicking", "something can panic"),
@@ -61,4 +66,9 @@ fn a_release_firmware_is_small_and_cannot_panic() {
     }
     assert!(found.is_empty(), "{found:#?}");
     assert!(sizes.code_bytes() <= MAX_CODE_BYTES, "{} bytes of code", sizes.code_bytes());
+    // Addresses are twice as long here as on the board.
+    let kept_bytes =
+        sizes.static_bytes() + (size_of::<dunlin::Model>() + size_of::<dunlin::Session>()) as u64;
+    assert!(kept_bytes <= MAX_KEPT_BYTES, "{kept_bytes} bytes of variables, model and session");
+    assert!(stack_bytes <= MAX_STACK_BYTES, "{stack_bytes} bytes of stack");
 }

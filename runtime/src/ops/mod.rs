@@ -113,6 +113,8 @@ pub enum Order {
 pub trait Operator: Copy + core::fmt::Debug + PartialEq + Serialize + DeserializeOwned {
     /// The operator's number.
     const CODE: OpCode;
+    /// Whether rows of the output or of the input are counted.
+    const ORDER: Order = Order::Rows;
 
     /// Types of the outputs: the one shape rule. Also the place to refuse parameters and dtypes.
     ///
@@ -123,11 +125,6 @@ pub trait Operator: Copy + core::fmt::Debug + PartialEq + Serialize + Deserializ
     /// Rows of input `input` that row `y` of the output reads (or that step `y` of a reduction adds).
     /// Monotone in `y`.
     fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize>;
-
-    /// Whether rows of the output or of the input are counted.
-    fn order(&self, _inputs: &[TensorType]) -> Order {
-        Order::Rows
-    }
 
     /// The inputs on whose bytes the first output may be written, as a bit set: each has the output's size
     /// and every row is read before the same row is written.
@@ -189,7 +186,8 @@ impl Entry {
     }
 }
 
-/// Types of a node's inputs.
+/// Types of a node's inputs. Inlined, they are made where they are needed, without a copy on the stack.
+#[inline(always)]
 pub(crate) fn input_types(node: &Node) -> Vec<TensorType, MAX_INPUTS> {
     let mut types = Vec::new();
     // The check has refused more than fit; `collect` would bring a panic.
@@ -223,16 +221,16 @@ fn check<O: Run<D>, D: Element>(node: &Node) -> Result<Needs, Error> {
 fn run<O: Run<D>, D: Element>(node: &Node, mem: &Memory, rows: Option<Range<usize>>) {
     // The check has decoded these very bytes.
     if let Ok(op) = node.params::<O>() {
-        op.run(node, mem, rows.unwrap_or_else(|| all_rows(&op, node)));
+        op.run(node, mem, rows.unwrap_or_else(|| all_rows::<O>(node)));
     }
 }
 
-fn all_rows<O: Operator>(op: &O, node: &Node) -> Range<usize> {
-    let shape = match op.order(&input_types(node)) {
-        Order::Rows => node.output(0).ty.shape,
-        Order::Reduction => node.input(0).ty.shape,
+fn all_rows<O: Operator>(node: &Node) -> Range<usize> {
+    let counted = match O::ORDER {
+        Order::Rows => node.output(0),
+        Order::Reduction => node.input(0),
     };
-    0..shape.rows()
+    0..counted.ty.shape.rows()
 }
 
 /// The one output of most operators.
