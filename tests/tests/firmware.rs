@@ -10,7 +10,6 @@ use dunlin_tests::convnet;
 
 /// Bytes of flash that running a small network may cost, the model not counted.
 const MAX_CODE_BYTES: u64 = 24 * 1024;
-
 /// Bytes of RAM that the runtime may keep beside the arena: variables, model and session.
 const MAX_KEPT_BYTES: u64 = 512;
 /// Bytes of stack that checking and running the small network may take, the firmware's own frames included.
@@ -52,10 +51,10 @@ fn a_release_firmware_is_small_and_cannot_panic() {
     assert_eq!(emulation.output, expected, "the board computes something else than the host");
 
     let sizes = firmware.sizes().unwrap();
-    let stack_bytes = u64::from(emulation.stack_bytes.unwrap());
+    let (stack_bytes, run_stack_bytes) = (emulation.stack_bytes.unwrap(), emulation.run_stack_bytes.unwrap());
     println!(
-        "{sizes:?}, stack {stack_bytes} bytes, run {:?}, {:?}",
-        emulation.run_stack_bytes, emulation.counts
+        "{sizes:?}, stack: {stack_bytes} bytes, {run_stack_bytes} while running; {:?}",
+        emulation.counts
     );
     let names = elf::symbol_names(&firmware.path, &firmware.elf).unwrap();
     assert!(names.len() > 10, "the firmware was stripped: {names:?}");
