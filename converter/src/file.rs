@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use dunlin::Model;
 
 use crate::program::AlignedBytes;
-use crate::{Error, Result};
+use crate::{Error, Result, import};
 
 /// Writes `bytes` in place of whatever `path` holds: into a temporary file beside it first, which takes its
 /// name when it is complete.
@@ -34,7 +34,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     write().map_err(Error::io(path))
 }
 
-/// A `.dunlin` file in memory.
+/// A `.dunlin` file in memory, or what an imported file becomes.
 #[derive(Clone, Debug)]
 pub struct ModelFile {
     /// Where it was read.
@@ -43,13 +43,18 @@ pub struct ModelFile {
 }
 
 impl ModelFile {
-    /// Reads a file; [`ModelFile::model`] checks it.
+    /// Reads a file; [`ModelFile::model`] checks it. A file of another format, told by its contents, is
+    /// converted.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If it cannot be read or converted.
     pub fn read(path: &Path) -> Result<ModelFile> {
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
-        Ok(ModelFile { path: path.to_owned(), bytes: AlignedBytes::from(&bytes[..]) })
+        let bytes = match import::recognizes(&bytes) {
+            true => AlignedBytes::from(import::compile(path)?.bytes()),
+            false => AlignedBytes::from(&bytes[..]),
+        };
+        Ok(ModelFile { path: path.to_owned(), bytes })
     }
 
     /// All bytes.

@@ -44,8 +44,8 @@ pub fn fold_constants(graph: &mut Graph) -> Result<usize> {
     let mut folded = 0;
     for node in std::mem::take(graph.nodes_mut()) {
         let plain = |id: &TensorId| graph.constant_data(*id).is_some() && graph[*id].quant.is_none();
-        let updates_state = node.outputs.iter().any(|&id| graph[id].kind != Kind::Value);
-        if updates_state || node.inputs.is_empty() || !node.inputs.iter().all(plain) {
+        let real = |id: &TensorId| graph[*id].kind == Kind::Value && graph[*id].quant.is_none();
+        if !node.outputs.iter().all(real) || node.inputs.is_empty() || !node.inputs.iter().all(plain) {
             kept.push(node);
             continue;
         }
@@ -150,15 +150,18 @@ fn sole_producer(graph: &Graph, id: TensorId) -> Option<usize> {
     graph.nodes().iter().position(|n| n.outputs == [id])
 }
 
-/// Fuses clamps (ReLU, ReLU6) into the operators before them. Returns how many.
+/// Fuses clamps (ReLU, ReLU6) into the operators before them. Returns how many. A clamp that changes the
+/// quantization rounds, and stays.
 pub fn fuse_activations(graph: &mut Graph) -> usize {
     let mut fused = 0;
     let mut i = 0;
     while i < graph.nodes().len() {
         let clamp = graph.nodes()[i].clone();
         let fusable = match clamp.op {
-            Op::Clamp(params) => sole_producer(graph, clamp.inputs[0])
-                .and_then(|p| graph.nodes()[p].op.with_bounds(params.bounds).map(|op| (p, op))),
+            Op::Clamp(params) if graph[clamp.inputs[0]].quant == graph[clamp.outputs[0]].quant => {
+                sole_producer(graph, clamp.inputs[0])
+                    .and_then(|p| graph.nodes()[p].op.with_bounds(params.bounds).map(|op| (p, op)))
+            }
             _ => None,
         };
         let Some((producer, op)) = fusable else {

@@ -17,7 +17,7 @@ const N_SAMPLES: usize = 10;
 /// Instructions are exact and repeatable; the emulator knows no cycles.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The `.dunlin` file
+    /// The `.dunlin` file, or one that `dunlin convert` takes
     file: PathBuf,
     /// The board's core, such as cortex-m4, or its name
     #[arg(long, default_value = "cortex-m4")]

@@ -9,7 +9,7 @@ use crate::{print, print_json};
 /// Check a model file, and show its inputs and outputs, its operators and its plan
 #[derive(clap::Args)]
 pub struct Args {
-    /// The `.dunlin` file
+    /// The `.dunlin` file, or one that `dunlin convert` takes
     file: PathBuf,
     /// Print one JSON object instead of tables
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! The command `dunlin`: arguments in, the converter's work, results as tables or JSON out.
 
+mod convert;
 mod emulate;
 mod inspect;
 mod run;
@@ -21,6 +22,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Convert(convert::Args),
     Inspect(inspect::Args),
     Run(run::Args),
     Emulate(emulate::Args),
@@ -29,6 +31,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Convert(args) => convert::convert(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Run(args) => run::run(&args),
         Command::Emulate(args) => emulate::emulate(&args),

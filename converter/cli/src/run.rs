@@ -16,7 +16,7 @@ use crate::print;
 /// model makes them.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The `.dunlin` file
+    /// The `.dunlin` file, or one that `dunlin convert` takes
     file: PathBuf,
     /// An input as .npy; once for each of the model's inputs, in their order
     #[arg(long, value_name = "X.npy", required = true)]

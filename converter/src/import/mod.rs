@@ -4,7 +4,12 @@ pub mod tflite;
 
 use std::path::Path;
 
-use crate::{Error, Graph, Result};
+use crate::{Error, Graph, Program, Result, passes};
+
+/// Whether `bytes` are in a format that is imported.
+pub fn recognizes(bytes: &[u8]) -> bool {
+    tflite::recognizes(bytes)
+}
 
 /// The graph in the file at `path`.
 ///
@@ -13,7 +18,20 @@ use crate::{Error, Graph, Result};
 pub fn load(path: &Path) -> Result<Graph> {
     let bytes = std::fs::read(path).map_err(Error::io(path))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    read(&bytes, &name).map_err(|error| Error::File { path: path.to_owned(), what: error.to_string() })
+    read(&bytes, &name).map_err(in_file(path))
+}
+
+/// The program of the file at `path`: imported, simplified, lowered, planned.
+///
+/// # Errors
+/// As [`load`], or if the device does not compute it.
+pub fn compile(path: &Path) -> Result<Program> {
+    let mut graph = load(path)?;
+    passes::simplify(&mut graph).and_then(|_| Program::compile(&graph)).map_err(in_file(path))
+}
+
+fn in_file(path: &Path) -> impl Fn(Error) -> Error {
+    |error| Error::File { path: path.to_owned(), what: error.to_string() }
 }
 
 /// The graph in a file's bytes; `name` becomes the graph's.
@@ -21,8 +39,10 @@ pub fn load(path: &Path) -> Result<Graph> {
 /// # Errors
 /// As [`load`]; for any bytes.
 pub fn read(bytes: &[u8], name: &str) -> Result<Graph> {
-    if tflite::recognizes(bytes) {
-        return tflite::read(bytes, name);
+    if !recognizes(bytes) {
+        return Err(Error::Invalid(
+            "is of no format that Dunlin imports: give it a .tflite file".to_string(),
+        ));
     }
-    Err(Error::Invalid("is of no format that Dunlin reads: it takes .tflite".to_string()))
+    tflite::read(bytes, name)
 }
