@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use dunlin::ops::FullyConnected;
 use dunlin::ops::bounds::Bounds;
+use dunlin_converter::device::{self, boards, setup};
 use dunlin_converter::npy::{self, Array};
 use dunlin_converter::{Data, Graph, Program, Quant};
 
@@ -129,6 +130,38 @@ fn bad_input_is_one_message_that_names_the_file() {
     contains(&folder.error(&RUN), &["net.dunlin", "truncated"]);
     contains(&folder.error(&["emulate", "net.dunlin"]), &["net.dunlin", "truncated"]);
     assert!(!folder.path("y.npy").exists());
+}
+
+/// Whether the board of `core` can be built and emulated here; what is missing is told.
+fn can_emulate(core: &str) -> bool {
+    let boards = boards::discover(&device::home().unwrap()).unwrap();
+    let board = boards::find(&boards, core).unwrap();
+    let status = setup::status(std::slice::from_ref(board)).unwrap();
+    if !status.is_complete() {
+        eprintln!("not tested: something is missing (`dunlin setup` gets it)\n{status}");
+    }
+    status.is_complete()
+}
+
+#[test]
+fn emulate_measures_and_compares() {
+    if !can_emulate("cortex-m4") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("x.npy", &[2, 3], Data::F32(vec![1.0, 2.0, 3.0, -1.0, 4.0, -2.0]));
+    let args = ["emulate", "net.dunlin", "--input", "x.npy", "--output", "y.npy", "--json"];
+    let json: serde_json::Value = serde_json::from_str(&folder.prints(&args)).unwrap();
+    assert_eq!(json["host_device_equal"], true);
+    assert_eq!(json["samples_compared"], 2);
+    assert_eq!(json["arena_bytes"], 16); // the symbol's size: a multiple of its alignment
+    assert_eq!(json["model_bytes"].as_u64(), Some(folder.path("net.dunlin").metadata().unwrap().len()));
+    assert!(json["instructions"].as_u64().unwrap() > 50 && json["code_bytes"].as_u64().unwrap() > 500);
+    assert_eq!(read(&folder.path("y.npy")).data, Data::I8(vec![-128 + 12, -128 + 12, -128 + 12, -128]));
+    let text = folder.prints(&["emulate", "net.dunlin", "--core", "cortex-m4"]);
+    assert!(text.contains("instructions per inference") && text.contains("yes"), "{text}");
+    let unknown = folder.error(&["emulate", "net.dunlin", "--core", "z80"]);
+    assert!(unknown.contains("z80") && unknown.contains("cortex-m4"), "{unknown}");
 }
 
 #[test]
