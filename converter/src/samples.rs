@@ -7,6 +7,7 @@ use dunlin::{DType, Model, Session};
 
 use crate::npy::{self, Array};
 use crate::program::AlignedBytes;
+use crate::quantize::to_i8;
 use crate::{Data, Error, Result};
 
 /// Inputs of one run or more, as the model stores them.
@@ -20,36 +21,46 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Reads one `.npy` file an input, in the order of the model's. Each has either the shape of its input or
-    /// a first dimension of samples, which stands before that shape or in place of its leading 1.
+    /// One array an input, in the order of the model's. Each has either the shape of its input or a first
+    /// dimension of samples, which stands before that shape or in place of its leading 1.
     ///
     /// f32 numbers for an int8 input are quantized with its scale and zero point, rounded half to even and
     /// saturated; otherwise the elements must be those of the input.
     ///
     /// # Errors
+    /// If an array does not fit its input; names it and what to try.
+    pub fn of(model: &Model, arrays: &[Array]) -> Result<Samples> {
+        Samples::fit(model, arrays, |_, what| Error::Invalid(what))
+    }
+
+    /// [`Samples::of`] the arrays in `.npy` files.
+    ///
+    /// # Errors
     /// If a file cannot be read or does not fit its input; names both and what to try.
     pub fn read(model: &Model, paths: &[PathBuf]) -> Result<Samples> {
+        let arrays: Vec<Array> = paths.iter().map(|path| npy::read(path)).collect::<Result<_>>()?;
+        Samples::fit(model, &arrays, |i, what| Error::File { path: paths[i].clone(), what })
+    }
+
+    fn fit(model: &Model, arrays: &[Array], refused: impl Fn(usize, String) -> Error) -> Result<Samples> {
         let ports = ports(model, Side::Inputs)?;
-        if paths.len() != ports.len() {
+        if arrays.len() != ports.len() {
             let wanted: Vec<String> = ports.iter().map(ToString::to_string).collect();
             return Err(Error::Invalid(format!(
-                "{} input files given, the model takes {}: give one --input for each of {}",
-                paths.len(),
+                "{} inputs given, the model takes {}: give one for each of {}",
+                arrays.len(),
                 ports.len(),
                 wanted.join(", ")
             )));
         }
         let mut inputs = Vec::new();
-        for (path, port) in paths.iter().zip(&ports) {
-            let refused = |what| Error::File { path: path.clone(), what };
-            let array = npy::read(path)?;
-            let n_samples = port.count_samples(&array.dims).map_err(refused)?;
-            inputs.push((n_samples, port.stored_bytes(&array.data).map_err(refused)?));
+        for (i, (array, port)) in arrays.iter().zip(&ports).enumerate() {
+            let n_samples = port.count_samples(&array.dims).map_err(|what| refused(i, what))?;
+            inputs.push((n_samples, port.stored_bytes(&array.data).map_err(|what| refused(i, what))?));
         }
         let n_samples = inputs.first().map_or(Some(1), |&(n, _)| n);
         if let Some(i) = inputs.iter().position(|&(n, _)| n != n_samples) {
-            let what = "holds another number of samples than the first input's file".to_string();
-            return Err(Error::File { path: paths[i].clone(), what });
+            return Err(refused(i, "holds another number of samples than the first input".to_string()));
         }
         let batched = n_samples.is_some();
         let n_samples = n_samples.unwrap_or(1);
@@ -77,9 +88,11 @@ impl Samples {
         Ok(Samples { bytes, n_samples, batched: true })
     }
 
-    /// Samples that are stored already: the bytes of all inputs of each run.
-    pub fn stored(n_samples: usize, bytes: Vec<u8>) -> Samples {
-        Samples { bytes, n_samples, batched: true }
+    /// The first `n_samples` of these, or all if there are fewer.
+    pub fn first(&self, n_samples: usize) -> Samples {
+        let n_samples = n_samples.min(self.n_samples);
+        let run_bytes = self.bytes.len().checked_div(self.n_samples).unwrap_or(0);
+        Samples { bytes: self.bytes[..run_bytes * n_samples].to_vec(), n_samples, ..*self }
     }
 
     /// How many runs.
@@ -220,7 +233,7 @@ impl NamedPort {
             Data::F32(real) if ty.dtype == DType::I8 && scale != 0.0 => {
                 match real.iter().find(|x| x.is_nan()) {
                     Some(_) => Err(format!("holds NaN, which input {self} cannot")),
-                    None => Ok(real.iter().map(|&x| quantize(x, scale, zero_point) as u8).collect()),
+                    None => Ok(to_i8(real, scale, zero_point).into_iter().map(|q| q as u8).collect()),
                 }
             }
             data => Err(format!(
@@ -231,12 +244,6 @@ impl NamedPort {
             )),
         }
     }
-}
-
-/// The stored number for `real`, rounded half to even and saturated.
-fn quantize(real: f32, scale: f32, zero_point: i32) -> i8 {
-    // The addition is exact in f64, and the conversion saturates.
-    (f64::from((real / scale).round_ties_even()) + f64::from(zero_point)) as i8
 }
 
 #[derive(Clone, Copy)]

@@ -121,7 +121,7 @@ fn bad_input_is_one_message_that_names_the_file() {
     contains(&folder.error(&RUN), &["x.npy", "i32", "takes i8, or f32"]);
     folder.write("x.npy", &[1, 3], Data::I8(vec![0; 3]));
     let two = ["run", "net.dunlin", "--input", "x.npy", "--input", "x.npy", "--output", "y.npy"];
-    contains(&folder.error(&two), &["2 input files", "takes 1"]);
+    contains(&folder.error(&two), &["2 inputs given", "takes 1", "`x` (i8 1×3)"]);
     let nowhere = ["run", "net.dunlin", "--input", "x.npy", "--output", "nowhere/y.npy"];
     contains(&folder.error(&nowhere), &["nowhere/y.npy"]);
     let damaged: Vec<u8> =
