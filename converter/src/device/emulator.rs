@@ -101,7 +101,10 @@ fn check_end(board: &Board, finished: &Finished, log: &[String], limit: Duration
     if finished.success() {
         return Ok(());
     }
-    let mut text = log.join("\n");
+    let mut text = match log {
+        [] => "(empty: the firmware said nothing, or was built without logs)".to_owned(),
+        lines => lines.join("\n"),
+    };
     let emulator_words = String::from_utf8_lossy(&finished.stderr);
     if !emulator_words.trim().is_empty() {
         text.push_str("\nthe emulator said: ");

@@ -65,7 +65,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Finished> {
     let mut child = command.spawn().map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::Missing {
             what: format!("the program {}", command.get_program().display()),
-            advice: "install it, or run `dunlin setup`".to_owned(),
+            advice: "install it (`dunlin setup` gets what boards need)".to_owned(),
         },
         _ => tool_error(command, format!("did not start: {error}")),
     })?;

@@ -90,7 +90,7 @@ pub fn install(home: &Path, boards: &[Board], report: &mut dyn FnMut(&str)) -> R
     }
     for program in missing_names(&before.emulators) {
         if let Err(error) = install_emulator(program, report) {
-            report(&format!("cannot install {program}: {error}"));
+            report(&format!("cannot install {program} with apt: {error}"));
         }
     }
     status(boards)
@@ -125,6 +125,9 @@ fn install_targets(home: &Path, targets: &[&str], report: &mut dyn FnMut(&str)) 
 }
 
 fn install_emulator(program: &str, report: &mut dyn FnMut(&str)) -> Result<()> {
+    report("apt-get update");
+    // Of several sources one may be out of reach: whether the package is known counts, and that is asked next.
+    process::run(as_root("apt-get").args(["update", "--quiet"]), process::DOWNLOAD)?;
     for package in debian_packages(program) {
         let known = process::run(
             Command::new("apt-cache").args(["show", "--no-all-versions", package]),
@@ -173,7 +176,7 @@ fn debian_packages(program: &str) -> &'static [&'static str] {
 fn emulator_by_hand(program: &str) -> String {
     let packages = debian_packages(program).last().copied().unwrap_or(program);
     format!(
-        "Debian, Ubuntu: `sudo apt-get install {packages}`; Fedora: `sudo dnf install {program}-core`; macOS: \
+        "Debian, Ubuntu: `sudo apt-get install {packages}`; Fedora: `sudo dnf install qemu`; macOS: \
          `brew install qemu`; others: https://www.qemu.org/download"
     )
 }
