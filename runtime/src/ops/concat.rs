@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OpCode, Operator, Outputs, Run, check_same_zero_points, input_types, one};
+use super::{InputTypes, OpCode, Operator, Outputs, Run, check_same_zero_points, input_types, one};
 use crate::kernels::copy::{Chunks, copy_chunks};
 use crate::mem::Memory;
 use crate::model::Node;
@@ -60,7 +60,8 @@ impl Concat {
     }
 
     fn run<T: Element>(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let inputs = input_types(node);
+        let mut inputs = InputTypes::new();
+        input_types(node, &mut inputs);
         let out = node.output(0);
         let (row_len, stride) = (out.ty.shape.row_len(), self.len(&out.ty));
         let out = out.rows_mut::<T>(mem);

@@ -98,6 +98,9 @@ pub const MAX_OUTPUTS: usize = 4;
 /// Types of an operator's outputs.
 pub type Outputs = Vec<TensorType, MAX_OUTPUTS>;
 
+/// Types of an operator's inputs.
+pub(crate) type InputTypes = Vec<TensorType, MAX_INPUTS>;
+
 /// In which order an operator can work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -186,23 +189,30 @@ impl Entry {
     }
 }
 
-/// Types of a node's inputs. Inlined, they are made where they are needed, without a copy on the stack.
-#[inline(always)]
-pub(crate) fn input_types(node: &Node) -> Vec<TensorType, MAX_INPUTS> {
-    let mut types = Vec::new();
+/// Appends the types of a node's inputs. (Returned, they would be copied: 200 bytes of stack.)
+pub(crate) fn input_types(node: &Node, types: &mut InputTypes) {
     // The check has refused more than fit; `collect` would bring a panic.
     while types.len() < node.n_inputs() && types.push(node.input(types.len()).ty).is_ok() {}
-    types
 }
 
 fn check<O: Run<D>, D: Element>(node: &Node) -> Result<Needs, Error> {
     let op: O = node.params()?;
-    if node.n_inputs() > MAX_INPUTS {
-        return Err(Error::Arity);
-    }
-    let inputs = input_types(node);
-    let outputs = op.infer(&inputs)?;
-    if outputs.len() != node.n_outputs() {
+    let mut inputs = InputTypes::new();
+    input_types(node, &mut inputs);
+    check_types(node, &inputs, &op.infer(&inputs)?, D::DTYPE)?;
+    op.check(node, &node.constants())?;
+    Ok(Needs { scratch_bytes: op.scratch_bytes(&inputs), in_place: op.in_place(&inputs) })
+}
+
+/// The part of [`check`] that is the same for all operators: once in flash.
+#[inline(never)]
+fn check_types(
+    node: &Node,
+    inputs: &[TensorType],
+    outputs: &[TensorType],
+    dtype: DType,
+) -> Result<(), Error> {
+    if inputs.len() != node.n_inputs() || outputs.len() != node.n_outputs() {
         return Err(Error::Arity);
     }
     for (i, ty) in outputs.iter().enumerate() {
@@ -210,12 +220,9 @@ fn check<O: Run<D>, D: Element>(node: &Node) -> Result<Needs, Error> {
             return Err(Error::Shape);
         }
     }
-    let computes = |ty: &TensorType| ty.dtype == D::DTYPE;
-    if !(inputs.first().is_some_and(computes) || outputs.first().is_some_and(computes)) {
-        return Err(Error::DType);
-    }
-    op.check(node, &node.constants())?;
-    Ok(Needs { scratch_bytes: op.scratch_bytes(&inputs), in_place: op.in_place(&inputs) })
+    let computes = |ty: &TensorType| ty.dtype == dtype;
+    let in_dtype = inputs.first().is_some_and(computes) || outputs.first().is_some_and(computes);
+    if in_dtype { Ok(()) } else { Err(Error::DType) }
 }
 
 fn run<O: Run<D>, D: Element>(node: &Node, mem: &Memory, rows: Option<Range<usize>>) {
