@@ -296,7 +296,8 @@ impl<'m> Model<'m> {
         if i >= self.header.n_tensors as usize {
             return Err(Error::Malformed);
         }
-        self.fixed(format::HEADER_BYTES + i * format::TENSOR_BYTES, format::TENSOR_BYTES)
+        let bytes = self.bytes.get(format::HEADER_BYTES + i * format::TENSOR_BYTES..);
+        bytes.and_then(|bytes| bytes.first_chunk()).and_then(TensorRecord::read).ok_or(Error::Malformed)
     }
 
     fn fixed<T: serde::Deserialize<'m>>(&self, start: usize, len: usize) -> Result<T, Error> {
