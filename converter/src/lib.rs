@@ -8,6 +8,8 @@
 //! into device form, [`plan`](plan::plan) places its tensors, [`write`](write::write) serializes it. Nothing
 //! here computes an operator: shapes and arithmetic are the runtime's, and [`Program`] runs graphs through it.
 
+pub mod autograd;
+mod compose;
 pub mod device;
 pub mod error;
 pub mod file;
@@ -16,6 +18,7 @@ pub mod import;
 pub mod lower;
 pub mod npy;
 pub mod ops;
+pub mod padding;
 pub mod passes;
 pub mod plan;
 pub mod program;

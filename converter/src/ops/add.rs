@@ -13,7 +13,14 @@ impl HostOperator for Add {
     const TFLITE: &'static [Rule] = &[Rule::new("ADD", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("not yet"))
+        cx.check_not_fused(self.bounds)?;
+        let dy = cx.grad()?;
+        let mut grads = Vec::new();
+        for i in 0..2 {
+            let dims = cx.graph.dims(cx.input(i));
+            grads.push(cx.when_wanted(i, |cx| cx.sum_to("dx", dy, &dims))?);
+        }
+        Ok(grads)
     }
 
     fn with_bounds(&self, bounds: Bounds) -> Option<Op> {

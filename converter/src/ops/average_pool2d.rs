@@ -1,8 +1,8 @@
 //! Average pooling: see the runtime's operator of this name.
 
-use dunlin::ops::AveragePool2d;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
+use dunlin::ops::{AveragePool2d, AveragePool2dGrad};
 
 use super::{Backward, HostOperator, Op, OutputQuant};
 use crate::import::tflite::{Operator, Rule};
@@ -13,10 +13,10 @@ impl HostOperator for AveragePool2d {
     const TFLITE: &'static [Rule] = &[Rule::new("AVERAGE_POOL_2D", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        if self.0.bounds != Bounds::None {
-            return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
-        }
-        Err(cx.none("not yet"))
+        cx.check_not_fused(self.0.bounds)?;
+        let (image, dy) = (cx.graph.dims(cx.input(0)), cx.grad()?);
+        let op = AveragePool2dGrad { pooling: self.0, image: [image[1] as u32, image[2] as u32] };
+        Ok(vec![Some(cx.apply("dx", op, &[dy])?)])
     }
 
     /// The device takes the mean of the stored numbers.

@@ -1,6 +1,6 @@
 //! Batch normalization: see the runtime's operator of this name.
 
-use dunlin::ops::BatchNorm;
+use dunlin::ops::{BatchNorm, BatchNormGrad};
 
 use super::{Backward, HostOperator, InputRole};
 use crate::lower::Lowering;
@@ -8,7 +8,20 @@ use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for BatchNorm {
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("its statistics are fixed"))
+        let [x, gamma, _, mean, variance] = [0, 1, 2, 3, 4].map(|i| cx.input(i));
+        let dy = cx.grad()?;
+        let dx = cx.when_wanted(0, |cx| {
+            let zero = cx.filled("zero", &cx.graph.dims(gamma), 0.0)?;
+            cx.apply("dx", *self, &[dy, gamma, zero, zero, variance])
+        })?;
+        let mut grads = vec![dx];
+        if cx.wanted[1..].contains(&true) {
+            let (name, op) = (cx.name("dchannels"), BatchNormGrad { epsilon: self.epsilon });
+            let channels = cx.graph.apply_all(&name, op, &[dy, x, gamma, mean, variance])?;
+            grads.extend(channels.into_iter().map(Some));
+        }
+        grads.resize(5, None);
+        Ok(grads)
     }
 
     fn input_role(&self, i: usize) -> InputRole {

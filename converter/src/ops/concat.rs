@@ -1,10 +1,11 @@
 //! Concatenation: see the runtime's operator of this name.
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{Concat, MAX_INPUTS};
+use dunlin::ops::{Concat, MAX_INPUTS, Slice};
 
 use super::quantize::requantize;
 use super::{Backward, HostOperator};
+use crate::autograd::padded_dims;
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
@@ -13,7 +14,16 @@ impl HostOperator for Concat {
     const TFLITE: &'static [Rule] = &[Rule::new("CONCATENATION", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("not yet"))
+        let dy = cx.grad()?;
+        let axis = self.axis as usize;
+        let mut begin = [0; 4];
+        let mut grads = Vec::new();
+        for i in 0..cx.node.inputs.len() {
+            let len = padded_dims(&cx.graph.dims(cx.input(i)), 1);
+            grads.push(cx.when_wanted(i, |cx| cx.apply("dx", Slice { begin, len }, &[dy]))?);
+            begin[axis] += len[axis];
+        }
+        Ok(grads)
     }
 
     /// The device copies stored numbers: inputs that are quantized in another way than the output are

@@ -1,7 +1,7 @@
 //! Convolution: see the runtime's operator of this name.
 
-use dunlin::ops::Conv2d;
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad};
 
 use super::{Backward, HostOperator, InputRole, Op};
 use crate::import::tflite::{Operator, Rule, schema};
@@ -12,10 +12,19 @@ impl HostOperator for Conv2d {
     const TFLITE: &'static [Rule] = &[Rule::new("CONV_2D", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        if self.bounds != Bounds::None {
-            return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
-        }
-        Err(cx.none("not yet"))
+        cx.check_not_fused(self.bounds)?;
+        let (x, w, dy) = (cx.input(0), cx.input(1), cx.grad()?);
+        let (image, kernel) = (cx.graph.dims(x), cx.graph.dims(w));
+        let dx = cx.when_wanted(0, |cx| {
+            let op = Conv2dInputGrad { window: self.window, image: [image[1] as u32, image[2] as u32] };
+            cx.apply("dx", op, &[dy, w])
+        })?;
+        let dw = cx.when_wanted(1, |cx| {
+            let op = Conv2dWeightsGrad { window: self.window, kernel: taps(&kernel) };
+            cx.apply("dw", op, &[dy, x])
+        })?;
+        let db = cx.when_wanted(2, |cx| cx.sum_to("db", dy, &kernel[..1]))?;
+        Ok([dx, dw, db][..cx.node.inputs.len()].to_vec())
     }
 
     fn input_role(&self, i: usize) -> InputRole {
@@ -53,4 +62,9 @@ fn import(cx: &mut Operator) -> Result<()> {
     let dilation = cx.pair("dilation", [DILATION_H, DILATION_W])?;
     let window = cx.window(kernel, PADDING, stride, dilation)?;
     cx.emit(Conv2d { window, bounds: cx.activation(ACTIVATION)? }, &inputs)
+}
+
+/// Taps `[kh, kw]` of weights `[_, kh, kw, _]`: the window's check keeps them below 2^15.
+pub(super) fn taps(weights: &[usize]) -> [u16; 2] {
+    [weights[1] as u16, weights[2] as u16]
 }

@@ -1,9 +1,9 @@
 //! Depthwise convolution: see the runtime's operator of this name.
 
-use dunlin::ops::DepthwiseConv2d;
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::{DepthwiseConv2d, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad};
 
-use super::conv2d::weights_role;
+use super::conv2d::{taps, weights_role};
 use super::{Backward, HostOperator, InputRole, Op};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
@@ -13,10 +13,19 @@ impl HostOperator for DepthwiseConv2d {
     const TFLITE: &'static [Rule] = &[Rule::new("DEPTHWISE_CONV_2D", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        if self.bounds != Bounds::None {
-            return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
-        }
-        Err(cx.none("not yet"))
+        cx.check_not_fused(self.bounds)?;
+        let (x, w, dy) = (cx.input(0), cx.input(1), cx.grad()?);
+        let (image, kernel) = (cx.graph.dims(x), cx.graph.dims(w));
+        let dx = cx.when_wanted(0, |cx| {
+            let image = [image[1], image[2], image[3]].map(|len| len as u32);
+            cx.apply("dx", DepthwiseConv2dInputGrad { window: self.window, image }, &[dy, w])
+        })?;
+        let dw = cx.when_wanted(1, |cx| {
+            let op = DepthwiseConv2dWeightsGrad { window: self.window, kernel: taps(&kernel) };
+            cx.apply("dw", op, &[dy, x])
+        })?;
+        let db = cx.when_wanted(2, |cx| cx.sum_to("db", dy, &kernel[3..]))?;
+        Ok([dx, dw, db][..cx.node.inputs.len()].to_vec())
     }
 
     fn input_role(&self, i: usize) -> InputRole {

@@ -1,7 +1,7 @@
 //! Fully connected layer: see the runtime's operator of this name.
 
-use dunlin::ops::FullyConnected;
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::{FullyConnected, MatMul};
 
 use super::conv2d::weights_role;
 use super::reshape::reshape_to;
@@ -14,10 +14,20 @@ impl HostOperator for FullyConnected {
     const TFLITE: &'static [Rule] = &[Rule::new("FULLY_CONNECTED", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        if self.bounds != Bounds::None {
-            return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
-        }
-        Err(cx.none("not yet"))
+        cx.check_not_fused(self.bounds)?;
+        let (x, w, dy) = (cx.input(0), cx.input(1), cx.grad()?);
+        let (x_dims, [c_out, k]) = (cx.graph.dims(x), [0, 1].map(|i| cx.graph[w].ty.shape.dim(i)));
+        let n = cx.graph.dims(dy)[0];
+        let dx = cx.when_wanted(0, |cx| {
+            let dx = cx.apply("dx", MatMul { transpose_a: false }, &[dy, w])?;
+            cx.reshape("dx", dx, &x_dims)
+        })?;
+        let dw = cx.when_wanted(1, |cx| {
+            let x = cx.reshape("x", x, &[n, k])?;
+            cx.apply("dw", MatMul { transpose_a: true }, &[dy, x])
+        })?;
+        let db = cx.when_wanted(2, |cx| cx.sum_to("db", dy, &[c_out]))?;
+        Ok([dx, dw, db][..cx.node.inputs.len()].to_vec())
     }
 
     fn input_role(&self, i: usize) -> InputRole {

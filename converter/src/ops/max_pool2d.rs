@@ -1,8 +1,8 @@
 //! Max pooling: see the runtime's operator of this name.
 
-use dunlin::ops::MaxPool2d;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
+use dunlin::ops::{MaxPool2d, MaxPool2dGrad};
 
 use super::{Backward, HostOperator, Op, OutputQuant};
 use crate::import::tflite::{Operator, Rule};
@@ -13,10 +13,9 @@ impl HostOperator for MaxPool2d {
     const TFLITE: &'static [Rule] = &[Rule::new("MAX_POOL_2D", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        if self.0.bounds != Bounds::None {
-            return Err(cx.none("its activation is fused; differentiate before the fusing pass"));
-        }
-        Err(cx.none("not yet"))
+        cx.check_not_fused(self.0.bounds)?;
+        let (x, dy) = (cx.input(0), cx.grad()?);
+        Ok(vec![Some(cx.apply("dx", MaxPool2dGrad(self.0), &[dy, x])?)])
     }
 
     /// The device takes the maximum of the stored numbers.

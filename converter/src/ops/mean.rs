@@ -10,8 +10,18 @@ use crate::{Node, Result, TensorId};
 impl HostOperator for Mean {
     const TFLITE: &'static [Rule] = &[Rule::new("MEAN", import)];
 
+    /// Every element has the same share of its mean.
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("not yet"))
+        let (dims, dy) = (cx.graph.dims(cx.input(0)), cx.grad()?);
+        let (mut kept, mut reduced) = (dims.clone(), dims.clone());
+        for axis in 0..dims.len() {
+            let other = if self.axes >> axis & 1 != 0 { &mut kept } else { &mut reduced };
+            other[axis] = 1;
+        }
+        let n: usize = reduced.iter().product();
+        let dy = cx.reshape("dy", dy, &kept)?;
+        let shares = cx.filled("shares", &reduced, 1.0 / n as f32)?;
+        Ok(vec![Some(cx.mul("dx", dy, shares)?)])
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

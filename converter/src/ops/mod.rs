@@ -8,6 +8,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{OpCode, Operator, Order};
 use dunlin::{DType, TensorType};
 
+pub use crate::autograd::Backward;
 use crate::import::tflite;
 use crate::lower::Lowering;
 use crate::{Error, Graph, Node, Quant, Result, TensorId};
@@ -90,52 +91,6 @@ pub enum InputRole {
     Bias,
     /// Left as it is.
     Real,
-}
-
-/// A node whose gradient is being taken.
-pub struct Backward<'g> {
-    /// The graph that backward nodes are appended to.
-    pub graph: &'g mut Graph,
-    /// The node (a copy).
-    pub node: Node,
-    /// Gradient of each output; `None` is zero.
-    pub grads: Vec<Option<TensorId>>,
-    /// Whether anyone asks for the gradient of each input.
-    pub wanted: Vec<bool>,
-}
-
-impl Backward<'_> {
-    /// Input `i` of the node.
-    pub fn input(&self, i: usize) -> TensorId {
-        self.node.inputs[i]
-    }
-
-    /// Output `i` of the node.
-    pub fn output(&self, i: usize) -> TensorId {
-        self.node.outputs[i]
-    }
-
-    /// Gradient of the first output.
-    ///
-    /// # Errors
-    /// If nothing flows back into it.
-    pub fn grad(&self) -> Result<TensorId> {
-        self.grads[0].ok_or_else(|| Error::graph(&self.node.name, "no gradient flows into its first output"))
-    }
-
-    /// Appends a backward node; `what` is added to the node's name.
-    ///
-    /// # Errors
-    /// As [`Graph::apply`].
-    pub fn apply(&mut self, what: &str, op: impl Into<Op>, inputs: &[TensorId]) -> Result<TensorId> {
-        let name = format!("{}/{what}", self.node.name);
-        self.graph.apply(&name, op, inputs)
-    }
-
-    /// The error of an operator without a gradient.
-    pub fn none(&self, why: &str) -> Error {
-        Error::graph(&self.node.name, format!("{} has no gradient: {why}", self.node.op.name()))
-    }
 }
 
 macro_rules! declare {

@@ -12,7 +12,18 @@ impl HostOperator for Mul {
     const TFLITE: &'static [Rule] = &[Rule::new("MUL", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("not yet"))
+        cx.check_not_fused(self.bounds)?;
+        let dy = cx.grad()?;
+        let mut grads = Vec::new();
+        for i in 0..2 {
+            let (dims, other) = (cx.graph.dims(cx.input(i)), cx.input(1 - i));
+            let grad = cx.when_wanted(i, |cx| {
+                let product = cx.mul("product", dy, other)?;
+                cx.sum_to("dx", product, &dims)
+            })?;
+            grads.push(grad);
+        }
+        Ok(grads)
     }
 
     fn with_bounds(&self, bounds: Bounds) -> Option<Op> {

@@ -1,8 +1,9 @@
 //! Padding: see the runtime's operator of this name.
 
-use dunlin::ops::Pad;
+use dunlin::ops::{Pad, Slice};
 
 use super::{Backward, HostOperator, OutputQuant};
+use crate::autograd::padded_dims;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
@@ -11,7 +12,9 @@ impl HostOperator for Pad {
     const TFLITE: &'static [Rule] = &[Rule::new("PAD", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("not yet"))
+        let (dims, dy) = (cx.graph.dims(cx.input(0)), cx.grad()?);
+        let begin = self.pads.map(|[before, _]| before as u32);
+        Ok(vec![Some(cx.apply("dx", Slice { begin, len: padded_dims(&dims, 1) }, &[dy])?)])
     }
 
     /// The device copies stored numbers.

@@ -10,8 +10,20 @@ use crate::{Error, Node, Result, TensorId};
 impl HostOperator for Softmax {
     const TFLITE: &'static [Rule] = &[Rule::new("SOFTMAX", import)];
 
+    /// `beta * y * (dy - sum(dy * y))`, the sum over the innermost axis.
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("not yet"))
+        let Softmax::F32 { beta } = *self else {
+            return Err(cx.none("it is in device form"));
+        };
+        let (y, dy) = (cx.output(0), cx.grad()?);
+        let mut dims = cx.graph.dims(y);
+        dims.last_mut().into_iter().for_each(|dim| *dim = 1);
+        let product = cx.mul("product", dy, y)?;
+        let sum = cx.sum_to("sum", product, &dims)?;
+        let minus_sum = cx.scale("minus", sum, -1.0)?;
+        let share = cx.mul("share", y, minus_sum)?;
+        let dx = cx.add("dx", product, share)?;
+        Ok(vec![Some(if beta == 1.0 { dx } else { cx.scale("dx", dx, beta)? })])
     }
 
     fn output_quant(&self) -> OutputQuant {

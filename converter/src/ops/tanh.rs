@@ -10,8 +10,13 @@ use crate::{Node, Result, TensorId};
 impl HostOperator for Tanh {
     const TFLITE: &'static [Rule] = &[Rule::new("TANH", |cx| cx.emit_unary(Tanh {}))];
 
+    /// `dy - dy * y * y`.
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("not yet"))
+        let (y, dy) = (cx.output(0), cx.grad()?);
+        let once = cx.mul("once", dy, y)?;
+        let twice = cx.mul("twice", once, y)?;
+        let minus = cx.scale("minus", twice, -1.0)?;
+        Ok(vec![Some(cx.add("dx", dy, minus)?)])
     }
 
     fn output_quant(&self) -> OutputQuant {

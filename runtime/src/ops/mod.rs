@@ -45,6 +45,20 @@ macro_rules! for_each_operator {
             15 quantize Quantize [f32 i8];
             16 dequantize Dequantize [i8];
             18 batch_norm BatchNorm [f32];
+            64 moments Moments [f32];
+            65 batch_norm_grad BatchNormGrad [f32];
+            66 conv2d_input_grad Conv2dInputGrad [f32];
+            67 conv2d_weights_grad Conv2dWeightsGrad [f32];
+            68 depthwise_conv2d_input_grad DepthwiseConv2dInputGrad [f32];
+            69 depthwise_conv2d_weights_grad DepthwiseConv2dWeightsGrad [f32];
+            70 average_pool2d_grad AveragePool2dGrad [f32];
+            71 max_pool2d_grad MaxPool2dGrad [f32];
+            72 clamp_grad ClampGrad [f32];
+            73 matmul MatMul [f32];
+            74 slice Slice [f32];
+            75 softmax_cross_entropy SoftmaxCrossEntropy [f32];
+            76 sgd Sgd [f32];
+            77 adam Adam [f32];
         }
     };
 }

@@ -53,7 +53,7 @@ impl Pooling {
         }
     }
 
-    fn taps(&self) -> [usize; 2] {
+    pub(super) fn taps(&self) -> [usize; 2] {
         self.kernel.map(|taps| taps as usize)
     }
 }

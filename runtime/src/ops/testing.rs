@@ -75,8 +75,13 @@ impl<O: Operator> Case<O> {
 
     /// The first output.
     pub(crate) fn run<T: Element>(&self) -> Result<Vec<T>, Error> {
+        self.run_output(0)
+    }
+
+    /// Output `i`.
+    pub(crate) fn run_output<T: Element>(&self, i: usize) -> Result<Vec<T>, Error> {
         let outputs = self.execute(None, Pace::Whole)?;
-        Ok(cast::<T>(load(&outputs[0]).bytes()).unwrap().to_vec())
+        Ok(cast::<T>(load(&outputs[i]).bytes()).unwrap().to_vec())
     }
 
     /// Asserts that rows in any order, and rows that see nothing but the input rows that `rows` names, give

@@ -29,6 +29,22 @@ pub struct Taps {
 }
 
 impl Taps {
+    /// The valid taps as runs of neighbours in memory, for pixels of `channels` elements: taps at which a run
+    /// starts, and elements of a run. Without dilation all taps are one run.
+    #[inline(always)]
+    pub fn runs(&self, channels: usize) -> (Range<usize>, usize) {
+        match self.dilation {
+            1 => {
+                let n_runs = (!self.valid.is_empty()) as usize;
+                (
+                    self.valid.start..self.valid.start.wrapping_add(n_runs),
+                    self.valid.len().wrapping_mul(channels),
+                )
+            }
+            _ => (self.valid.clone(), channels),
+        }
+    }
+
     /// Input index of a valid tap.
     #[inline(always)]
     pub fn index(&self, tap: usize) -> usize {
@@ -88,6 +104,29 @@ impl Window {
         Taps { start, dilation, valid: lo..hi }
     }
 
+    /// The output position along `axis` that reads input index `i` with tap `tap`, if there is one.
+    #[inline]
+    pub fn reader(&self, axis: usize, tap: usize, i: usize, out_len: usize) -> Option<usize> {
+        let pad = if axis == 0 { self.pads[0] } else { self.pads[1] } as usize;
+        let distance = (i + pad).checked_sub(tap.wrapping_mul(self.axis(self.dilation, axis)))?;
+        let stride = self.axis(self.stride, axis);
+        let o = distance.checked_div(stride)?;
+        (o < out_len && o.wrapping_mul(stride) == distance).then_some(o)
+    }
+
+    /// Rows of the output among which are all that read row `y` of the image.
+    pub fn reader_rows(&self, kernel: [usize; 2], image: &Shape, y: usize) -> Range<usize> {
+        let Ok([out_h, _]) = self.output(kernel, image) else { return 0..0 };
+        let (batch, iy) =
+            (y.checked_div(image.dim(1)).unwrap_or(0), y.checked_rem(image.dim(1)).unwrap_or(0));
+        let stride = self.axis(self.stride, 0);
+        let last = iy + self.pads[0] as usize;
+        let first = last.saturating_sub((kernel[0] - 1) * self.axis(self.dilation, 0));
+        let end = (last / stride.max(1) + 1).min(out_h);
+        let start = first.div_ceil(stride.max(1)).min(end);
+        batch * out_h + start..batch * out_h + end
+    }
+
     /// Rows of the image `[n, h, w, c]` that row `y` of the output reads, from the first tap to the last. What
     /// lies in the padding is cut off, so that both ends ascend with `y`.
     pub fn rows(&self, kernel: [usize; 2], image: &Shape, y: usize) -> Range<usize> {
@@ -129,6 +168,20 @@ impl Geometry {
         (batch.wrapping_mul(self.input[0]), self.window.taps(0, self.kernel[0], self.input[0], oy))
     }
 
+    /// The output row that reads row `y` of the images with tap `tap`, if there is one.
+    #[inline]
+    pub fn reader_row(&self, tap: usize, y: usize) -> Option<usize> {
+        let [in_h, out_h] = [self.input[0], self.output[0]];
+        let oy = self.window.reader(0, tap, y.checked_rem(in_h)?, out_h)?;
+        Some(y.checked_div(in_h)?.wrapping_mul(out_h).wrapping_add(oy))
+    }
+
+    /// The output column that reads column `x` with tap `tap`, if there is one.
+    #[inline]
+    pub fn reader_column(&self, tap: usize, x: usize) -> Option<usize> {
+        self.window.reader(1, tap, x, self.output[1])
+    }
+
     /// The taps along the columns of output column `ox`.
     #[inline]
     pub fn column_taps(&self, ox: usize) -> Taps {
@@ -152,6 +205,31 @@ mod tests {
         assert_eq!(window.output([3, 3], &image), Ok([3, 3]));
         let rows: Vec<_> = (0..6).map(|y| window.rows([3, 3], &image, y)).collect();
         assert_eq!(rows, [0..2, 1..4, 3..5, 5..7, 6..9, 8..10]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn readers_are_the_inverse_of_taps(
+            [stride, dilation] in [1u8..4, 1u8..4],
+            pads in [0u8..4, 0u8..4],
+            kernel in 1usize..5,
+            len in 1usize..9,
+        ) {
+            let window =
+                Window { stride: [stride; 2], dilation: [dilation; 2], pads: [pads[0], 0, pads[1], 0] };
+            let image = Shape::new(&[2, len, 1, 1]).unwrap();
+            if let Ok([out_len, _]) = window.output([kernel, 1], &image) {
+                for (i, tap, o) in (0..len).flat_map(|i| {
+                    (0..kernel).flat_map(move |tap| (0..out_len).map(move |o| (i, tap, o)))
+                }) {
+                    let taps = window.taps(0, kernel, len, o);
+                    let reads = taps.valid.contains(&tap) && taps.index(tap) == i;
+                    proptest::prop_assert_eq!(window.reader(0, tap, i, out_len) == Some(o), reads);
+                    let rows = window.reader_rows([kernel, 1], &image, len + i);
+                    proptest::prop_assert!(!reads || rows.contains(&(out_len + o)));
+                }
+            }
+        }
     }
 
     #[test]

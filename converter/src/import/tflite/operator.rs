@@ -8,6 +8,7 @@ use dunlin::ops::window::Window;
 use super::flatbuffer::Scalar;
 use super::{Import, OperatorRecord, TensorRecord, data, schema};
 use crate::ops::Op;
+use crate::padding::same;
 use crate::{Data, Error, Graph, Quant, Result, TensorId};
 
 /// An operator being imported: what it reads, and the graph that its nodes are appended to.
@@ -173,13 +174,13 @@ impl Operator<'_, '_> {
         let &[_, h, w, _] = &dims[..] else {
             return Err(Error::Invalid(format!("its input has {} dimensions, not 4", dims.len())));
         };
-        let same = match self.option(padding, schema::padding::SAME)? {
+        let padded = match self.option(padding, schema::padding::SAME)? {
             schema::padding::SAME => true,
             schema::padding::VALID => false,
             other => return Err(Error::Invalid(format!("has the unknown padding rule {other}"))),
         };
-        let pads = |axis: usize, len| match same {
-            true => same_pads(kernel[axis], stride[axis], dilation[axis], len),
+        let pads = |axis: usize, len| match padded {
+            true => same(kernel[axis], stride[axis], dilation[axis], len),
             false => Ok([0, 0]),
         };
         let ([top, bottom], [left, right]) = (pads(0, h)?, pads(1, w)?);
@@ -332,18 +333,6 @@ fn from_half(bits: u16) -> f32 {
     if sign == 1 { -magnitude } else { magnitude }
 }
 
-/// Padding `[before, after]` of TensorFlow's rule SAME: as many outputs as `len / stride`, rounded up, and
-/// the odd one behind.
-fn same_pads(kernel: usize, stride: u8, dilation: u8, len: usize) -> Result<[u8; 2]> {
-    let span = kernel.saturating_sub(1).saturating_mul(dilation as usize).saturating_add(1);
-    let n_out = len.div_ceil(stride as usize);
-    let total = (n_out.saturating_sub(1) * stride as usize).saturating_add(span).saturating_sub(len);
-    let pad = |pad: usize| {
-        u8::try_from(pad).map_err(|_| Error::Invalid(format!("pads by {pad}; at most 255 are taken")))
-    };
-    Ok([pad(total / 2)?, pad(total - total / 2)?])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,17 +343,5 @@ mod tests {
         let expected = [1.0, -2.0, 65504.0, 5.9604645e-8, 6.103_515_6e-5, -0.0, 0.33325195];
         assert_eq!(halves, expected);
         assert_eq!(from_half(0xfc00), f32::NEG_INFINITY);
-    }
-
-    #[test]
-    fn same_padding_is_tensorflows() {
-        let pads = |kernel, stride, dilation, len| same_pads(kernel, stride, dilation, len).unwrap();
-        assert_eq!(pads(3, 1, 1, 5), [1, 1]);
-        assert_eq!(pads(3, 2, 1, 6), [0, 1]);
-        assert_eq!(pads(4, 2, 1, 5), [1, 2]);
-        assert_eq!(pads(10, 2, 1, 49), [4, 5]);
-        assert_eq!(pads(3, 1, 2, 5), [2, 2]);
-        assert_eq!(pads(1, 3, 1, 7), [0, 0]);
-        assert!(same_pads(600, 1, 1, 5).is_err());
     }
 }

@@ -19,20 +19,16 @@ pub fn conv_row<A: Arithmetic>(
     let line = geometry.kernel[1].wrapping_mul(c_in);
     for ox in 0..out_w {
         let columns = geometry.column_taps(ox);
-        let valid = columns.valid.clone();
-        // Neighbouring taps without dilation are neighbours in memory: one long vector.
-        let (n_dots, dot_len) = match columns.dilation {
-            1 => ((!valid.is_empty()) as usize, valid.len().wrapping_mul(c_in)),
-            _ => (valid.len(), c_in),
-        };
+        // Neighbouring taps are one long vector where they are neighbours in memory.
+        let (runs, run_len) = columns.runs(c_in);
         for c in 0..c_out {
             let mut acc = arithmetic.begin(c);
             for ky in rows.valid.clone() {
                 let row = x.row(image.wrapping_add(rows.index(ky)));
                 let line_start = c.wrapping_mul(geometry.kernel[0]).wrapping_add(ky).wrapping_mul(line);
-                for kx in valid.start..valid.start.wrapping_add(n_dots) {
-                    let xs = row.slice(columns.index(kx).wrapping_mul(c_in), dot_len);
-                    let ws = w.slice(line_start.wrapping_add(kx.wrapping_mul(c_in)), dot_len);
+                for kx in runs.clone() {
+                    let xs = row.slice(columns.index(kx).wrapping_mul(c_in), run_len);
+                    let ws = w.slice(line_start.wrapping_add(kx.wrapping_mul(c_in)), run_len);
                     acc = arithmetic.dot(acc, xs, ws);
                 }
             }

@@ -1,0 +1,12 @@
+//! Adam: see the runtime's operator of this name.
+
+use dunlin::ops::Adam;
+
+use super::{Backward, HostOperator};
+use crate::{Result, TensorId};
+
+impl HostOperator for Adam {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        Err(cx.none("it updates state"))
+    }
+}

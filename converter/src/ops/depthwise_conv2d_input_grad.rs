@@ -1,0 +1,12 @@
+//! Gradient of a depthwise convolution's image: see the runtime's operator of this name.
+
+use dunlin::ops::DepthwiseConv2dInputGrad;
+
+use super::{Backward, HostOperator};
+use crate::{Result, TensorId};
+
+impl HostOperator for DepthwiseConv2dInputGrad {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        Err(cx.none("it is one itself, and second derivatives are not supported"))
+    }
+}
