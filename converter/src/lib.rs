@@ -16,6 +16,7 @@ pub mod file;
 pub mod graph;
 pub mod import;
 pub mod lower;
+pub mod nn;
 pub mod npy;
 pub mod ops;
 pub mod padding;

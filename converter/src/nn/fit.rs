@@ -1,0 +1,233 @@
+//! Training and evaluation.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::network::Traced;
+use super::step::{Loaded, Runner, Step, compile_steps};
+use super::{Dataset, Loss, Mode, Network, Optimizer, Schedule};
+use crate::autograd::gradients;
+use crate::{Error, Graph, Result, TensorId};
+
+/// How to train.
+#[derive(Clone, Debug)]
+pub struct FitOptions {
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Samples a step. The samples that are left over at the end of an epoch make a smaller batch, for which
+    /// a step of its own is compiled: the mean of its loss and the statistics of batch normalization are
+    /// those of just these samples.
+    pub batch_size: usize,
+    /// What training makes small.
+    pub loss: Loss,
+    /// How parameters follow their gradients.
+    pub optimizer: Optimizer,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// Decides the order of the samples.
+    pub seed: u64,
+    /// What is shown meanwhile.
+    pub progress: Progress,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        FitOptions {
+            epochs: 10,
+            batch_size: 32,
+            loss: Loss::CrossEntropy,
+            optimizer: Optimizer::adam(1e-3),
+            schedule: Schedule::Constant,
+            seed: 0,
+            progress: Progress::Quiet,
+        }
+    }
+}
+
+/// What is shown while training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing.
+    Quiet,
+    /// A bar, if standard error is a terminal.
+    Bar,
+}
+
+/// Means over a set of samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metrics {
+    /// Mean loss of a sample.
+    pub loss: f64,
+    /// Part of the samples whose greatest prediction is their label, if the loss classifies.
+    pub accuracy: Option<f64>,
+}
+
+/// An epoch's metrics; each batch as it was before its own update.
+pub type Epoch = Metrics;
+
+/// What happened while training, an entry an epoch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// In order.
+    pub epochs: Vec<Epoch>,
+}
+
+impl Network {
+    /// Trains the network. The same data, options and first parameters give the same bytes each time.
+    ///
+    /// # Errors
+    /// If the data do not fit the network, if an operator has no gradient, or if the loss or a parameter
+    /// stops being finite (names epoch and batch); the parameters then stay as they were.
+    pub fn fit(&mut self, data: &Dataset, options: &FitOptions) -> Result<History> {
+        self.check(data, options)?;
+        let steps = self.training_steps(data, options)?;
+        let mut loaded = Loaded::new(&steps)?;
+        let mut runner = loaded.runner()?;
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+        let mut order: Vec<usize> = (0..data.len()).collect();
+        let n_batches = data.len().div_ceil(options.batch_size);
+        let bar = progress_bar(options, n_batches);
+        let mut history = History::default();
+        for epoch in 0..options.epochs {
+            order.shuffle(&mut rng);
+            let mut totals = Totals::default();
+            for (i, batch) in order.chunks(options.batch_size).enumerate() {
+                let done = epoch as f64 + i as f64 / n_batches as f64;
+                let factor = options.schedule.factor(done, options.epochs as f64);
+                let rates = options.optimizer.rates(factor, (epoch * n_batches + i + 1) as u64);
+                let outcome = runner.run(data, batch, &rates)?;
+                if !outcome.loss.is_finite() {
+                    let (loss, rate) = (outcome.loss, options.optimizer.rate() * factor);
+                    let at = format!("epoch {}, batch {}", epoch + 1, i + 1);
+                    return Err(Error::Invalid(format!(
+                        "{at}: the loss is {loss}; lower the learning rate ({rate}) or scale the data"
+                    )));
+                }
+                totals.add(outcome.loss, outcome.n_correct, batch.len());
+                bar.inc(1);
+            }
+            let metrics = totals.metrics(options.loss);
+            bar.set_message(metrics.to_string());
+            history.epochs.push(metrics);
+        }
+        bar.finish();
+        self.set_values(runner.parameters())?;
+        Ok(history)
+    }
+
+    /// Mean loss and accuracy on `data`, with the network in its inference form.
+    ///
+    /// # Errors
+    /// If the data do not fit the network.
+    pub fn evaluate(&self, data: &Dataset, loss: Loss) -> Result<Metrics> {
+        const BATCH_SIZE: usize = 64;
+        self.check_dims(data)?;
+        let steps = compile_steps(data.len(), BATCH_SIZE, |batch| {
+            let Traced { mut graph, prediction, .. } = self.trace(Mode::Inference, batch)?;
+            trace_loss(&mut graph, prediction, data, loss)?;
+            Ok((graph, Vec::new()))
+        })?;
+        let mut loaded = Loaded::new(&steps)?;
+        let mut runner: Runner = loaded.runner()?;
+        let order: Vec<usize> = (0..data.len()).collect();
+        let mut totals = Totals::default();
+        for batch in order.chunks(BATCH_SIZE) {
+            let outcome = runner.run(data, batch, &[])?;
+            totals.add(outcome.loss, outcome.n_correct, batch.len());
+        }
+        Ok(totals.metrics(loss))
+    }
+
+    /// Forward, loss, backward and update as one graph, for each batch size that occurs.
+    fn training_steps(&self, data: &Dataset, options: &FitOptions) -> Result<Vec<Step>> {
+        compile_steps(data.len(), options.batch_size, |batch| {
+            let Traced { mut graph, prediction, parameters } = self.trace(Mode::Training, batch)?;
+            let loss = trace_loss(&mut graph, prediction, data, options.loss)?;
+            let rates = options.optimizer.trace_rates(&mut graph)?;
+            let trainable: Vec<TensorId> = parameters
+                .iter()
+                .zip(self.parameters())
+                .filter_map(|(&id, parameter)| parameter.trainable.then_some(id))
+                .collect();
+            let grads = gradients(&mut graph, loss, &trainable)?;
+            for (&parameter, &gradient) in trainable.iter().zip(&grads) {
+                options.optimizer.trace_update(&mut graph, parameter, gradient, rates)?;
+            }
+            Ok((graph, parameters))
+        })
+    }
+
+    fn check(&self, data: &Dataset, options: &FitOptions) -> Result<()> {
+        self.check_dims(data)?;
+        if options.epochs == 0 || options.batch_size == 0 {
+            return Err(Error::Invalid("training takes at least one epoch, and one sample a batch".into()));
+        }
+        let rate = options.optimizer.rate();
+        if rate.is_finite() && rate > 0.0 {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!("the learning rate is {rate}; it must be above 0")))
+    }
+
+    fn check_dims(&self, data: &Dataset) -> Result<()> {
+        if data.dims() == self.dims() {
+            return Ok(());
+        }
+        let (have, want) = (data.dims(), self.dims());
+        Err(Error::Invalid(format!("the samples have shape {have:?}, the network takes {want:?}")))
+    }
+}
+
+/// Appends targets and loss; the graph's outputs are then the loss and the prediction.
+fn trace_loss(graph: &mut Graph, prediction: TensorId, data: &Dataset, loss: Loss) -> Result<TensorId> {
+    let batch = graph.dims(graph.inputs()[0])[0];
+    let dims: Vec<usize> = [batch].iter().chain(data.target_dims()).copied().collect();
+    let targets = graph.input("targets", &dims)?;
+    let loss = loss.trace(graph, prediction, targets)?;
+    graph.mark_output(loss);
+    graph.mark_output(prediction);
+    Ok(loss)
+}
+
+/// Sums over the batches of a pass.
+#[derive(Default)]
+struct Totals {
+    loss: f64,
+    n_correct: usize,
+    n_samples: usize,
+}
+
+impl Totals {
+    fn add(&mut self, mean_loss: f32, n_correct: usize, n_samples: usize) {
+        self.loss += mean_loss as f64 * n_samples as f64;
+        self.n_correct += n_correct;
+        self.n_samples += n_samples;
+    }
+
+    fn metrics(&self, loss: Loss) -> Metrics {
+        let n = self.n_samples as f64;
+        let accuracy = loss.classifies().then(|| self.n_correct as f64 / n);
+        Metrics { loss: self.loss / n, accuracy }
+    }
+}
+
+impl std::fmt::Display for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "loss {:.4}", self.loss)?;
+        match self.accuracy {
+            Some(accuracy) => write!(f, ", accuracy {:.2} %", 100.0 * accuracy),
+            None => Ok(()),
+        }
+    }
+}
+
+fn progress_bar(options: &FitOptions, n_batches: usize) -> ProgressBar {
+    if options.progress == Progress::Quiet {
+        return ProgressBar::hidden();
+    }
+    let template = "training {bar:32} {pos}/{len} batches, {eta} left, {msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new((options.epochs * n_batches) as u64).with_style(style)
+}

@@ -1,0 +1,176 @@
+//! How parameters follow their gradients.
+
+use dunlin::ops;
+
+use crate::{Data, Graph, Result, TensorId};
+
+/// An optimizer with its learning rate. Weight decay acts on weights (parameters of two or more dimensions),
+/// not on biases and normalization.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Optimizer {
+    /// Stochastic gradient descent with momentum.
+    Sgd {
+        /// Learning rate.
+        rate: f64,
+        /// Part of the velocity that stays.
+        momentum: f32,
+        /// Whether the step looks one momentum ahead.
+        nesterov: bool,
+        /// L2 penalty, added to the gradient.
+        weight_decay: f32,
+    },
+    /// Adam; with weight decay, AdamW.
+    Adam {
+        /// Learning rate.
+        rate: f64,
+        /// Parts of the moments that stay.
+        betas: [f32; 2],
+        /// Added to the root of the second moment.
+        epsilon: f32,
+        /// Part of the weights that a step takes away, times the rate.
+        weight_decay: f32,
+    },
+}
+
+impl Optimizer {
+    /// Plain gradient descent.
+    pub fn sgd(rate: f64) -> Optimizer {
+        Optimizer::Sgd { rate, momentum: 0.0, nesterov: false, weight_decay: 0.0 }
+    }
+
+    /// Gradient descent with Nesterov's momentum.
+    pub fn momentum(rate: f64, momentum: f32) -> Optimizer {
+        Optimizer::Sgd { rate, momentum, nesterov: true, weight_decay: 0.0 }
+    }
+
+    /// Adam with betas 0.9 and 0.999 and epsilon 1e-7.
+    pub fn adam(rate: f64) -> Optimizer {
+        Optimizer::Adam { rate, betas: [0.9, 0.999], epsilon: 1e-7, weight_decay: 0.0 }
+    }
+
+    /// With another weight decay.
+    pub fn weight_decay(mut self, decay: f32) -> Optimizer {
+        match &mut self {
+            Optimizer::Sgd { weight_decay, .. } | Optimizer::Adam { weight_decay, .. } => {
+                *weight_decay = decay;
+            }
+        }
+        self
+    }
+
+    /// The learning rate that the schedule scales.
+    pub fn rate(&self) -> f64 {
+        match *self {
+            Optimizer::Sgd { rate, .. } | Optimizer::Adam { rate, .. } => rate,
+        }
+    }
+
+    /// Adds the input that [`Optimizer::rates`] fills.
+    pub(super) fn trace_rates(&self, graph: &mut Graph) -> Result<TensorId> {
+        graph.input("rates", &[self.rates(1.0, 1).len()])
+    }
+
+    /// Numbers of step `step` (from 1 on), with `factor` times the learning rate.
+    pub(super) fn rates(&self, factor: f64, step: u64) -> Vec<f32> {
+        let rate = (self.rate() * factor) as f32;
+        match *self {
+            Optimizer::Sgd { .. } => vec![rate],
+            Optimizer::Adam { betas, .. } => {
+                let correct = |beta: f32| (1.0 / (1.0 - libm::pow(beta as f64, step as f64))) as f32;
+                vec![rate, correct(betas[0]), correct(betas[1])]
+            }
+        }
+    }
+
+    /// Appends the update of `parameter`.
+    pub(super) fn trace_update(
+        &self,
+        graph: &mut Graph,
+        parameter: TensorId,
+        gradient: TensorId,
+        rates: TensorId,
+    ) -> Result<()> {
+        let (name, dims) = (format!("{}/update", graph[parameter].name), graph.dims(parameter));
+        let mut slot = |what: &str| {
+            let zeros = Data::F32(vec![0.0; dims.iter().product()]);
+            graph.state(&format!("{name}/{what}"), &dims, zeros)
+        };
+        let decay = |weight_decay: f32| if dims.len() > 1 { weight_decay } else { 0.0 };
+        match *self {
+            Optimizer::Sgd { momentum, nesterov, weight_decay, .. } => {
+                let velocity = slot("velocity")?;
+                let op = ops::Sgd { momentum, nesterov, weight_decay: decay(weight_decay) };
+                graph.update(&name, op, &[parameter, gradient, velocity, rates], &[parameter, velocity])
+            }
+            Optimizer::Adam { betas, epsilon, weight_decay, .. } => {
+                let moments = [slot("first")?, slot("second")?];
+                let op = ops::Adam { betas, epsilon, weight_decay: decay(weight_decay) };
+                let states = [parameter, moments[0], moments[1]];
+                graph.update(&name, op, &[parameter, gradient, moments[0], moments[1], rates], &states)
+            }
+        }
+    }
+}
+
+/// How the learning rate changes while training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Schedule {
+    /// Not at all.
+    Constant,
+    /// Times `factor` each `epochs` epochs.
+    Step {
+        /// Epochs between changes.
+        epochs: usize,
+        /// What the rate is multiplied with.
+        factor: f64,
+    },
+    /// Up linearly for `warmup` epochs, then down to 0 along half a cosine.
+    Cosine {
+        /// Epochs until the full rate.
+        warmup: f64,
+    },
+}
+
+impl Schedule {
+    /// What the learning rate is multiplied with after `epoch` of `epochs` epochs; `epoch` has a fraction.
+    pub fn factor(&self, epoch: f64, epochs: f64) -> f64 {
+        match *self {
+            Schedule::Constant => 1.0,
+            Schedule::Step { epochs: every, factor } => {
+                libm::pow(factor, libm::floor(epoch / every.max(1) as f64))
+            }
+            Schedule::Cosine { warmup } if epoch < warmup => epoch / warmup,
+            Schedule::Cosine { warmup } => {
+                let done = (epoch - warmup) / (epochs - warmup).max(f64::MIN_POSITIVE);
+                0.5 + 0.5 * libm::cos(std::f64::consts::PI * done.min(1.0))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_scale_the_rate() {
+        let cosine = Schedule::Cosine { warmup: 2.0 };
+        let factors = [0.0, 1.0, 2.0, 6.0, 10.0].map(|epoch| cosine.factor(epoch, 10.0));
+        for (factor, expected) in factors.iter().zip([0.0, 0.5, 1.0, 0.5, 0.0]) {
+            assert!((factor - expected).abs() < 1e-12, "{factor} is not {expected}");
+        }
+        let step = Schedule::Step { epochs: 3, factor: 0.5 };
+        assert_eq!([0.0, 2.9, 3.0, 6.5].map(|epoch| step.factor(epoch, 10.0)), [1.0, 1.0, 0.5, 0.25]);
+        assert_eq!(Schedule::Constant.factor(4.0, 10.0), 1.0);
+    }
+
+    #[test]
+    fn adams_corrections_undo_the_start_from_zero() {
+        let rates = Optimizer::adam(0.5).rates(0.5, 2);
+        assert_eq!(rates[0], 0.25);
+        assert!(
+            (rates[1] - 1.0 / 0.19).abs() < 1e-5 && (rates[2] - 1.0 / 0.001999).abs() < 1e-2,
+            "{rates:?}"
+        );
+    }
+}

@@ -1,0 +1,143 @@
+//! Steps over batches: graphs compiled for the batch size, and for the smaller last batch.
+
+use std::ops::Range;
+
+use dunlin::mem::cast;
+use dunlin::{Model, Session};
+
+use super::{Dataset, dataset::argmax};
+use crate::program::AlignedBytes;
+use crate::{Error, Graph, Kind, Program, Result, TensorId};
+
+/// A step on `batch` samples. Its inputs are the samples, their targets and the optimizer's rates (in
+/// training); its outputs the mean loss and the predictions.
+pub(super) struct Step {
+    batch: usize,
+    program: Program,
+    /// Where the arena has each parameter of the network.
+    parameters: Vec<Range<usize>>,
+    /// Where it has each state tensor, in the order of the graph.
+    states: Vec<Range<usize>>,
+}
+
+impl Step {
+    fn compile(graph: &Graph, parameters: &[TensorId], batch: usize) -> Result<Step> {
+        let program = Program::compile(graph)?;
+        let states = graph.tensors().filter(|(_, tensor)| matches!(tensor.kind, Kind::State(_)));
+        let states = states.filter_map(|(id, _)| program.arena_range(id)).collect();
+        let parameters = parameters.iter().filter_map(|&id| program.arena_range(id)).collect();
+        Ok(Step { batch, program, parameters, states })
+    }
+}
+
+/// The steps that one pass over `n_samples` takes: one for whole batches of `batch_size`, and one for the
+/// samples that are left over. `build` makes the graph for a batch size, with its parameters.
+pub(super) fn compile_steps(
+    n_samples: usize,
+    batch_size: usize,
+    build: impl Fn(usize) -> Result<(Graph, Vec<TensorId>)>,
+) -> Result<Vec<Step>> {
+    let whole = batch_size.min(n_samples);
+    let left = n_samples % whole;
+    let sizes = [whole, left].into_iter().filter(|&size| size > 0);
+    sizes
+        .map(|batch| {
+            let (graph, parameters) = build(batch)?;
+            Step::compile(&graph, &parameters, batch)
+        })
+        .collect()
+}
+
+/// The checked models of steps, and memory to run them in.
+pub(super) struct Loaded<'s> {
+    steps: &'s [Step],
+    models: Vec<Model<'s>>,
+    arenas: Vec<AlignedBytes>,
+}
+
+impl<'s> Loaded<'s> {
+    pub(super) fn new(steps: &'s [Step]) -> Result<Loaded<'s>> {
+        let models = steps.iter().map(|step| step.program.model()).collect::<Result<_>>()?;
+        let arenas = steps.iter().map(|step| step.program.arena()).collect();
+        Ok(Loaded { steps, models, arenas })
+    }
+
+    pub(super) fn runner(&mut self) -> Result<Runner<'_>> {
+        let loaded = self.steps.iter().zip(&self.models).zip(&mut self.arenas);
+        let sessions =
+            loaded.map(|((step, model), arena)| step.program.session(model, arena)).collect::<Result<_>>()?;
+        Ok(Runner { steps: self.steps, sessions, current: 0 })
+    }
+}
+
+/// Runs steps whose state goes along from one to the other.
+pub(super) struct Runner<'r> {
+    steps: &'r [Step],
+    sessions: Vec<Session<'r, 'r>>,
+    current: usize,
+}
+
+/// What a step says about a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Outcome {
+    /// Mean over the batch.
+    pub loss: f32,
+    /// Samples whose greatest prediction is their label.
+    pub n_correct: usize,
+}
+
+impl Runner<'_> {
+    /// Runs the step for as many samples as `indices` names.
+    pub(super) fn run(&mut self, data: &Dataset, indices: &[usize], rates: &[f32]) -> Result<Outcome> {
+        self.switch_to(indices.len())?;
+        let session = &mut self.sessions[self.current];
+        fill(session, 0, indices.iter().map(|&i| data.sample(i)))?;
+        fill(session, 1, indices.iter().map(|&i| data.target(i)))?;
+        if !rates.is_empty() {
+            fill(session, 2, [rates].into_iter())?;
+        }
+        session.run();
+        let output = |i: usize| session.output::<f32>(i).map_err(failed("an output"));
+        let (loss, predictions) = (output(0)?[0], output(1)?);
+        let rows = predictions.chunks_exact(predictions.len() / indices.len());
+        let n_correct = rows.zip(indices).filter(|&(row, &i)| argmax(row) == data.label(i)).count();
+        Ok(Outcome { loss, n_correct })
+    }
+
+    /// The parameters' values, in the network's order.
+    pub(super) fn parameters(&mut self) -> Vec<Vec<f32>> {
+        let arena = self.sessions[self.current].arena_mut();
+        let values = |range: &Range<usize>| cast::<f32>(&arena[range.clone()]).unwrap_or_default().to_vec();
+        self.steps[self.current].parameters.iter().map(values).collect()
+    }
+
+    fn switch_to(&mut self, batch: usize) -> Result<()> {
+        let found = self.steps.iter().position(|step| step.batch == batch);
+        let next = found.ok_or_else(|| Error::Invalid(format!("no step takes a batch of {batch}")))?;
+        if next != self.current {
+            let from = &self.steps[self.current].states;
+            for (from, to) in from.iter().zip(&self.steps[next].states) {
+                let bytes = self.sessions[self.current].arena_mut()[from.clone()].to_vec();
+                self.sessions[next].arena_mut()[to.clone()].copy_from_slice(&bytes);
+            }
+            self.current = next;
+        }
+        Ok(())
+    }
+}
+
+/// Fills input `i` with rows one behind the other.
+fn fill<'v>(session: &mut Session, i: usize, rows: impl Iterator<Item = &'v [f32]>) -> Result<()> {
+    let elements = session.input(i).and_then(|input| input.elements::<f32>()).map_err(failed("an input"))?;
+    let mut rest = elements;
+    for row in rows {
+        let (to, after) = rest.split_at_mut(row.len());
+        to.copy_from_slice(row);
+        rest = after;
+    }
+    Ok(())
+}
+
+fn failed(what: &str) -> impl Fn(dunlin::Error) -> Error {
+    move |source| Error::Model { what: format!("{what} of a training step"), source }
+}

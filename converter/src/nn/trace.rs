@@ -1,0 +1,161 @@
+//! Tracing layers into a graph.
+
+use std::collections::HashMap;
+
+use super::{Initializer, Layer};
+use crate::ops::Op;
+use crate::{Data, Error, Graph, Result, TensorId};
+
+/// What a layer computes with and keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its layer's path and its own name: `conv2d_1/weights`.
+    pub name: String,
+    /// Dimensions.
+    pub dims: Vec<usize>,
+    /// Elements in row-major order.
+    pub values: Vec<f32>,
+    /// Whether gradients change it; running statistics are kept without.
+    pub trainable: bool,
+}
+
+/// What a graph is traced for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Parameters are state, batch normalization takes the batch's statistics.
+    Training,
+    /// Parameters are constants.
+    Inference,
+}
+
+/// A graph in the making: what layers add their nodes to.
+pub struct Trace<'t> {
+    /// The graph.
+    pub graph: Graph,
+    mode: Mode,
+    known: &'t [Parameter],
+    seed: u64,
+    /// The parameters met so far, each with its tensor.
+    parameters: Vec<(Parameter, TensorId)>,
+    path: Vec<String>,
+    counts: HashMap<String, usize>,
+}
+
+impl<'t> Trace<'t> {
+    /// A trace into `graph`. Parameters have their values in `known`; those that are not there yet start as
+    /// their initializer says, from `seed`.
+    pub fn new(graph: Graph, mode: Mode, known: &'t [Parameter], seed: u64) -> Trace<'t> {
+        Trace { graph, mode, known, seed, parameters: Vec::new(), path: Vec::new(), counts: HashMap::new() }
+    }
+
+    /// What the graph is for.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Applies a layer under a name of its own: its kind, with a number from the second of a kind on.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    pub fn layer(&mut self, layer: &dyn Layer, x: TensorId) -> Result<TensorId> {
+        let stem = self.name(layer.kind());
+        let count = self.counts.entry(stem).or_default();
+        let own = if *count == 0 { layer.kind().to_string() } else { format!("{}_{count}", layer.kind()) };
+        *count += 1;
+        self.path.push(own);
+        let y = layer.forward(self, x);
+        self.path.pop();
+        y
+    }
+
+    /// `what` under the path of the layer that is being traced; the path itself if `what` is empty.
+    pub fn name(&self, what: &str) -> String {
+        let parts = self.path.iter().map(String::as_str).chain((!what.is_empty()).then_some(what));
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    /// Applies an operator under the layer's name.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn apply(&mut self, op: impl Into<Op>, inputs: &[TensorId]) -> Result<TensorId> {
+        let name = self.name("");
+        self.graph.apply(&name, op, inputs)
+    }
+
+    /// Dimensions of a tensor.
+    pub fn dims(&self, id: TensorId) -> Vec<usize> {
+        self.graph.dims(id)
+    }
+
+    /// Dimensions of an image.
+    ///
+    /// # Errors
+    /// If `x` is none.
+    pub fn image_dims(&self, x: TensorId) -> Result<[usize; 4]> {
+        let dims = self.dims(x);
+        dims[..].try_into().map_err(|_| self.error(format!("takes images [n, h, w, c], not {dims:?}")))
+    }
+
+    /// A parameter that training changes.
+    ///
+    /// # Errors
+    /// If the layer had it with other dimensions before.
+    pub fn parameter(
+        &mut self,
+        what: &str,
+        dims: &[usize],
+        initializer: Initializer,
+        fans: [usize; 2],
+    ) -> Result<TensorId> {
+        self.add_parameter(what, dims, initializer, fans, true)
+    }
+
+    /// A running statistic, kept and updated without gradients.
+    ///
+    /// # Errors
+    /// As [`Trace::parameter`].
+    pub fn statistic(&mut self, what: &str, dims: &[usize], initializer: Initializer) -> Result<TensorId> {
+        self.add_parameter(what, dims, initializer, [1, 1], false)
+    }
+
+    fn add_parameter(
+        &mut self,
+        what: &str,
+        dims: &[usize],
+        initializer: Initializer,
+        fans: [usize; 2],
+        trainable: bool,
+    ) -> Result<TensorId> {
+        let name = self.name(what);
+        let parameter = match self.known.iter().find(|known| known.name == name) {
+            Some(known) if known.dims == dims => known.clone(),
+            Some(known) => {
+                let (was, stem) = (&known.dims, self.name(""));
+                return Err(Error::graph(&stem, format!("its {what} have shape {was:?}, {dims:?} is asked")));
+            }
+            None => {
+                let n = dims.iter().product();
+                let values = initializer.values(n, fans, self.seed, self.parameters.len() as u64);
+                Parameter { name: name.clone(), dims: dims.to_vec(), values, trainable }
+            }
+        };
+        let data = Data::F32(parameter.values.clone());
+        let id = match self.mode {
+            Mode::Training => self.graph.state(&name, dims, data)?,
+            Mode::Inference => self.graph.constant(&name, dims, data)?,
+        };
+        self.parameters.push((parameter, id));
+        Ok(id)
+    }
+
+    /// An error of the layer that is being traced.
+    pub fn error(&self, what: impl Into<String>) -> Error {
+        Error::graph(&self.name(""), what)
+    }
+
+    /// The graph, and every parameter with its tensor.
+    pub fn finish(self) -> (Graph, Vec<(Parameter, TensorId)>) {
+        (self.graph, self.parameters)
+    }
+}
