@@ -1,1 +1,3 @@
-//! placeholder
+//! Reference networks with their training recipes.
+
+pub mod digits;
