@@ -421,11 +421,11 @@ impl Graph {
             return Err(Error::graph(&self[missing].name, "is an output that nothing computes"));
         }
         for tensor in &self.tensors {
-            if let Kind::Constant(data) | Kind::State(data) = &tensor.kind {
-                if data.len() != tensor.ty.shape.count() {
-                    let (have, want) = (data.len(), tensor.ty.shape);
-                    return Err(Error::graph(&tensor.name, format!("has {have} elements for shape {want}")));
-                }
+            if let Kind::Constant(data) | Kind::State(data) = &tensor.kind
+                && data.len() != tensor.ty.shape.count()
+            {
+                let (have, want) = (data.len(), tensor.ty.shape);
+                return Err(Error::graph(&tensor.name, format!("has {have} elements for shape {want}")));
             }
         }
         Ok(())

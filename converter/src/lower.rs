@@ -61,14 +61,14 @@ impl<'g> Lowering<'g> {
         if let Some(quant) = &tensor.quant {
             tensor.ty = tensor.ty.with_dtype(quant.dtype);
         }
-        if let Kind::Constant(data) | Kind::State(data) = &tensor.kind {
-            if data.dtype() != tensor.ty.dtype {
-                let (have, want) = (data.dtype().name(), tensor.ty.dtype.name());
-                return Err(Error::graph(
-                    &tensor.name,
-                    format!("holds {have} where its quantization says {want}"),
-                ));
-            }
+        if let Kind::Constant(data) | Kind::State(data) = &tensor.kind
+            && data.dtype() != tensor.ty.dtype
+        {
+            let (have, want) = (data.dtype().name(), tensor.ty.dtype.name());
+            return Err(Error::graph(
+                &tensor.name,
+                format!("holds {have} where its quantization says {want}"),
+            ));
         }
         let stored = self.device.add_tensor(tensor);
         self.stored.insert(id, stored);
@@ -178,11 +178,11 @@ impl<'g> Lowering<'g> {
         check_weight_quant(node, w, c_out)?;
         self.prove_accumulator(node, &bias, x.zero_point)?;
         let mut table = Vec::with_capacity(3 * c_out);
-        for c in 0..c_out {
+        for (c, &bias) in bias.iter().enumerate() {
             let w_scale = w.scales[if w.scales.len() == 1 { 0 } else { c }];
             let product = x.scale() as f64 * w_scale as f64;
             let factor = factor(node, product / out.scale() as f64)?;
-            table.extend([bias[c], factor.multiplier, factor.shift as i32]);
+            table.extend([bias, factor.multiplier, factor.shift as i32]);
         }
         self.constant(&format!("{}/channels", node.name), &[c_out, 3], Data::I32(table))
     }
