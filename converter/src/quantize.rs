@@ -273,7 +273,7 @@ mod tests {
         use dunlin::ops::{Add, Conv2d, DepthwiseConv2d, FullyConnected, Mean, Softmax};
         let mut g = Graph::new("network");
         let x = g.input("x", &[1, 6, 6, 2]).unwrap();
-        let mut weights = |g: &mut Graph, dims: &[usize], step: f32| {
+        let weights = |g: &mut Graph, dims: &[usize], step: f32| {
             let n: usize = dims.iter().product();
             let values = (0..n).map(|i| ((i * 29 % 23) as f32 - 11.0) * step).collect();
             g.constant("w", dims, Data::F32(values)).unwrap()

@@ -205,8 +205,10 @@ mod tests {
         builder.finished_data().to_vec()
     }
 
+    type Fields = (i32, u8, String, Vec<f32>, Vec<i32>);
+
     /// Every field of `sample`.
-    fn read(bytes: &[u8]) -> Result<(i32, u8, String, Vec<f32>, Vec<i32>)> {
+    fn read(bytes: &[u8]) -> Result<Fields> {
         let root = Table::root(bytes)?;
         let children = root.tables(4)?.iter().map(|child| child?.scalar(0, 0));
         let children = children.collect::<Result<_>>()?;
