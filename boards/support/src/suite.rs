@@ -19,24 +19,17 @@ use crate::{counter::counted, fault, link::Link, log, semihosting, stack};
 
 /// Instead of a length: fault. The host sees so that a fault ends with failure and a log.
 pub const FAULT: u32 = u32::MAX;
-/// Status: the board's RAM does not hold the model and its arena.
+/// Status: the board's RAM does not hold the model. (Where it does not hold the arena, the runtime says so.)
 pub const NO_ROOM: u32 = u32::MAX;
 /// Status: the inputs' length is not that of the model's input tensors.
 pub const WRONG_INPUT: u32 = u32::MAX - 1;
 
-/// Why a case has no outputs.
-enum Refusal {
-    Status(u32),
-    Model(Error),
-}
+/// Why a case has no outputs: its status.
+struct Refusal(u32);
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        match error {
-            // The arena is all the RAM that is left.
-            Error::ArenaTooSmall => Refusal::Status(NO_ROOM),
-            error => Refusal::Model(error),
-        }
+        Refusal(error as u32)
     }
 }
 
@@ -52,12 +45,7 @@ pub fn serve() -> ! {
         if model_bytes == FAULT {
             fault::provoke();
         }
-        let status = match run_case(&mut link, ram, model_bytes as usize) {
-            Ok(()) => None,
-            Err(Refusal::Status(status)) => Some(status),
-            Err(Refusal::Model(error)) => Some(error as u32),
-        };
-        if let Some(status) = status {
+        if let Err(Refusal(status)) = run_case(&mut link, ram, model_bytes as usize) {
             link.write_u32(status);
             link.write_u32(0);
         }
@@ -72,7 +60,7 @@ fn run_case(link: &mut Link, ram: &mut [u8], model_bytes: usize) -> Result<(), R
     let Some((model, arena)) = split(ram, model_bytes) else {
         link.skip(model_bytes);
         skip_inputs(link);
-        return Err(Refusal::Status(NO_ROOM));
+        return Err(Refusal(NO_ROOM));
     };
     link.read_all(model);
     let mut checked = None;
@@ -97,7 +85,7 @@ fn run_session(link: &mut Link, session: &mut Session) -> Result<(), Refusal> {
     }
     if n_given != n_wanted {
         link.skip(n_given);
-        return Err(Refusal::Status(WRONG_INPUT));
+        return Err(Refusal(WRONG_INPUT));
     }
     for i in 0..session.model().n_inputs() {
         link.read_all(session.input_bytes_mut(i)?);
@@ -105,12 +93,12 @@ fn run_session(link: &mut Link, session: &mut Session) -> Result<(), Refusal> {
     counted(|| {
         session.run();
     });
-    let mut n_outputs_bytes = 0;
+    let mut n_output_bytes = 0;
     for i in 0..session.model().n_outputs() {
-        n_outputs_bytes += session.output_bytes(i)?.len();
+        n_output_bytes += session.output_bytes(i)?.len();
     }
     link.write_u32(0);
-    link.write_u32(n_outputs_bytes as u32);
+    link.write_u32(n_output_bytes as u32);
     for i in 0..session.model().n_outputs() {
         link.write(session.output_bytes(i)?);
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{
     Error, Result,
     boards::Board,
-    emulator::{self, Counts, Options},
+    emulator::{self, Options},
     firmware::Firmware,
 };
 
@@ -16,6 +16,7 @@ const FAULT: u32 = u32::MAX;
 /// Statuses beside 0 and the runtime's error codes.
 const NO_ROOM: u32 = u32::MAX;
 const WRONG_INPUT: u32 = u32::MAX - 1;
+const ARENA_TOO_SMALL: u32 = dunlin::Error::ArenaTooSmall as u32;
 
 /// A model with its inputs.
 #[derive(Clone, Copy, Debug)]
@@ -55,19 +56,15 @@ pub fn run(
     options: Options,
 ) -> Result<Vec<Answer>> {
     let mut input = Vec::new();
-    for case in cases {
-        for bytes in [case.model, case.inputs] {
-            let n_bytes = u32::try_from(bytes.len()).ok().filter(|&n_bytes| n_bytes < FAULT);
-            input.extend(
-                n_bytes.ok_or_else(|| malformed(board, "more than 4 GiB for one case"))?.to_le_bytes(),
-            );
-            input.extend(bytes);
-        }
+    for bytes in cases.iter().flat_map(|case| [case.model, case.inputs]) {
+        let n_bytes = u32::try_from(bytes.len()).ok().filter(|&n_bytes| n_bytes < FAULT);
+        input.extend(n_bytes.ok_or_else(|| malformed(board, "4 GiB or more for one case"))?.to_le_bytes());
+        input.extend(bytes);
     }
     let emulation = emulator::run(home, board, firmware, &input, options)?;
-    let mut answers = Answers { board, rest: &emulation.output, regions: regions(emulation.counts.as_ref()) };
-    let answers = cases.iter().map(|_| answers.next()).collect::<Result<Vec<Answer>>>()?;
-    Ok(answers)
+    let regions = emulation.counts.as_ref().map(|counts| counts.regions.iter());
+    let mut answers = Answers { board, rest: &emulation.output, regions };
+    cases.iter().map(|_| answers.next()).collect()
 }
 
 /// An input on which the firmware faults.
@@ -75,10 +72,7 @@ pub fn fault_input() -> [u8; 4] {
     FAULT.to_le_bytes()
 }
 
-fn regions(counts: Option<&Counts>) -> Option<std::slice::Iter<'_, u64>> {
-    counts.map(|counts| counts.regions.iter())
-}
-
+/// The board's output and counts, taken apart from the front.
 struct Answers<'a> {
     board: &'a Board,
     rest: &'a [u8],
@@ -91,21 +85,18 @@ impl Answers<'_> {
         let n_bytes = self.number()? as usize;
         let (outputs, rest) = self.rest.split_at_checked(n_bytes).ok_or_else(|| self.too_short())?;
         self.rest = rest;
+        if status == NO_ROOM {
+            return Ok(Answer::NoRoom);
+        }
+        let init_instructions = self.count()?;
         Ok(match status {
-            0 => Answer::Ran {
-                outputs: outputs.to_vec(),
-                init_instructions: self.count()?,
-                run_instructions: self.count()?,
-            },
-            NO_ROOM => Answer::NoRoom,
-            WRONG_INPUT => {
-                self.count()?;
-                Answer::WrongInput
+            0 => {
+                Answer::Ran { outputs: outputs.to_vec(), init_instructions, run_instructions: self.count()? }
             }
-            code => {
-                self.count()?;
-                Answer::Refused(code)
-            }
+            WRONG_INPUT => Answer::WrongInput,
+            // The arena is all the RAM that is left.
+            ARENA_TOO_SMALL => Answer::NoRoom,
+            code => Answer::Refused(code),
         })
     }
 
@@ -129,4 +120,45 @@ impl Answers<'_> {
 
 fn malformed(board: &Board, problem: &str) -> Error {
     Error::Content { path: board.dir.clone(), problem: format!("the suite's firmware got or gave {problem}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The answers in these words of a board's output and counts.
+    fn answers(output: &[u32], regions: &[u64], n_cases: usize) -> Result<Vec<Answer>> {
+        let board = Board {
+            name: "x".into(),
+            description: String::new(),
+            core: "x".into(),
+            chip: "x".into(),
+            target: "x".into(),
+            emulator: Vec::new(),
+            dir: "boards/x".into(),
+        };
+        let output: Vec<u8> = output.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut answers = Answers { board: &board, rest: &output, regions: Some(regions.iter()) };
+        (0..n_cases).map(|_| answers.next()).collect()
+    }
+
+    #[test]
+    fn counts_stay_with_their_cases() {
+        let output = [NO_ROOM, 0, ARENA_TOO_SMALL, 0, WRONG_INPUT, 0, 5, 0, 0, 4, 0x0403_0201];
+        let ran = Answer::Ran {
+            outputs: vec![1, 2, 3, 4],
+            init_instructions: Some(40),
+            run_instructions: Some(50),
+        };
+        let expected = [Answer::NoRoom, Answer::NoRoom, Answer::WrongInput, Answer::Refused(5), ran];
+        assert_eq!(answers(&output, &[10, 20, 30, 40, 50], 5).unwrap(), expected);
+    }
+
+    #[test]
+    fn missing_answers_are_an_error() {
+        for (output, regions) in [(&[0][..], &[1, 2][..]), (&[0, 4], &[1, 2]), (&[0, 0], &[1])] {
+            let error = answers(output, regions, 1).unwrap_err().to_string();
+            assert!(error.contains("boards/x") && error.contains("fewer"), "{error}");
+        }
+    }
 }
