@@ -1,3 +1,4 @@
 //! Reference networks with their training recipes.
 
+pub mod demo;
 pub mod digits;

@@ -6,3 +6,4 @@ pub mod boards;
 pub mod cases;
 pub mod convnet;
 pub mod parts;
+pub mod training;

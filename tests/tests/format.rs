@@ -1,4 +1,4 @@
-//! `runtime/FORMAT.md` says what the writer writes: its example byte by byte, and a row for every operator.
+//! `runtime/FORMAT.md` says what the writer writes: its example byte by byte, and the operators' numbers.
 
 use std::path::{Path, PathBuf};
 
@@ -33,12 +33,19 @@ fn the_example_is_what_the_writer_writes() {
 }
 
 #[test]
-fn every_operator_has_a_row() {
+fn the_operators_have_the_numbers_of_the_list() {
     let text = text();
-    for &op in OpCode::ALL {
-        let row = format!("\n| {} | {} |", op as u8, op.name());
-        assert!(text.contains(&row), "FORMAT.md has no row `{}`", row.trim());
+    let rows =
+        text.split_once("### Operators").and_then(|(_, after)| after.split_once("| parameter |")).unwrap().0;
+    let mut n_rows = 0;
+    for row in rows.lines() {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, code, name, ..] = cells[..] else { continue };
+        let Ok(code) = code.parse() else { continue };
+        assert_eq!(OpCode::from_code(code).map(OpCode::name), Some(name), "{row}");
+        n_rows += 1;
     }
+    assert!(n_rows > 30, "only {n_rows} operators");
 }
 
 /// The model of the example.

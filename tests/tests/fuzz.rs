@@ -7,17 +7,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dunlin::format::{self, Place, TensorRecord};
-use dunlin::ops::{self, BatchNorm, OpCode};
+use dunlin::ops::{self, OpCode};
 use dunlin::{Error, Model, Session};
+use dunlin_converter::Program;
 use dunlin_converter::program::AlignedBytes;
 use dunlin_converter::report::ModelReport;
-use dunlin_converter::{Data, Graph, Program, Result};
 use dunlin_tests::cases::{cases, operators};
 use dunlin_tests::convnet::convnet;
 use dunlin_tests::parts::{Parts, repair};
+use dunlin_tests::training::programs;
 use fastrand::Rng;
 
-/// Files that are tried.
+/// Files that are tried, unless the environment variable `DUNLIN_FUZZ_FILES` says how many.
 const N_FILES: u64 = 400_000;
 /// Arenas up to this size are given to what is accepted; for larger ones the session must refuse.
 const MAX_ARENA_BYTES: usize = 1 << 20;
@@ -49,24 +50,13 @@ fn seeds() -> Vec<Seed> {
             seeds.push(Seed::new(case.name, program.bytes()));
         }
     }
-    let n_more = seeds.len() / 20;
-    for (name, program) in [("convnet", convnet().unwrap()), ("batch_norm", batch_norm().unwrap())] {
-        seeds.extend((0..n_more).map(|_| Seed::new(name.to_string(), program.bytes())));
+    let few = programs().unwrap_or_else(|e| panic!("{e}"));
+    let networks = [("convnet", convnet().unwrap_or_else(|e| panic!("{e}")))];
+    // As often as a golden's operator.
+    for (name, program) in few.iter().chain(&networks) {
+        seeds.extend((0..20).map(|_| Seed::new(name.to_string(), program.bytes())));
     }
     seeds
-}
-
-/// A step that has no golden.
-fn batch_norm() -> Result<Program> {
-    let mut graph = Graph::new("batch_norm");
-    let x = graph.input("x", &[2, 3, 2, 4])?;
-    let mut inputs = vec![x];
-    for name in ["gamma", "beta", "mean", "variance"] {
-        inputs.push(graph.constant(name, &[4], Data::F32(vec![0.5; 4]))?);
-    }
-    let y = graph.apply("y", BatchNorm { epsilon: 1e-3 }, &inputs)?;
-    graph.mark_output(y);
-    Program::compile(&graph)
 }
 
 /// What became of the files.
@@ -81,6 +71,8 @@ struct Tally {
 #[test]
 #[cfg_attr(not(debug_assertions), ignore = "the accessors check their index in debug builds only")]
 fn damaged_files_are_refused_or_run() {
+    let n_files =
+        std::env::var("DUNLIN_FUZZ_FILES").map_or(N_FILES, |n| n.parse().expect("a number of files"));
     let seeds = seeds();
     let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let next = AtomicU64::new(0);
@@ -88,7 +80,7 @@ fn damaged_files_are_refused_or_run() {
         let mut tally = Tally::default();
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
-            if i >= N_FILES {
+            if i >= n_files {
                 return tally;
             }
             let mut rng = Rng::with_seed(i);
@@ -103,7 +95,7 @@ fn damaged_files_are_refused_or_run() {
         let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(worker)).collect();
         threads.into_iter().map(|thread| thread.join().expect("no file makes the runtime panic")).collect()
     });
-    check_coverage(&tallies);
+    check_coverage(&tallies, n_files);
 }
 
 /// Says which file it was when something panics.
@@ -121,13 +113,13 @@ impl Drop for Reproduce<'_> {
 }
 
 /// That the files reached what they are to test: each error that the check can give, and each operator.
-fn check_coverage(tallies: &[Tally]) {
+fn check_coverage(tallies: &[Tally], n_files: u64) {
     let sum = |of: &dyn Fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
     let accepted = sum(&|t| t.accepted);
-    println!("{accepted} of {N_FILES} files were accepted and ran; the longest took {:?}", {
+    println!("{accepted} of {n_files} files were accepted and ran; the longest took {:?}", {
         tallies.iter().map(|t| t.longest).max()
     });
-    assert!(accepted > N_FILES / 20, "only {accepted} files ran");
+    assert!(accepted > n_files / 20, "only {accepted} files ran");
     let refusals = [
         Error::NotAModel,
         Error::Version,

@@ -1,6 +1,7 @@
 //! The command `dunlin`: arguments in, the converter's work, results as tables or JSON out.
 
 mod convert;
+mod demo;
 mod emulate;
 mod inspect;
 mod run;
@@ -27,6 +28,7 @@ enum Command {
     Run(run::Args),
     Emulate(emulate::Args),
     Setup(setup::Args),
+    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Emulate(args) => emulate::emulate(&args),
         Command::Setup(args) => setup::run(&args),
+        Command::Demo(args) => demo::demo(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
