@@ -155,6 +155,26 @@ fn a_model_larger_than_the_ram_is_refused() {
 }
 
 #[test]
+fn a_firmware_larger_than_the_ram_is_refused() {
+    let Some(board) = runnable_board("cortex-m0") else { return };
+    let ram_bytes = board.memory().unwrap().ram_bytes;
+    for (arena_bytes, missing_bytes) in [(ram_bytes + 160, None), (ram_bytes - 1024, Some(1024))] {
+        let dir = tempfile::tempdir().unwrap();
+        let table = format!(
+            "pub const ARENA_BYTES: usize = {arena_bytes};\npub static OPS: &[dunlin::Entry] = &[];\n"
+        );
+        bake(dir.path(), &identity(), &table);
+        let home = device::home().unwrap();
+        match firmware::build(&home, &board, Program::Baked(dir.path()), false) {
+            Err(Error::TooLarge { region: "RAM", missing_bytes: found, .. }) => {
+                assert_eq!(found, missing_bytes.unwrap_or(found));
+            }
+            other => panic!("an arena of {arena_bytes} bytes: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn bad_input_and_endless_runs_are_errors() {
     let Some(board) = runnable_board("cortex-m4") else { return };
     let dir = tempfile::tempdir().unwrap();

@@ -13,6 +13,9 @@ use super::{
     write,
 };
 
+/// The stack that a firmware must have room for: `tests/tests/firmware.rs` shows that it needs less.
+const STACK_BYTES: u64 = 2048;
+
 /// What the firmware is to do.
 #[derive(Clone, Copy, Debug)]
 pub enum Program<'a> {
@@ -70,7 +73,7 @@ pub fn build(home: &Path, board: &Board, program: Program, logs: bool) -> Result
         Program::Baked(dir) => cargo.env("DUNLIN_FIRMWARE_DIR", dir),
         Program::Suite => cargo.env_remove("DUNLIN_FIRMWARE_DIR"),
     };
-    process::run_checked(&mut cargo, process::LONG)?;
+    process::run_checked(&mut cargo, process::LONG).map_err(|error| explain_overflow(board, error))?;
     let elf = read(&build_dir.join(&board.target).join("firmware").join(&board.name))?;
 
     let out_dir = match program {
@@ -80,8 +83,41 @@ pub fn build(home: &Path, board: &Board, program: Program, logs: bool) -> Result
     create_dir(&out_dir)?;
     let firmware = Firmware { path: out_dir.join(format!("{}.elf", board.name)), elf };
     check_model(&firmware, program)?;
+    check_stack(board, &firmware)?;
     write(&firmware.path, &firmware.elf)?;
     Ok(firmware)
+}
+
+/// The linker knows whether code and variables fit, and nothing of the stack that grows towards them.
+fn check_stack(board: &Board, firmware: &Firmware) -> Result<()> {
+    let sizes = firmware.sizes()?;
+    let available_bytes = board.memory()?.ram_bytes;
+    let needed_bytes = sizes.static_bytes() + sizes.arena_bytes + STACK_BYTES;
+    match needed_bytes.checked_sub(available_bytes) {
+        None | Some(0) => Ok(()),
+        Some(missing_bytes) => {
+            Err(Error::TooLarge { board: board.name.clone(), region: "RAM", available_bytes, missing_bytes })
+        }
+    }
+}
+
+/// Of the linker's many words about an overflow the number.
+fn explain_overflow(board: &Board, error: Error) -> Error {
+    let Ok(memory) = board.memory() else { return error };
+    let text = error.to_string();
+    for (region, available_bytes) in [("FLASH", memory.flash_bytes), ("RAM", memory.ram_bytes)] {
+        if let Some(missing_bytes) = overflow_bytes(&text, region) {
+            return Error::TooLarge { board: board.name.clone(), region, available_bytes, missing_bytes };
+        }
+    }
+    error
+}
+
+/// The most by which a section does not fit, in what the linker prints.
+fn overflow_bytes(text: &str, region: &str) -> Option<u64> {
+    let mark = format!("will not fit in region '{region}': overflowed by ");
+    let numbers = text.split(&mark).skip(1).filter_map(|rest| rest.split(' ').next()?.parse().ok());
+    numbers.max()
 }
 
 /// Another process may build the same board for another use between our build and our reading of its result.
@@ -101,4 +137,17 @@ fn check_model(firmware: &Firmware, program: Program) -> Result<()> {
                   another build of the same board ran at the same time; try again"
             .to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_overflow_is_found() {
+        let text = "rust-lld: error: section '.bss' will not fit in region 'RAM': overflowed by 32 bytes\n\
+                    rust-lld: error: section '.uninit' will not fit in region 'RAM': overflowed by 48 bytes\n";
+        assert_eq!(overflow_bytes(text, "RAM"), Some(48));
+        assert_eq!(overflow_bytes(text, "FLASH"), None);
+    }
 }

@@ -64,6 +64,21 @@ pub enum Error {
         /// How to get it.
         advice: String,
     },
+    /// The firmware needs more memory than the board has.
+    #[error(
+        "{board} has {available_bytes} bytes of {region}, and this firmware needs {missing_bytes} more: use a board \
+         with more memory, or a smaller model"
+    )]
+    TooLarge {
+        /// The board's name.
+        board: String,
+        /// `FLASH` or `RAM`.
+        region: &'static str,
+        /// What the board has, in bytes.
+        available_bytes: u64,
+        /// What it lacks, in bytes.
+        missing_bytes: u64,
+    },
     /// A program did not start, or ended with failure.
     #[error("`{command}` {problem}")]
     Tool {
