@@ -101,6 +101,16 @@ impl<'g> Lowering<'g> {
         Ok(())
     }
 
+    /// Emits `op` for `node` on its first input, where the operator moves stored numbers as they are.
+    ///
+    /// # Errors
+    /// As [`Lowering::same_quant`] and [`Lowering::emit`].
+    pub fn emit_copying(&mut self, node: &Node, op: impl Into<Op>) -> Result<()> {
+        self.same_quant(node, 0)?;
+        let x = self.stored(node.inputs[0])?;
+        self.emit(node, op, &[x])
+    }
+
     /// Turns the node just emitted into an update of the state that `node` writes.
     fn emit_update(&mut self, node: &Node) -> Result<()> {
         let states: Vec<TensorId> = node.outputs.iter().map(|&id| self.stored(id)).collect::<Result<_>>()?;

@@ -123,6 +123,7 @@ fn run(graph: &Graph, values: &[Vec<f32>]) -> Vec<Vec<f32>> {
 }
 
 const ADD: Add = Add { bounds: Bounds::None, factors: None };
+const SUB: Sub = Sub { bounds: Bounds::None, factors: None };
 const MUL: Mul = Mul { bounds: Bounds::None, factor: None };
 
 #[test]
@@ -183,6 +184,7 @@ proptest! {
         let a: Vec<usize> = stretch(ones_a).collect();
         let b: Vec<usize> = stretch(ones_b).skip(missing).collect();
         Case::of(ADD, &[&a, &b]).check();
+        Case::of(SUB, &[&a, &b]).check();
         Case::of(MUL, &[&a, &b]).shifted(0, 1.5).shifted(1, 1.5).check();
     }
 }
@@ -228,7 +230,8 @@ fn activations() {
 #[test]
 fn what_moves_elements() {
     Case::of(Pad { pads: [[1, 0], [0, 2], [1, 1], [2, 0]] }, &[&[2, 2, 3, 2]]).check();
-    Case::of(Slice { begin: [0, 1, 0, 2], len: [2, 1, 2, 1] }, &[&[2, 2, 3, 3]]).check();
+    Case::of(Slice { begin: [0, 1, 0, 2], len: [2, 1, 2, 1], stride: [1; 4] }, &[&[2, 2, 3, 3]]).check();
+    Case::of(Transpose { perm: [2, 0, 3, 1] }, &[&[2, 3, 2, 2]]).check();
     Case::of(Reshape::new(&dunlin::Shape::new(&[6, 4]).unwrap()), &[&[2, 3, 4]]).check();
     Case::of(Concat { axis: 1 }, &[&[2, 1, 3], &[2, 2, 3], &[2, 3, 3]]).check();
     Case::of(Concat { axis: 3 }, &[&[2, 2, 1, 2], &[2, 2, 1, 3]]).check();

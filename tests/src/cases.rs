@@ -147,17 +147,21 @@ fn operator(name: &str, attrs: &Value) -> Op {
             ops::Mean { axes, keep_dims: from_attributes(&attrs["keep_dims"]), factor: None }.into()
         }
         "pad" => {
-            let mut pads = [[0; 2]; MAX_RANK];
-            let given: Vec<[u16; 2]> = from_attributes(&attrs["pads"]);
-            pads[..given.len()].copy_from_slice(&given);
-            ops::Pad { pads }.into()
+            ops::Pad { pads: padded(&attrs["pads"], [[0; 2]; MAX_RANK]) }.into()
         }
         "reshape" => {
             let dims: Vec<usize> = from_attributes(&attrs["shape"]);
             ops::Reshape::new(&Shape::new(&dims).expect("a golden's shape")).into()
         }
         "add" => ops::Add { bounds: bounds(), factors: None }.into(),
+        "sub" => ops::Sub { bounds: bounds(), factors: None }.into(),
         "mul" => ops::Mul { bounds: bounds(), factor: None }.into(),
+        "transpose" => ops::Transpose { perm: padded(&attrs["perm"], [0, 1, 2, 3]) }.into(),
+        "slice" => {
+            let [begin, len] = ["begin", "len"].map(|key| &attrs[key]);
+            let (begin, len) = (padded(begin, [0; MAX_RANK]), padded(len, [1; MAX_RANK]));
+            ops::Slice { begin, len, stride: padded(&attrs["stride"], [1; MAX_RANK]) }.into()
+        }
         "softmax" => ops::Softmax::F32 { beta: from_attributes(&attrs["beta"]) }.into(),
         "clamp" => ops::Clamp { bounds: activation(&attrs["kind"]), factor: None }.into(),
         // What is stored follows from the quantization of input and output.
@@ -181,6 +185,13 @@ dunlin::for_each_operator!(by_name);
 
 fn from_attributes<T: DeserializeOwned>(attrs: &Value) -> T {
     serde_json::from_value(attrs.clone()).unwrap_or_else(|e| panic!("{attrs}: {e}"))
+}
+
+/// A number a dimension; behind the rank those of `absent`.
+fn padded<T: DeserializeOwned + Clone>(given: &Value, mut absent: [T; MAX_RANK]) -> [T; MAX_RANK] {
+    let given: Vec<T> = from_attributes(given);
+    absent[..given.len()].clone_from_slice(&given);
+    absent
 }
 
 fn window(attrs: &Value) -> Window {

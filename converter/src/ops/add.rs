@@ -28,17 +28,21 @@ impl HostOperator for Add {
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
-        let [a, b, out] = cx.pair_scales(node)?;
-        let common = 2.0 * a.max(b);
-        let headroom = f64::from(1 << LEFT_SHIFT);
-        let factors = AddFactors {
-            operands: [factor(node, a / common)?, factor(node, b / common)?],
-            output: factor(node, common / (headroom * out))?,
-        };
-        let op = Add { bounds: cx.bounds(node, self.bounds)?, factors: Some(factors) };
+        let op = Add { bounds: cx.bounds(node, self.bounds)?, factors: Some(factors(cx, node)?) };
         let inputs = cx.stored_pair(node)?;
         cx.emit(node, op, &inputs)
     }
+}
+
+/// The factors of a sum or a difference.
+pub(super) fn factors(cx: &Lowering, node: &Node) -> Result<AddFactors> {
+    let [a, b, out] = cx.pair_scales(node)?;
+    let common = 2.0 * a.max(b);
+    let headroom = f64::from(1 << LEFT_SHIFT);
+    Ok(AddFactors {
+        operands: [factor(node, a / common)?, factor(node, b / common)?],
+        output: factor(node, common / (headroom * out))?,
+    })
 }
 
 fn import(cx: &mut Operator) -> Result<()> {

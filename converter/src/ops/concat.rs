@@ -20,7 +20,7 @@ impl HostOperator for Concat {
         let mut grads = Vec::new();
         for i in 0..cx.node.inputs.len() {
             let len = padded_dims(&cx.graph.dims(cx.input(i)), 1);
-            grads.push(cx.when_wanted(i, |cx| cx.apply("dx", Slice { begin, len }, &[dy]))?);
+            grads.push(cx.when_wanted(i, |cx| cx.apply("dx", Slice { begin, len, stride: [1; 4] }, &[dy]))?);
             begin[axis] += len[axis];
         }
         Ok(grads)

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
 use super::{Factor, OpCode, Operator, Outputs, Run, broadcast, one};
-use crate::kernels::add::AddI8;
 pub use crate::kernels::add::LEFT_SHIFT;
+use crate::kernels::add::SumI8;
 use crate::kernels::arithmetic::clamp_f32;
 use crate::mem::Memory;
 use crate::model::Node;
@@ -34,25 +34,51 @@ pub struct AddFactors {
     pub output: Factor,
 }
 
+impl AddFactors {
+    fn check(self) -> Result<(), Error> {
+        let [a, b] = self.operands;
+        for factor in [a, b, self.output] {
+            factor.check()?;
+            if factor.shift > 0 {
+                return Err(Error::Parameters);
+            }
+        }
+        Ok(())
+    }
+
+    /// The arithmetic of a node with these factors.
+    pub(super) fn arithmetic(self, node: &Node, bounds: Bounds) -> SumI8 {
+        SumI8 {
+            zero_points: [node.input(0).zero_point(), node.input(1).zero_point()],
+            operands: self.operands,
+            output: self.output,
+            zero_point: node.output(0).zero_point(),
+            bounds: bounds.i8(),
+        }
+    }
+}
+
+/// The shape rule of sums and differences.
+pub(super) fn infer(
+    bounds: Bounds,
+    factors: Option<AddFactors>,
+    inputs: &[TensorType],
+) -> Result<Outputs, Error> {
+    let out = broadcast::infer(inputs)?;
+    bounds.check(out.dtype)?;
+    match (out.dtype, factors) {
+        (DType::F32, None) => {}
+        (DType::I8, Some(factors)) => factors.check()?,
+        _ => return Err(Error::Parameters),
+    }
+    one(out)
+}
+
 impl Operator for Add {
     const CODE: OpCode = OpCode::Add;
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
-        let out = broadcast::infer(inputs)?;
-        self.bounds.check(out.dtype)?;
-        match (out.dtype, self.factors) {
-            (DType::F32, None) => {}
-            (DType::I8, Some(AddFactors { operands: [a, b], output })) => {
-                for factor in [a, b, output] {
-                    factor.check()?;
-                    if factor.shift > 0 {
-                        return Err(Error::Parameters);
-                    }
-                }
-            }
-            _ => return Err(Error::Parameters),
-        }
-        one(out)
+        infer(self.bounds, self.factors, inputs)
     }
 
     fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
@@ -73,15 +99,9 @@ impl Run<f32> for Add {
 
 impl Run<i8> for Add {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let Some(AddFactors { operands, output }) = self.factors else { return };
-        let add = AddI8 {
-            zero_points: [node.input(0).zero_point(), node.input(1).zero_point()],
-            operands,
-            output,
-            zero_point: node.output(0).zero_point(),
-            bounds: self.bounds.i8(),
-        };
-        broadcast::zip(node, mem, rows, |a, b| add.apply(a, b));
+        let Some(factors) = self.factors else { return };
+        let sum = factors.arithmetic(node, self.bounds);
+        broadcast::zip(node, mem, rows, |a, b| sum.add(a, b));
     }
 }
 

@@ -16,6 +16,7 @@ pub use crate::kernels::requantize::Factor;
 pub mod bounds;
 mod broadcast;
 mod elementwise;
+mod gather;
 pub mod pooling;
 #[cfg(test)]
 mod testing;
@@ -45,6 +46,8 @@ macro_rules! for_each_operator {
             15 quantize Quantize [f32 i8];
             16 dequantize Dequantize [i8];
             18 batch_norm BatchNorm [f32];
+            19 sub Sub [f32 i8];
+            20 transpose Transpose [f32 i8];
             64 moments Moments [f32];
             65 batch_norm_grad BatchNormGrad [f32];
             66 conv2d_input_grad Conv2dInputGrad [f32];
@@ -55,7 +58,7 @@ macro_rules! for_each_operator {
             71 max_pool2d_grad MaxPool2dGrad [f32];
             72 clamp_grad ClampGrad [f32];
             73 matmul MatMul [f32];
-            74 slice Slice [f32];
+            74 slice Slice [f32 i8];
             75 softmax_cross_entropy SoftmaxCrossEntropy [f32];
             76 sgd Sgd [f32];
             77 adam Adam [f32];

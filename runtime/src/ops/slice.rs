@@ -1,13 +1,15 @@
-//! A part of a tensor, contiguous along every dimension.
+//! A part of a tensor: along every dimension the indices from a first one on at a constant distance, which
+//! may be negative.
 //!
-//! Input f32 of rank 1 to 4, output of the same rank.
+//! Input and output of the same rank, 0 to 4, f32 or int8. int8 copies stored integers, so both have one
+//! quantization.
 
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::conv2d_input_grad::check_f32;
-use super::{OpCode, Operator, Outputs, Run, one};
+use super::gather::{Gather, stride};
+use super::{OpCode, Operator, Outputs, Run, check_same_zero_points, one};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::shape::MAX_RANK;
@@ -18,27 +20,55 @@ use crate::{DType, Error, Shape, TensorType};
 pub struct Slice {
     /// First index along each dimension, outermost first; 0 behind the rank.
     pub begin: [u32; MAX_RANK],
-    /// Indices along each dimension; 1 behind the rank.
+    /// Number of indices along each dimension; 1 behind the rank.
     pub len: [u32; MAX_RANK],
+    /// From one index to the next along each dimension, not 0; 1 behind the rank.
+    pub stride: [i32; MAX_RANK],
 }
 
 impl Slice {
-    /// `begin` along the axes of [`Shape::nhwc`].
-    fn begin(&self, x: &Shape) -> [usize; MAX_RANK] {
-        let mut begin = [0; MAX_RANK];
-        for (axis, &first) in self.begin.iter().enumerate().take(x.rank()) {
-            if let Some(slot) = begin.get_mut(x.nhwc_axis(axis)) {
-                *slot = first as usize;
-            }
-        }
-        begin
+    /// All of `shape`: what to change where less is wanted.
+    pub fn all(shape: &Shape) -> Slice {
+        let len = [0, 1, 2, 3].map(|i| shape.dim(i) as u32);
+        Slice { begin: [0; MAX_RANK], len, stride: [1; MAX_RANK] }
     }
 
-    /// The row of the input that row `y` of an output with `out_h` rows an image is a part of.
-    fn row_of(&self, x: &Shape, out_h: usize, y: usize) -> usize {
-        let ([_, h, _, _], [n0, h0, _, _]) = (x.nhwc(), self.begin(x));
-        let (image, line) = (y.checked_div(out_h).unwrap_or(0), y.checked_rem(out_h).unwrap_or(0));
-        n0.wrapping_add(image).wrapping_mul(h).wrapping_add(h0.wrapping_add(line))
+    /// First index, number and distance along a dimension.
+    fn axis(&self, axis: usize) -> (u32, u32, i32) {
+        let of = |array: &[u32; MAX_RANK], absent| array.get(axis).copied().unwrap_or(absent);
+        (of(&self.begin, 0), of(&self.len, 1), self.stride.get(axis).copied().unwrap_or(1))
+    }
+
+    fn output(&self, x: &Shape) -> Result<Shape, Error> {
+        let mut dims = [1; MAX_RANK];
+        for (axis, slot) in dims.iter_mut().enumerate() {
+            let (begin, len, stride) = self.axis(axis);
+            if stride == 0 || axis >= x.rank() && (begin, len, stride) != (0, 1, 1) {
+                return Err(Error::Parameters);
+            }
+            let inside = 0..x.dim(axis) as i64;
+            if len == 0 || len as i64 > inside.end {
+                return Err(Error::Shape);
+            }
+            let last = begin as i64 + (len as i64 - 1) * stride as i64;
+            if !inside.contains(&(begin as i64)) || !inside.contains(&last) {
+                return Err(Error::Shape);
+            }
+            *slot = len as usize;
+        }
+        Shape::new(dims.get(..x.rank()).unwrap_or(&dims))
+    }
+
+    fn gather(&self, x: &Shape, out: &Shape) -> Gather {
+        let first = (0..x.rank()).fold(0usize, |first, axis| {
+            first.wrapping_add(stride(x, axis).wrapping_mul(self.axis(axis).0 as usize))
+        });
+        let step = |axis| (stride(x, axis) as isize).wrapping_mul(self.axis(axis).2 as isize);
+        Gather::new(out, first, step)
+    }
+
+    fn gather_of(&self, node: &Node) -> Gather {
+        self.gather(&node.input(0).ty.shape, &node.output(0).ty.shape)
     }
 }
 
@@ -47,79 +77,95 @@ impl Operator for Slice {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
         let &[x] = inputs else { return Err(Error::Arity) };
-        check_f32(inputs)?;
-        let mut dims = heapless::Vec::<usize, MAX_RANK>::new();
-        for (axis, (&begin, &len)) in self.begin.iter().zip(&self.len).enumerate() {
-            if axis >= x.shape.rank() {
-                if (begin, len) != (0, 1) {
-                    return Err(Error::Parameters);
-                }
-            } else if begin as u64 + len as u64 <= x.shape.dim(axis) as u64 {
-                dims.push(len as usize).map_err(|_| Error::Shape)?;
-            } else {
-                return Err(Error::Shape);
-            }
+        if !matches!(x.dtype, DType::F32 | DType::I8) {
+            return Err(Error::DType);
         }
-        one(TensorType::new(DType::F32, Shape::new(&dims)?))
+        one(TensorType::new(x.dtype, self.output(&x.shape)?))
     }
 
     fn rows(&self, _input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        match (self.infer(inputs).as_deref(), inputs) {
-            (Ok([out]), [x]) => {
-                let [_, out_h, _, _] = out.shape.nhwc();
-                let row = self.row_of(&x.shape, out_h, y);
-                row..row + 1
-            }
-            _ => 0..0,
-        }
+        let [x] = inputs else { return 0..0 };
+        self.output(&x.shape).map_or(0..0, |out| self.gather(&x.shape, &out).rows(&x.shape, y))
     }
 }
 
 impl Run<f32> for Slice {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let (x, out) = (node.input(0), node.output(0));
-        let shape = x.ty.shape;
-        let ([_, _, _, c], [_, _, w0, c0]) = (shape.nhwc(), self.begin(&shape));
-        let [_, out_h, out_w, out_c] = out.ty.shape.nhwc();
-        let (x, out) = (x.rows::<f32>(mem), out.rows_mut(mem));
-        for y in rows {
-            let (from, to) = (x.row(self.row_of(&shape, out_h, y)), out.row(y));
-            for i in 0..out_w {
-                let start = w0.wrapping_add(i).wrapping_mul(c).wrapping_add(c0);
-                to.slice(i.wrapping_mul(out_c), out_c).copy_from(from.slice(start, out_c));
-            }
-        }
+        self.gather_of(node).run::<f32>(node, mem, rows);
+    }
+}
+
+impl Run<i8> for Slice {
+    fn check(&self, node: &Node, _mem: &Memory) -> Result<(), Error> {
+        check_same_zero_points(node)
+    }
+
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        self.gather_of(node).run::<i8>(node, mem, rows);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::ops::testing::{Case, Tensor};
 
-    #[test]
-    fn every_dimension_is_cut() {
-        let x: [f32; 120] = core::array::from_fn(|i| i as f32);
-        let (begin, len) = ([1, 0, 2, 1], [1, 2, 2, 3]);
-        let case = Case::new(Slice { begin, len }, [Tensor::new(&[2, 3, 4, 5], &x)]);
-        let expected = [0, 1].map(|h| [2, 3].map(|w| [1, 2, 3].map(|c| (60 + h * 20 + w * 5 + c) as f32)));
-        assert_eq!(case.run::<f32>().unwrap(), expected.as_flattened().as_flattened());
-        case.assert_contract();
-        let rows = Slice { begin: [1, 0, 0, 0], len: [2, 2, 1, 1] };
-        let case = Case::new(rows, [Tensor::new(&[3, 2], &x[..6])]);
-        assert_eq!(case.run::<f32>(), Ok([2.0, 3.0, 4.0, 5.0].into()));
-        case.assert_contract();
+    /// Along one dimension: its size, first index, number of indices and their distance.
+    fn axes() -> impl Strategy<Value = Vec<[i32; 4]>> {
+        let axis = (1i32..7).prop_flat_map(|size| (Just(size), 0..size, -3i32..=3));
+        let axis = axis.prop_filter("not 0", |axis| axis.2 != 0).prop_flat_map(|(size, begin, stride)| {
+            let room = if stride > 0 { size - 1 - begin } else { begin };
+            (Just(size), Just(begin), 1..=room / stride.abs() + 1, Just(stride))
+        });
+        prop::collection::vec(axis.prop_map(|(size, begin, len, stride)| [size, begin, len, stride]), 1..=4)
+    }
+
+    proptest! {
+        #[test]
+        fn every_dimension_is_cut(axes in axes()) {
+            let dims: Vec<usize> = axes.iter().map(|axis| axis[0] as usize).collect();
+            let mut op = Slice::all(&Shape::new(&dims).unwrap());
+            let mut expected: Vec<usize> = std::vec![0];
+            for (i, &[size, begin, len, stride]) in axes.iter().enumerate() {
+                (op.begin[i], op.len[i], op.stride[i]) = (begin as u32, len as u32, stride);
+                let index = |j: i32| (begin + j * stride) as usize;
+                expected = expected.iter().flat_map(|outer| (0..len).map(move |j| outer * size as usize + index(j))).collect();
+            }
+            let x: Vec<i8> = (0..dims.iter().product()).map(|i: usize| i as i8).collect();
+            let case = Case::new(op, [Tensor::new(&dims, &x)]);
+            let expected: Vec<i8> = expected.into_iter().map(|i| i as i8).collect();
+            prop_assert_eq!(case.run::<i8>().unwrap(), expected);
+            case.assert_contract();
+        }
     }
 
     #[test]
     fn a_part_beyond_the_tensor_is_refused() {
-        let check = |begin, len| {
-            let x = Tensor::new(&[4], &[0f32; 4]);
-            Case::new(Slice { begin: [begin, 0, 0, 0], len: [len, 1, 1, 1] }, [x]).check()
+        let check = |begin, len, stride| {
+            let op = Slice { begin: [begin, 0, 0, 0], len: [len, 1, 1, 1], stride: [stride, 1, 1, 1] };
+            Case::new(op, [Tensor::new(&[4], &[0f32; 4])]).check()
         };
-        assert_eq!(check(1, 3), Ok(()));
-        assert_eq!(check(2, 3), Err(Error::Shape));
-        assert_eq!(check(u32::MAX, 1), Err(Error::Shape));
-        assert_eq!(check(0, 0), Err(Error::Shape));
+        assert_eq!(check(1, 3, 1), Ok(()));
+        assert_eq!(check(3, 2, -3), Ok(()));
+        assert_eq!(check(3, 1, i32::MIN), Ok(()));
+        for (begin, len, stride) in
+            [(2, 3, 1), (u32::MAX, 1, 1), (0, 0, 1), (4, 1, 1), (3, 3, -2), (0, u32::MAX, i32::MAX)]
+        {
+            assert_eq!(check(begin, len, stride), Err(Error::Shape), "{begin} {len} {stride}");
+        }
+        assert_eq!(check(0, 1, 0), Err(Error::Parameters));
+    }
+
+    #[test]
+    fn nothing_is_cut_behind_the_rank() {
+        let x = TensorType::new(DType::F32, Shape::new(&[2]).unwrap());
+        let all = Slice::all(&x.shape);
+        assert_eq!(Slice { stride: [1, 1, 2, 1], ..all }.infer(&[x]), Err(Error::Parameters));
+        assert_eq!(Slice { len: [2, 2, 1, 1], ..all }.infer(&[x]), Err(Error::Parameters));
     }
 }

@@ -1,13 +1,13 @@
-//! Sum of two int8 tensors of different quantization.
+//! Sum and difference of two int8 tensors of different quantization.
 
 use super::requantize::{Factor, saturate};
 
 /// Bits by which the operands are shifted left, so that rounding them loses nothing.
 pub const LEFT_SHIFT: u32 = 20;
 
-/// Brings both operands to a common scale, adds, and brings the sum to the output's.
+/// Brings both operands to a common scale, adds or subtracts, and brings the result to the output's.
 #[derive(Clone, Copy)]
-pub struct AddI8 {
+pub struct SumI8 {
     /// Zero points of the operands.
     pub zero_points: [i32; 2],
     /// Factors of the operands, shifted left, to the common scale.
@@ -19,13 +19,33 @@ pub struct AddI8 {
     pub bounds: (i8, i8),
 }
 
-impl AddI8 {
+impl SumI8 {
+    /// `a + b`.
     #[inline(always)]
-    pub fn apply(&self, a: i8, b: i8) -> i8 {
+    pub fn add(&self, a: i8, b: i8) -> i8 {
+        let (a, b) = self.common(a, b);
+        self.finish(a.wrapping_add(b))
+    }
+
+    /// `a - b`.
+    #[inline(always)]
+    pub fn sub(&self, a: i8, b: i8) -> i8 {
+        let (a, b) = self.common(a, b);
+        self.finish(a.wrapping_sub(b))
+    }
+
+    #[inline(always)]
+    fn common(&self, a: i8, b: i8) -> (i32, i32) {
         let [a_zero_point, b_zero_point] = self.zero_points;
         let [a_factor, b_factor] = self.operands;
-        let a = a_factor.apply((a as i32 - a_zero_point).wrapping_shl(LEFT_SHIFT));
-        let b = b_factor.apply((b as i32 - b_zero_point).wrapping_shl(LEFT_SHIFT));
-        saturate(self.output.apply(a.wrapping_add(b)), self.zero_point, self.bounds)
+        (
+            a_factor.apply((a as i32 - a_zero_point).wrapping_shl(LEFT_SHIFT)),
+            b_factor.apply((b as i32 - b_zero_point).wrapping_shl(LEFT_SHIFT)),
+        )
+    }
+
+    #[inline(always)]
+    fn finish(&self, sum: i32) -> i8 {
+        saturate(self.output.apply(sum), self.zero_point, self.bounds)
     }
 }

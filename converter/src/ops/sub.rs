@@ -1,0 +1,41 @@
+//! Difference of two tensors: see the runtime's operator of this name.
+
+use dunlin::ops::Sub;
+use dunlin::ops::bounds::Bounds;
+
+use super::add::factors;
+use super::{Backward, HostOperator, Op};
+use crate::import::tflite::{Operator, Rule, schema};
+use crate::lower::Lowering;
+use crate::{Node, Result, TensorId};
+
+impl HostOperator for Sub {
+    const TFLITE: &'static [Rule] = &[Rule::new("SUB", import)];
+
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        cx.check_not_fused(self.bounds)?;
+        let dy = cx.grad()?;
+        let [a, b] = [0, 1].map(|i| cx.graph.dims(cx.input(i)));
+        let da = cx.when_wanted(0, |cx| cx.sum_to("dx", dy, &a))?;
+        let db = cx.when_wanted(1, |cx| {
+            let minus = cx.scale("minus", dy, -1.0)?;
+            cx.sum_to("dx", minus, &b)
+        })?;
+        Ok(vec![da, db])
+    }
+
+    fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
+        (self.bounds == Bounds::None).then_some(Op::Sub(Sub { bounds, ..*self }))
+    }
+
+    fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
+        let op = Sub { bounds: cx.bounds(node, self.bounds)?, factors: Some(factors(cx, node)?) };
+        let inputs = cx.stored_pair(node)?;
+        cx.emit(node, op, &inputs)
+    }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    let (inputs, bounds) = (cx.inputs()?, cx.activation(schema::arithmetic::ACTIVATION)?);
+    cx.emit(Sub { bounds, factors: None }, &inputs)
+}

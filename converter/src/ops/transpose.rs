@@ -1,0 +1,39 @@
+//! Transposition: see the runtime's operator of this name.
+
+use dunlin::ops::Transpose;
+
+use super::{Backward, HostOperator, OutputQuant};
+use crate::import::tflite::{Operator, Rule};
+use crate::lower::Lowering;
+use crate::{Error, Node, Result, TensorId};
+
+impl HostOperator for Transpose {
+    const TFLITE: &'static [Rule] = &[Rule::new("TRANSPOSE", import)];
+
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        let dy = cx.grad()?;
+        Ok(vec![Some(cx.apply("dx", self.inverse(), &[dy])?)])
+    }
+
+    /// The device copies stored numbers.
+    fn output_quant(&self) -> OutputQuant {
+        OutputQuant::SameAs(0)
+    }
+
+    fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
+        cx.emit_copying(node, *self)
+    }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    let (x, rank) = (cx.input(0)?, cx.dims(0)?.len());
+    let given = cx.ints(1)?;
+    if given.len() != rank {
+        return Err(Error::Invalid(format!("names {} dimensions of {rank}", given.len())));
+    }
+    let mut perm = [0, 1, 2, 3];
+    for (slot, &axis) in perm.iter_mut().zip(&given) {
+        *slot = cx.axis(axis, rank)? as u8;
+    }
+    cx.emit(Transpose { perm }, &[x])
+}
