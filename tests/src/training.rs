@@ -28,7 +28,7 @@ pub fn programs() -> Result<Vec<(&'static str, Program)>> {
     let norm: [&[usize]; 5] = [IMAGE, CHANNELS, CHANNELS, CHANNELS, CHANNELS];
     let norm_grad: [&[usize]; 5] = [IMAGE, IMAGE, CHANNELS, CHANNELS, CHANNELS];
     let depthwise = DepthwiseConv2dInputGrad { window, image: [4, 3, 2] };
-    let slice = Slice { begin: [1, 0, 2, 0], len: [1, 4, 1, 2] };
+    let slice = Slice { begin: [1, 0, 2, 0], len: [1, 4, 1, 2], stride: [1; 4] };
     Ok(vec![
         one("batch_norm", BatchNorm { epsilon: 1e-3 }, &norm)?,
         one("moments", Moments, &[IMAGE])?,
