@@ -4,6 +4,8 @@ use std::env;
 
 /// The folder with the model to bake in (`net.dunlin`, `net.rs`); without it the firmware runs the operator suite.
 const FIRMWARE_DIR: &str = "DUNLIN_FIRMWARE_DIR";
+/// With a model: count the instructions of each step, not of each run.
+const COUNT_STEPS: &str = "DUNLIN_COUNT_STEPS";
 
 /// Tells Cargo how to link the board crate whose build script calls this.
 pub fn emit() {
@@ -22,7 +24,11 @@ pub fn emit() {
     }
 
     println!("cargo::rerun-if-env-changed={FIRMWARE_DIR}");
-    println!("cargo::rustc-check-cfg=cfg(dunlin_baked)");
+    println!("cargo::rerun-if-env-changed={COUNT_STEPS}");
+    println!("cargo::rustc-check-cfg=cfg(dunlin_baked, dunlin_count_steps)");
+    if env::var_os(COUNT_STEPS).is_some() {
+        println!("cargo::rustc-cfg=dunlin_count_steps");
+    }
     if let Ok(firmware_dir) = env::var(FIRMWARE_DIR) {
         println!("cargo::rustc-cfg=dunlin_baked");
         println!("cargo::rustc-env={FIRMWARE_DIR}={firmware_dir}");

@@ -15,8 +15,8 @@ use crate::{
 /// all output tensors, in order, until the input ends. Then it writes the stack's high-water marks in the initialization
 /// and in the runs to the file `stack` (two little-endian numbers of 4 bytes) and exits.
 ///
-/// Counted regions: the initialization (check and session), then each run.
-pub fn serve(model: &[u8], ops: &[Entry], arena: &mut [u8]) -> ! {
+/// Counted regions: the initialization (check and session), then those of each `run`.
+pub fn serve(model: &[u8], ops: &[Entry], arena: &mut [u8], run: fn(&mut Session)) -> ! {
     stack::paint();
     log::info!("model: {=usize} bytes, arena: {=usize} bytes", model.len(), arena.len());
     let mut link = Link::open();
@@ -27,7 +27,7 @@ pub fn serve(model: &[u8], ops: &[Entry], arena: &mut [u8]) -> ! {
     });
     let init_stack_bytes = stack::used_bytes();
     stack::paint();
-    let result = started.and_then(|mut session| run_samples(&mut session, &mut link));
+    let result = started.and_then(|mut session| run_samples(&mut session, &mut link, run));
     match result {
         Ok(n_samples) => log::info!("{=u32} samples", n_samples),
         Err(error) => fail_with(error),
@@ -45,12 +45,22 @@ fn write_stack(high_water_bytes: [usize; 2]) {
     }
 }
 
-fn run_samples(session: &mut Session, link: &mut Link) -> Result<u32, Error> {
+/// A run as one counted region.
+pub fn run(session: &mut Session) {
+    counted(|| {
+        session.run();
+    });
+}
+
+/// A run with a counted region for each step.
+pub fn run_by_steps(session: &mut Session) {
+    session.run_each(|step| counted(|| step.run()));
+}
+
+fn run_samples(session: &mut Session, link: &mut Link, run: fn(&mut Session)) -> Result<u32, Error> {
     let mut n_samples = 0;
     while read_inputs(session, link)? {
-        counted(|| {
-            session.run();
-        });
+        run(session);
         for i in 0..session.model().n_outputs() {
             link.write(session.output_bytes(i)?);
         }

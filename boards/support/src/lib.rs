@@ -44,7 +44,11 @@ macro_rules! serve {
 
             // SAFETY: `main` runs once, and nothing else names the arena.
             let arena = unsafe { &mut *(&raw mut DUNLIN_ARENA) };
-            $crate::baked::serve(&DUNLIN_MODEL.0, net::OPS, arena)
+            #[cfg(not(dunlin_count_steps))]
+            let run = $crate::baked::run;
+            #[cfg(dunlin_count_steps)]
+            let run = $crate::baked::run_by_steps;
+            $crate::baked::serve(&DUNLIN_MODEL.0, net::OPS, arena, run)
         }
     }};
 }

@@ -21,8 +21,20 @@ const STACK_BYTES: u64 = 2048;
 pub enum Program<'a> {
     /// Run the one model in this folder, written by the converter: `net.dunlin` and `net.rs`.
     Baked(&'a Path),
+    /// The same, counting the instructions of each step.
+    BakedBySteps(&'a Path),
     /// Run whatever models the host sends, with all operators.
     Suite,
+}
+
+impl<'a> Program<'a> {
+    /// The folder of the model, if there is one.
+    fn dir(self) -> Option<&'a Path> {
+        match self {
+            Program::Baked(dir) | Program::BakedBySteps(dir) => Some(dir),
+            Program::Suite => None,
+        }
+    }
 }
 
 /// A built firmware.
@@ -69,19 +81,20 @@ pub fn build(home: &Path, board: &Board, program: Program, logs: bool) -> Result
     if !logs {
         cargo.arg("--no-default-features");
     }
-    match program {
-        Program::Baked(dir) => cargo.env("DUNLIN_FIRMWARE_DIR", dir),
-        Program::Suite => cargo.env_remove("DUNLIN_FIRMWARE_DIR"),
-    };
+    cargo.env_remove("DUNLIN_FIRMWARE_DIR").env_remove("DUNLIN_COUNT_STEPS");
+    if let Some(dir) = program.dir() {
+        cargo.env("DUNLIN_FIRMWARE_DIR", dir);
+    }
+    if let Program::BakedBySteps(_) = program {
+        cargo.env("DUNLIN_COUNT_STEPS", "1");
+    }
     process::run_checked(&mut cargo, process::LONG).map_err(|error| explain_overflow(board, error))?;
     let elf = read(&build_dir.join(&board.target).join("firmware").join(&board.name))?;
 
-    let out_dir = match program {
-        Program::Baked(dir) => dir.to_owned(),
-        Program::Suite => build_dir.join("suite"),
-    };
+    let out_dir = program.dir().map_or_else(|| build_dir.join("suite"), Path::to_owned);
     create_dir(&out_dir)?;
-    let firmware = Firmware { path: out_dir.join(format!("{}.elf", board.name)), elf };
+    let by_steps = if let Program::BakedBySteps(_) = program { "-by-steps" } else { "" };
+    let firmware = Firmware { path: out_dir.join(format!("{}{by_steps}.elf", board.name)), elf };
     check_model(&firmware, program)?;
     check_stack(board, &firmware)?;
     write(&firmware.path, &firmware.elf)?;
@@ -123,9 +136,9 @@ fn overflow_bytes(text: &str, region: &str) -> Option<u64> {
 /// Another process may build the same board for another use between our build and our reading of its result.
 fn check_model(firmware: &Firmware, program: Program) -> Result<()> {
     let baked = elf::constant(&firmware.path, &firmware.elf, elf::MODEL_SYMBOL)?;
-    let as_asked = match (program, baked) {
-        (Program::Baked(dir), Some(baked)) => baked.starts_with(&read(&dir.join("net.dunlin"))?),
-        (Program::Suite, None) => true,
+    let as_asked = match (program.dir(), baked) {
+        (Some(dir), Some(baked)) => baked.starts_with(&read(&dir.join("net.dunlin"))?),
+        (None, None) => true,
         _ => false,
     };
     if as_asked {
