@@ -1,5 +1,6 @@
 //! The command `dunlin`: arguments in, the converter's work, results as tables or JSON out.
 
+mod bench;
 mod convert;
 mod demo;
 mod emulate;
@@ -27,6 +28,7 @@ enum Command {
     Inspect(inspect::Args),
     Run(run::Args),
     Emulate(emulate::Args),
+    Bench(bench::Args),
     Setup(setup::Args),
     Demo(demo::Args),
 }
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Run(args) => run::run(&args),
         Command::Emulate(args) => emulate::emulate(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Setup(args) => setup::run(&args),
         Command::Demo(args) => demo::demo(&args),
     };

@@ -99,7 +99,7 @@ pub fn run(board: &str, file: &[u8], model: &Model, samples: &Samples, host_outp
 
 /// The folder with `net.dunlin` and `net.rs` from which the board's firmware is built. Files that hold what they must
 /// are left alone, so that nothing is compiled again for them.
-fn bake(home: &Path, board: &Board, file: &[u8], model: &Model) -> Result<PathBuf> {
+pub(super) fn bake(home: &Path, board: &Board, file: &[u8], model: &Model) -> Result<PathBuf> {
     let dir = build_dir(home).join("baked").join(&board.name);
     create_dir(&dir)?;
     for (name, bytes) in [("net.dunlin", file), ("net.rs", operator_table(model).as_bytes())] {
@@ -111,13 +111,17 @@ fn bake(home: &Path, board: &Board, file: &[u8], model: &Model) -> Result<PathBu
     Ok(dir)
 }
 
-/// Counted instructions of the initialization and of each run.
-fn regions<'a>(board: &Board, emulation: &'a Emulation, n_samples: usize) -> Result<(u64, &'a [u64])> {
+/// Counted instructions of the initialization and of each of the regions after it.
+pub(super) fn regions<'a>(
+    board: &Board,
+    emulation: &'a Emulation,
+    n_regions: usize,
+) -> Result<(u64, &'a [u64])> {
     match emulation.counts.as_ref().map(|counts| &counts.regions[..]) {
-        Some([init, runs @ ..]) if runs.len() == n_samples => Ok((*init, runs)),
+        Some([init, runs @ ..]) if runs.len() == n_regions => Ok((*init, runs)),
         _ => Err(Error::Content {
             path: board.dir.clone(),
-            problem: format!("the firmware did not count its initialization and {n_samples} runs"),
+            problem: format!("the firmware did not count its initialization and {n_regions} regions"),
         }),
     }
 }

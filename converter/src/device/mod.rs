@@ -4,6 +4,7 @@
 //! Everything here works on a checkout of the repository, since firmware is compiled from its `boards/`: see [`home`].
 
 pub mod baked;
+pub mod bench;
 pub mod boards;
 pub mod elf;
 pub mod emulator;

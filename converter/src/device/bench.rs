@@ -1,0 +1,105 @@
+//! What a model costs on an emulated core, operator by operator.
+
+use dunlin::Model;
+use serde::Serialize;
+
+use super::{
+    Result,
+    baked::{self, bake, regions},
+    boards,
+    emulator::{self, Options},
+    firmware::{self, Program},
+};
+use crate::report::ModelReport;
+use crate::samples::{self, Samples};
+
+/// Instructions and bytes of a model on a core. Instructions are exact and repeatable; they are no cycles.
+#[derive(Clone, Debug, Serialize)]
+pub struct BenchReport {
+    /// The core.
+    pub core: String,
+    /// The board that has it.
+    pub board: String,
+    /// Instructions of one inference.
+    pub instructions: u64,
+    /// Instructions of the model's check and the making of the session.
+    pub init_instructions: u64,
+    /// Multiply-accumulates of one inference.
+    pub macs: u64,
+    /// The arena in RAM, scratch memory included.
+    pub arena_bytes: u64,
+    /// Variables in RAM beside the arena.
+    pub ram_other_bytes: u64,
+    /// The most stack that was in use, in RAM.
+    pub stack_bytes: Option<u32>,
+    /// Code and constants in flash, without the model.
+    pub code_bytes: u64,
+    /// The model in flash.
+    pub model_bytes: u64,
+    /// The steps, in order.
+    pub operators: Vec<OperatorCost>,
+}
+
+/// What a step costs.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperatorCost {
+    /// Its number, from 0.
+    pub index: usize,
+    /// The operator.
+    pub operator: &'static str,
+    /// Dimensions of its first output.
+    pub output_shape: Vec<u32>,
+    /// Multiply-accumulates; 0 for operators that are not counted in MACs.
+    pub macs: u64,
+    /// Instructions.
+    pub instructions: u64,
+    /// Instructions for each multiply-accumulate; absent without MACs.
+    pub instructions_per_mac: Option<f64>,
+}
+
+/// Measures `model` (the bytes of its file are `file`) on the board of this name or core, on one made-up sample.
+/// Two firmwares run: the product's, which gives totals and sizes, and one that counts each step.
+pub fn run(board: &str, file: &[u8], model: &Model) -> crate::Result<BenchReport> {
+    let sample = Samples::random(model, 1, 0)?;
+    let host_outputs = samples::run(model, &sample)?;
+    let whole = baked::run(board, file, model, &sample, &host_outputs)?.report;
+    let counts = count_steps(board, file, model, &sample)?;
+    let report = ModelReport::of(model)?;
+    let operators = report.operators.iter().zip(counts).map(|(step, instructions)| OperatorCost {
+        index: step.index,
+        operator: step.operator,
+        output_shape: step.output_shape.clone(),
+        macs: step.macs,
+        instructions,
+        instructions_per_mac: per_mac(instructions, step.macs),
+    });
+    Ok(BenchReport {
+        operators: operators.collect(),
+        core: whole.core,
+        board: whole.board,
+        instructions: whole.instructions,
+        init_instructions: whole.init_instructions,
+        macs: report.macs,
+        arena_bytes: whole.arena_bytes,
+        ram_other_bytes: whole.static_bytes,
+        stack_bytes: whole.stack_bytes,
+        code_bytes: whole.code_bytes,
+        model_bytes: whole.model_bytes,
+    })
+}
+
+/// Instructions for each multiply-accumulate.
+pub fn per_mac(instructions: u64, macs: u64) -> Option<f64> {
+    (macs > 0).then(|| instructions as f64 / macs as f64)
+}
+
+/// Instructions of each step of one run.
+fn count_steps(board: &str, file: &[u8], model: &Model, sample: &Samples) -> Result<Vec<u64>> {
+    let home = super::home()?;
+    let boards = boards::discover(&home)?;
+    let board = boards::find(&boards, board)?;
+    let dir = bake(&home, board, file, model)?;
+    let firmware = firmware::build(&home, board, Program::BakedBySteps(&dir), false)?;
+    let emulation = emulator::run(&home, board, &firmware, sample.bytes(), Options::default())?;
+    Ok(regions(board, &emulation, model.n_steps())?.1.to_vec())
+}
