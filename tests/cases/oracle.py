@@ -166,14 +166,18 @@ def _quantization(tensor):
 
 
 def run_onnx(operator, *inputs, **attributes):
-    """The single output of one ONNX operator on numpy arrays, on one CPU thread."""
-    names = [f"x{index}" for index in range(len(inputs))]
+    """The single output of one ONNX operator on numpy arrays, on one CPU thread.
+
+    An input that is None is left out.
+    """
+    names = ["" if data is None else f"x{index}" for index, data in enumerate(inputs)]
     node = onnx.helper.make_node(operator, names, ["y"], **attributes)
+    feeds = {name: data for name, data in zip(names, inputs) if name}
     infos = [
         onnx.helper.make_tensor_value_info(
             name, onnx.helper.np_dtype_to_tensor_dtype(data.dtype), data.shape
         )
-        for name, data in zip(names, inputs)
+        for name, data in feeds.items()
     ]
     result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)
     graph = onnx.helper.make_graph([node], "case", infos, [result])
@@ -185,7 +189,7 @@ def run_onnx(operator, *inputs, **attributes):
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return session.run(None, dict(zip(names, inputs)))[0]
+    return session.run(None, feeds)[0]
 
 
 def activate(name, x):

@@ -146,9 +146,7 @@ fn operator(name: &str, attrs: &Value) -> Op {
             let axes = axes.iter().fold(0, |set, axis| set | 1 << axis);
             ops::Mean { axes, keep_dims: from_attributes(&attrs["keep_dims"]), factor: None }.into()
         }
-        "pad" => {
-            ops::Pad { pads: padded(&attrs["pads"], [[0; 2]; MAX_RANK]) }.into()
-        }
+        "pad" => ops::Pad { pads: padded(&attrs["pads"], [[0; 2]; MAX_RANK]) }.into(),
         "reshape" => {
             let dims: Vec<usize> = from_attributes(&attrs["shape"]);
             ops::Reshape::new(&Shape::new(&dims).expect("a golden's shape")).into()
@@ -162,6 +160,8 @@ fn operator(name: &str, attrs: &Value) -> Op {
             let (begin, len) = (padded(begin, [0; MAX_RANK]), padded(len, [1; MAX_RANK]));
             ops::Slice { begin, len, stride: padded(&attrs["stride"], [1; MAX_RANK]) }.into()
         }
+        "leaky_relu" => ops::LeakyRelu::F32 { alpha: from_attributes(&attrs["alpha"]) }.into(),
+        "prelu" => ops::Prelu { factors: None }.into(),
         "softmax" => ops::Softmax::F32 { beta: from_attributes(&attrs["beta"]) }.into(),
         "clamp" => ops::Clamp { bounds: activation(&attrs["kind"]), factor: None }.into(),
         // What is stored follows from the quantization of input and output.

@@ -3,7 +3,7 @@
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Concat, MAX_INPUTS, Slice};
 
-use super::quantize::requantize;
+use super::quantize::requantized_inputs;
 use super::{Backward, HostOperator};
 use crate::autograd::padded_dims;
 use crate::import::tflite::{Operator, Rule, schema};
@@ -29,17 +29,7 @@ impl HostOperator for Concat {
     /// The device copies stored numbers: inputs that are quantized in another way than the output are
     /// requantized before.
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
-        let out = cx.quant(node, node.outputs[0])?;
-        let mut inputs = Vec::new();
-        for (i, &id) in node.inputs.iter().enumerate() {
-            let (quant, x) = (cx.quant(node, id)?, cx.stored(id)?);
-            inputs.push(if quant.scale() == out.scale() && quant.zero_point == out.zero_point {
-                x
-            } else {
-                let name = format!("{}/requantize{i}", node.name);
-                cx.insert(&name, requantize(node, quant, out.scale())?, &[x], out)?
-            });
-        }
+        let inputs = requantized_inputs(cx, node)?;
         cx.emit(node, *self, &inputs)
     }
 }

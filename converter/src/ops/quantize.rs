@@ -37,6 +37,23 @@ pub(super) fn requantize(node: &Node, from: &Quant, to: f32) -> Result<Quantize>
     Ok(Quantize::I8 { factor: factor(node, from.scale() as f64 / to as f64)? })
 }
 
+/// The stored inputs of a node that moves stored numbers as they are: those that are quantized in another way
+/// than its output are requantized before.
+pub(super) fn requantized_inputs(cx: &mut Lowering, node: &Node) -> Result<Vec<TensorId>> {
+    let out = cx.quant(node, node.outputs[0])?;
+    let mut inputs = Vec::new();
+    for (i, &id) in node.inputs.iter().enumerate() {
+        let (quant, x) = (cx.quant(node, id)?, cx.stored(id)?);
+        inputs.push(if quant.scale() == out.scale() && quant.zero_point == out.zero_point {
+            x
+        } else {
+            let name = format!("{}/requantize{i}", node.name);
+            cx.insert(&name, requantize(node, quant, out.scale())?, &[x], out)?
+        });
+    }
+    Ok(inputs)
+}
+
 /// The type of the one input.
 pub(super) fn identity(inputs: &[TensorType]) -> Result<Outputs, dunlin::Error> {
     match inputs {

@@ -18,6 +18,7 @@ mod broadcast;
 mod elementwise;
 mod gather;
 pub mod pooling;
+pub mod resize;
 #[cfg(test)]
 mod testing;
 pub mod window;
@@ -48,6 +49,13 @@ macro_rules! for_each_operator {
             18 batch_norm BatchNorm [f32];
             19 sub Sub [f32 i8];
             20 transpose Transpose [f32 i8];
+            21 minimum Minimum [f32 i8];
+            22 maximum Maximum [f32 i8];
+            23 arg_max ArgMax [f32 i8];
+            24 leaky_relu LeakyRelu [f32 i8];
+            25 prelu Prelu [f32 i8];
+            26 resize_nearest ResizeNearest [f32 i8];
+            27 resize_bilinear ResizeBilinear [f32 i8];
             64 moments Moments [f32];
             65 batch_norm_grad BatchNormGrad [f32];
             66 conv2d_input_grad Conv2dInputGrad [f32];

@@ -106,6 +106,21 @@ impl Operator<'_, '_> {
         }
     }
 
+    /// The size `[h, w]` that input `i` gives.
+    ///
+    /// # Errors
+    /// If it is no constant of two sizes below 65536.
+    pub fn image_size(&self, i: usize) -> Result<[u16; 2]> {
+        let sizes = self.ints(i)?;
+        let size = |n: i32| u16::try_from(n).ok();
+        let pair = match sizes[..] {
+            [h, w] => size(h).zip(size(w)),
+            _ => None,
+        };
+        let (h, w) = pair.ok_or_else(|| Error::Invalid(format!("resizes to {sizes:?}, no image size")))?;
+        Ok([h, w])
+    }
+
     /// `axis` of a tensor of `rank`, where negative ones count from the innermost.
     ///
     /// # Errors

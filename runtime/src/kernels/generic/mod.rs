@@ -1,6 +1,7 @@
 //! Portable kernels: simple, and the specification of every other one.
 
 pub(crate) mod add;
+pub(crate) mod arg_max;
 pub(crate) mod arithmetic;
 pub(crate) mod conv;
 pub(crate) mod conv_grad;
@@ -19,6 +20,7 @@ pub(crate) mod pool;
 pub(crate) mod pool_grad;
 pub(crate) mod reduce;
 pub(crate) mod requantize;
+pub(crate) mod resize;
 pub(crate) mod softmax;
 pub(crate) mod table;
 pub(crate) mod update;

@@ -1,0 +1,35 @@
+//! Resizing to the nearest pixels: see the runtime's operator of this name.
+
+use dunlin::ops::ResizeNearest;
+use dunlin::ops::resize::Resize;
+
+use super::{Backward, HostOperator, OutputQuant};
+use crate::import::tflite::{Operator, Rule, schema};
+use crate::lower::Lowering;
+use crate::{Node, Result, TensorId};
+
+impl HostOperator for ResizeNearest {
+    const TFLITE: &'static [Rule] = &[Rule::new("RESIZE_NEAREST_NEIGHBOR", import)];
+
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        Err(cx.none("it is for inference only"))
+    }
+
+    /// The device copies stored numbers.
+    fn output_quant(&self) -> OutputQuant {
+        OutputQuant::SameAs(0)
+    }
+
+    fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
+        cx.same_quant(node, 0)?;
+        let x = cx.stored(node.inputs[0])?;
+        cx.emit(node, *self, &[x])
+    }
+}
+
+fn import(cx: &mut Operator) -> Result<()> {
+    use schema::resize_nearest::*;
+    let (align_corners, half_pixel_centers) = (cx.flag(ALIGN_CORNERS)?, cx.flag(HALF_PIXEL_CENTERS)?);
+    let size = cx.image_size(1)?;
+    cx.emit_unary(ResizeNearest(Resize { size, align_corners, half_pixel_centers }))
+}

@@ -1,0 +1,85 @@
+//! Images of another size, each pixel that of the nearest.
+//!
+//! Input `[n, h, w, c]`, f32 or int8 (of one quantization with the output). Positions round as in TensorFlow
+//! Lite's reference, in f32.
+
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::resize::Resize;
+use super::{OpCode, Operator, Outputs, Run, check_same_zero_points};
+use crate::kernels::resize::nearest_row;
+use crate::mem::Memory;
+use crate::model::Node;
+use crate::{Element, Error, TensorType};
+
+/// Parameters of a resizing to the nearest pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResizeNearest(pub Resize);
+
+impl ResizeNearest {
+    fn run<T: Element>(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        let (x, out) = (node.input(0), node.output(0));
+        let (shape, [out_h, out_w]) = (x.ty.shape, self.0.out_size());
+        let (x, out) = (x.rows::<T>(mem), out.rows_mut(mem));
+        for y in rows {
+            let (first, line) = self.0.row(&shape, y);
+            let from = first.wrapping_add(self.0.nearest(line, shape.dim(1), out_h));
+            nearest_row(x.row(from), shape.dim(3), out.row(y), |i| self.0.nearest(i, shape.dim(2), out_w));
+        }
+    }
+}
+
+impl Operator for ResizeNearest {
+    const CODE: OpCode = OpCode::ResizeNearest;
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+        self.0.infer(inputs)
+    }
+
+    fn rows(&self, _input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        let [x] = inputs else { return 0..0 };
+        let (first, line) = self.0.row(&x.shape, y);
+        let [out_h, _] = self.0.out_size();
+        let from = first + self.0.nearest(line, x.shape.dim(1), out_h);
+        from..from + 1
+    }
+}
+
+impl Run<f32> for ResizeNearest {
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        self.run::<f32>(node, mem, rows);
+    }
+}
+
+impl Run<i8> for ResizeNearest {
+    fn check(&self, node: &Node, _mem: &Memory) -> Result<(), Error> {
+        check_same_zero_points(node)
+    }
+
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        self.run::<i8>(node, mem, rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::{Case, Tensor};
+
+    #[test]
+    fn pixels_repeat_and_are_left_out() {
+        let resize = |size| Resize { size, align_corners: false, half_pixel_centers: false };
+        let x = Tensor::new(&[1, 2, 2, 1], &[1i8, 2, 3, 4]);
+        let case = Case::new(ResizeNearest(resize([4, 1])), [x]);
+        assert_eq!(case.run::<i8>(), Ok([1, 1, 3, 3].into()));
+        let x: [f32; 48] = core::array::from_fn(|i| i as f32);
+        for size in [[7, 5], [1, 1], [3, 9]] {
+            let op = ResizeNearest(resize(size));
+            Case::new(op, [Tensor::new(&[2, 3, 4, 2], &x)]).assert_contract();
+        }
+        let case = Case::new(ResizeNearest(resize([0, 5])), [Tensor::new(&[2, 3, 4, 2], &x)]);
+        assert_eq!(case.check(), Err(Error::Shape));
+    }
+}
