@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dunlin::Model;
 
-use crate::program::AlignedBytes;
+use crate::program::{AlignedBytes, Program};
 use crate::{Error, Result, import};
 
 /// Writes `bytes` in place of whatever `path` holds: into a temporary file beside it first, which takes its
@@ -32,6 +32,19 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         Ok(())
     };
     write().map_err(Error::io(path))
+}
+
+/// Writes a model to `path`, and beside it, with the extension `rs`, the Rust source of its arena's size and its
+/// operators; that file's path is returned.
+///
+/// # Errors
+/// As [`replace`].
+pub fn write_program(path: &Path, program: &Program) -> Result<PathBuf> {
+    let source = program.operator_table()?;
+    let source_path = path.with_extension("rs");
+    replace(path, program.bytes())?;
+    replace(&source_path, source.as_bytes())?;
+    Ok(source_path)
 }
 
 /// A `.dunlin` file in memory, or what an imported file becomes.

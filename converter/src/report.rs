@@ -94,7 +94,9 @@ impl ModelReport {
     /// # Errors
     /// If the runtime refuses what it took before: a bug.
     pub fn of(model: &Model) -> Result<ModelReport> {
-        let mut names = model.names().map(str::to_string);
+        // Names may come from anywhere, and go to a terminal.
+        let printable = |name: &str| name.replace(char::is_control, "\u{FFFD}");
+        let mut names = model.names().map(printable);
         let name = names.next().unwrap_or_default();
         let mut ports = |n: usize, port: &dyn Fn(usize) -> Result<Port, dunlin::Error>| {
             let report = |i| Ok(port_report(names.next().unwrap_or_default(), &port(i)?));

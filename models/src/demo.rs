@@ -1,7 +1,7 @@
 //! The main job from end to end on real data: train, quantize, plan, serialize, and run on an emulated
 //! microcontroller with exactly the numbers that the host computes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dunlin_converter::device::{self, baked, baked::BoardReport, boards, setup};
 use dunlin_converter::file::{self, ModelFile};
@@ -75,7 +75,7 @@ pub struct DemoReport {
 /// If a file cannot be written, or the firmware does not build or fails. A board that cannot be emulated for
 /// lack of a tool is none.
 pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<DemoReport> {
-    let missing = prepare(options.setup, say)?;
+    let missing = prepare(options.setup, say);
     let trained = digits::train(options.seed, options.progress)?;
     let (training, held_out) = (&trained.digits.training, &trained.digits.held_out);
     let f32_accuracy = trained.network.evaluate(held_out, Loss::CrossEntropy)?.accuracy.unwrap_or(0.0);
@@ -83,7 +83,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<DemoReport> {
     say(&format!("f32 reads  {:.2} % of the held-out digits rightly", 100.0 * f32_accuracy));
 
     let program = convert(&trained.network, training)?;
-    write(&program, &options.output)?;
+    file::write_program(&options.output, &program)?;
     let written = ModelFile::read(&options.output)?;
     let model = written.model()?;
     let samples = Samples::of(&model, &[images(held_out)])?;
@@ -95,7 +95,10 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<DemoReport> {
     say(&format!("{}: {} bytes", options.output.display(), report.model_bytes));
 
     let board = match &missing {
-        None => Some(baked::run(BOARD, written.bytes(), &model, &samples, &outputs)?.report),
+        None => {
+            say(&format!("building firmware and running it on the emulated {BOARD} ..."));
+            Some(baked::run(BOARD, written.bytes(), &model, &samples, &outputs)?.report)
+        }
         Some(missing) => {
             say(&format!("\nthe board is left out: {missing}"));
             None
@@ -121,22 +124,21 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<DemoReport> {
     })
 }
 
-/// Installs what the board needs if asked to; what is missing then, and how to get it.
-fn prepare(install: bool, say: &mut dyn FnMut(&str)) -> Result<Option<String>> {
-    let home = match device::home() {
-        Ok(home) => home,
-        Err(error) => return Ok(Some(error.to_string())),
+/// Installs what the board needs if asked to; what is missing then, and how to get it. A machine that cannot
+/// even be looked at misses something, too.
+fn prepare(install: bool, say: &mut dyn FnMut(&str)) -> Option<String> {
+    let mut status = || {
+        let home = device::home()?;
+        let all = boards::discover(&home)?;
+        let board = std::slice::from_ref(boards::find(&all, BOARD)?);
+        if install { setup::install(&home, board, say) } else { setup::status(board) }
     };
-    let all = boards::discover(&home)?;
-    let board = std::slice::from_ref(boards::find(&all, BOARD)?);
-    let status = match install {
-        true => setup::install(&home, board, say)?,
-        false => setup::status(board)?,
+    let items: Vec<String> = match status() {
+        Ok(status) => status.missing().map(|i| format!("{} is missing ({})", i.name, i.by_hand)).collect(),
+        Err(error) => vec![error.to_string()],
     };
-    let items: Vec<String> =
-        status.missing().map(|item| format!("{} is missing ({})", item.name, item.by_hand)).collect();
     let advice = "`cargo run --release -- setup` installs what it can; then run the demo again";
-    Ok((!items.is_empty()).then(|| format!("{}; {advice}", items.join(", "))))
+    (!items.is_empty()).then(|| format!("{}; {advice}", items.join(", ")))
 }
 
 /// The network as an int8 model for one sample, calibrated on `training`.
@@ -149,12 +151,6 @@ pub fn convert(network: &Network, training: &Dataset) -> Result<Program> {
     let calibration: Vec<Vec<Data>> =
         (0..training.len()).map(|i| vec![Data::F32(training.sample(i).to_vec())]).collect();
     Program::compile(&quantize(&graph, &calibrate(&graph, &calibration)?)?)
-}
-
-/// Writes the model, and beside it the Rust source with its arena's size and its operators.
-fn write(program: &Program, path: &Path) -> Result<()> {
-    file::replace(path, program.bytes())?;
-    file::replace(&path.with_extension("rs"), program.operator_table()?.as_bytes())
 }
 
 fn images(data: &Dataset) -> Array {

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use dunlin::format::{self, Place, TensorRecord};
 use dunlin::ops::{self, OpCode};
 use dunlin::{Error, Model, Session};
-use dunlin_converter::Program;
 use dunlin_converter::program::AlignedBytes;
 use dunlin_converter::report::ModelReport;
+use dunlin_converter::{Program, Result};
+use dunlin_models::{demo, digits};
 use dunlin_tests::cases::{cases, operators};
 use dunlin_tests::convnet::convnet;
 use dunlin_tests::parts::{Parts, repair};
@@ -51,12 +52,18 @@ fn seeds() -> Vec<Seed> {
         }
     }
     let few = programs().unwrap_or_else(|e| panic!("{e}"));
-    let networks = [("convnet", convnet().unwrap_or_else(|e| panic!("{e}")))];
+    let networks = [("convnet", convnet()), ("digits", untrained_digits())];
+    let networks = networks.map(|(name, program)| (name, program.unwrap_or_else(|e| panic!("{name}: {e}"))));
     // As often as a golden's operator.
     for (name, program) in few.iter().chain(&networks) {
         seeds.extend((0..20).map(|_| Seed::new(name.to_string(), program.bytes())));
     }
     seeds
+}
+
+/// The network of the demo, as it is before training.
+fn untrained_digits() -> Result<Program> {
+    demo::convert(&digits::network(1)?, &digits::Digits::load()?.training)
 }
 
 /// What became of the files.

@@ -24,11 +24,8 @@ pub struct Args {
 pub fn convert(args: &Args) -> Result<()> {
     let program = import::compile(&args.file)?;
     let model_path = args.output.clone().unwrap_or_else(|| args.file.with_extension("dunlin"));
-    let source_path = model_path.with_extension("rs");
     let report = ModelReport::of(&program.model()?)?;
-    let source = program.operator_table()?;
-    file::replace(&model_path, program.bytes())?;
-    file::replace(&source_path, source.as_bytes())?;
+    let source_path = file::write_program(&model_path, &program)?;
     if args.json {
         return print_json(&report);
     }

@@ -2,9 +2,10 @@ use std::path::PathBuf;
 
 use dunlin_converter::device::baked::{self, BoardReport};
 use dunlin_converter::file::ModelFile;
+use dunlin_converter::npy::Array;
 use dunlin_converter::report::table;
 use dunlin_converter::samples::{self, Samples};
-use dunlin_converter::{Error, Result};
+use dunlin_converter::{Data, Error, Result};
 
 use crate::{print, print_json};
 
@@ -42,13 +43,17 @@ pub fn emulate(args: &Args) -> Result<()> {
     };
     let host_outputs = samples::run(&model, &samples)?;
     let run = baked::run(&args.core, file.bytes(), &model, &samples, &host_outputs)?;
+    let arrays = samples::arrays(&model, &samples, &run.outputs)?;
     if !args.output.is_empty() {
-        samples::write(&args.output, &samples::arrays(&model, &samples, &run.outputs)?)?;
+        samples::write(&args.output, &arrays)?;
     }
     if args.json {
-        print_json(&run.report)?
+        print_json(&run.report)?;
     } else {
-        print(&board_table(&run.report))?
+        print(&board_table(&run.report))?;
+        for array in &arrays {
+            print(&first_numbers(array, samples.len()))?;
+        }
     }
     match run.report.first_difference {
         None => Ok(()),
@@ -57,6 +62,24 @@ pub fn emulate(args: &Args) -> Result<()> {
             run.report.board
         ))),
     }
+}
+
+/// How an output of the first sample starts.
+fn first_numbers(array: &Array, n_samples: usize) -> String {
+    const N_SHOWN: usize = 10;
+    let n = array.data.len() / n_samples.max(1);
+    let numbers = match &array.data {
+        Data::F32(v) => text(&v[..n.min(N_SHOWN)]),
+        Data::I8(v) => text(&v[..n.min(N_SHOWN)]),
+        Data::I16(v) => text(&v[..n.min(N_SHOWN)]),
+        Data::I32(v) => text(&v[..n.min(N_SHOWN)]),
+    };
+    let more = if n > N_SHOWN { format!(", ... ({n} in all)") } else { String::new() };
+    format!("output of the first sample: {numbers}{more}")
+}
+
+fn text<T: ToString>(numbers: &[T]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What a model costs on a board.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 
 use dunlin::ops::FullyConnected;
 use dunlin::ops::bounds::Bounds;
@@ -132,6 +133,9 @@ fn bad_input_is_one_message_that_names_the_file() {
     assert!(!folder.path("y.npy").exists());
 }
 
+/// Held while firmware is built: two builds of one board at a time disturb each other.
+static FIRMWARE: Mutex<()> = Mutex::new(());
+
 /// Whether the board of `core` can be built and emulated here; what is missing is told.
 fn can_emulate(core: &str) -> bool {
     let boards = boards::discover(&device::home().unwrap()).unwrap();
@@ -148,6 +152,7 @@ fn emulate_measures_and_compares() {
     if !can_emulate("cortex-m4") {
         return;
     }
+    let _alone = FIRMWARE.lock();
     let folder = Folder::new();
     folder.write("x.npy", &[2, 3], Data::F32(vec![1.0, 2.0, 3.0, -1.0, 4.0, -2.0]));
     let args = ["emulate", "net.dunlin", "--input", "x.npy", "--output", "y.npy", "--json"];
@@ -162,6 +167,39 @@ fn emulate_measures_and_compares() {
     assert!(text.contains("instructions per inference") && text.contains("yes"), "{text}");
     let unknown = folder.error(&["emulate", "net.dunlin", "--core", "z80"]);
     assert!(unknown.contains("z80") && unknown.contains("cortex-m4"), "{unknown}");
+}
+
+#[test]
+fn the_demo_keeps_its_promises() {
+    let folder = Folder::new();
+    let demo = |output: &str, path: Option<&Path>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
+        command.args(["demo", "--json", "--output", output]).current_dir(&folder.0);
+        if let Some(path) = path {
+            command.env("PATH", path);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    // Without any tool: the host's part, and what is missing.
+    let alone = demo("alone.dunlin", Some(folder.0.path()));
+    let (f32, int8) = (alone["f32_accuracy"].as_f64().unwrap(), alone["int8_accuracy"].as_f64().unwrap());
+    assert!(f32 >= 0.97 && int8 >= f32 - 0.005, "f32 {f32}, int8 {int8}");
+    assert!(alone["host_device_equal"].is_null() && alone["instructions"].is_null());
+    assert_eq!(alone["samples_compared"], 0);
+    assert!(alone["missing"].as_str().unwrap().contains("setup"), "{}", alone["missing"]);
+    assert_eq!(alone["arena_bytes"], alone["arena_lower_bound_bytes"]);
+    if !can_emulate("cortex-m4") {
+        return;
+    }
+    let _alone = FIRMWARE.lock();
+    let whole = demo("whole.dunlin", None);
+    assert_eq!(whole["host_device_equal"], true);
+    assert!(whole["samples_compared"].as_u64().unwrap() >= 100);
+    assert!(whole["code_bytes"].as_u64().unwrap() < 24 * 1024, "{}", whole["code_bytes"]);
+    let bytes = |name: &str| std::fs::read(folder.path(name)).unwrap();
+    assert_eq!(bytes("alone.dunlin"), bytes("whole.dunlin"), "the same seed writes the same bytes");
 }
 
 #[test]
