@@ -11,6 +11,8 @@
 pub mod autograd;
 mod compose;
 pub mod device;
+#[cfg(test)]
+mod differences;
 pub mod error;
 pub mod file;
 pub mod graph;

@@ -32,3 +32,16 @@ impl HostOperator for BatchNorm {
         Err(Error::graph(&node.name, "batch normalization computes in f32 only: fold it before quantizing"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        // Variances are shifted to where they are positive.
+        let fixed = Case::of(BatchNorm { epsilon: 0.1 }, &[&[2, 2, 3, 2], &[2], &[2], &[2], &[2]]);
+        fixed.shifted(1, 2.0).shifted(4, 2.0).check();
+    }
+}

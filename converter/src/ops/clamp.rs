@@ -36,3 +36,16 @@ impl HostOperator for Clamp {
 fn import(cx: &mut Operator, bounds: Bounds) -> Result<()> {
     cx.emit_unary(Clamp { bounds, factor: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        for (lo, hi) in [(0.0, f32::INFINITY), (-0.5, 0.5)] {
+            Case::of(Clamp { bounds: Bounds::F32 { lo, hi }, factor: None }, &[&[2, 12]]).check();
+        }
+    }
+}

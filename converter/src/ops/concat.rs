@@ -55,7 +55,14 @@ fn import(cx: &mut Operator) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::differences::Case;
     use crate::{Data, Graph, Program, Quant};
+
+    #[test]
+    fn gradient() {
+        Case::of(Concat { axis: 1 }, &[&[2, 1, 3], &[2, 2, 3], &[2, 3, 3]]).check();
+        Case::of(Concat { axis: 3 }, &[&[2, 2, 1, 2], &[2, 2, 1, 3]]).check();
+    }
 
     #[test]
     fn inputs_of_other_scales_are_requantized() {

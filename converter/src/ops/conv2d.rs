@@ -68,3 +68,24 @@ fn import(cx: &mut Operator) -> Result<()> {
 pub(super) fn taps(weights: &[usize]) -> [u16; 2] {
     [weights[1] as u16, weights[2] as u16]
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::differences::{Case, reaches_image, windows};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn gradient(window in windows(), [kh, kw] in [1usize..4, 1usize..4], bias: bool) {
+            let dims: [&[usize]; 3] = [&[2, 5, 4, 2], &[3, kh, kw, 2], &[3]];
+            let op = Conv2d { window, bounds: Bounds::None };
+            let image = dunlin::Shape::new(dims[0]).unwrap();
+            prop_assume!(window.output([kh, kw], &image).is_ok() && reaches_image(&window, kh, kw));
+            Case::of(op, &dims[..2 + bias as usize]).check();
+        }
+    }
+}

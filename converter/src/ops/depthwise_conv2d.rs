@@ -56,3 +56,25 @@ fn import(cx: &mut Operator) -> Result<()> {
     let window = cx.window(kernel, PADDING, stride, dilation)?;
     cx.emit(DepthwiseConv2d { window, bounds: cx.activation(ACTIVATION)? }, &inputs)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::differences::{Case, reaches_image, windows};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn gradient(window in windows(), [kh, kw] in [1usize..4, 1usize..4], multiplier in 1usize..4) {
+            let c_out = 2 * multiplier;
+            let dims: [&[usize]; 3] = [&[2, 5, 4, 2], &[1, kh, kw, c_out], &[c_out]];
+            let op = DepthwiseConv2d { window, bounds: Bounds::None };
+            let image = dunlin::Shape::new(dims[0]).unwrap();
+            prop_assume!(window.output([kh, kw], &image).is_ok() && reaches_image(&window, kh, kw));
+            Case::of(op, &dims).check();
+        }
+    }
+}

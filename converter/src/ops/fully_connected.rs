@@ -63,3 +63,16 @@ fn import(cx: &mut Operator) -> Result<()> {
     let flat = cx.apply("flat", op, &inputs, quant)?;
     cx.emit(reshape_to(&dims)?, &[flat])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        let op = FullyConnected { bounds: Bounds::None };
+        Case::of(op, &[&[3, 4], &[2, 4], &[2]]).check();
+        Case::of(op, &[&[2, 3, 2, 2], &[4, 12]]).check();
+    }
+}

@@ -33,6 +33,7 @@ impl HostOperator for Logistic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::differences::Case;
     use crate::{Graph, Quant};
 
     fn lowered(x_scale: f32, output: Quant) -> Result<Graph> {
@@ -43,6 +44,11 @@ mod tests {
         graph[y].quant = Some(output);
         graph.mark_output(y);
         crate::lower::lower(&graph).map(|(device, _)| device)
+    }
+
+    #[test]
+    fn gradient() {
+        Case::of(Logistic {}, &[&[3, 4]]).check();
     }
 
     #[test]

@@ -18,3 +18,15 @@ impl HostOperator for MatMul {
         Ok(vec![da, db])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        Case::of(MatMul { transpose_a: false }, &[&[3, 4], &[4, 2]]).check();
+        Case::of(MatMul { transpose_a: true }, &[&[4, 3], &[4, 2]]).check();
+    }
+}

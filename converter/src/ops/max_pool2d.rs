@@ -39,3 +39,20 @@ fn import(cx: &mut Operator) -> Result<()> {
     let (x, pooling) = (cx.input(0)?, cx.pooling()?);
     cx.emit(MaxPool2d(pooling), &[x])
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::differences::{Case, poolings};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn gradient(pooling in poolings(&[2, 5, 3, 2])) {
+            Case::of(MaxPool2d(pooling), &[&[2, 5, 3, 2]]).check();
+        }
+    }
+}

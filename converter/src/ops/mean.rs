@@ -43,3 +43,16 @@ fn import(cx: &mut Operator) -> Result<()> {
     let keep_dims = cx.flag(schema::reducer::KEEP_DIMS)?;
     cx.emit(Mean { axes, keep_dims, factor: None }, &[x])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        for axes in 1u8..16 {
+            Case::of(Mean { axes, keep_dims: axes % 2 == 0, factor: None }, &[&[2, 3, 2, 3]]).check();
+        }
+    }
+}

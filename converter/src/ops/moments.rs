@@ -20,3 +20,17 @@ impl HostOperator for Moments {
         Ok(vec![Some(dx)])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        for output in 0..2 {
+            Case::new(&[&[3, 2, 2, 2]], |graph, x| Ok(graph.apply_all("moments", Moments, x)?[output]))
+                .check();
+        }
+    }
+}

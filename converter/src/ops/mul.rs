@@ -42,3 +42,21 @@ fn import(cx: &mut Operator) -> Result<()> {
     let (inputs, bounds) = (cx.inputs()?, cx.activation(schema::arithmetic::ACTIVATION)?);
     cx.emit(Mul { bounds, factor: None }, &inputs)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::differences::{Case, broadcast};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn gradient([a, b] in broadcast()) {
+            let case = Case::of(Mul { bounds: Bounds::None, factor: None }, &[&a, &b]);
+            case.shifted(0, 1.5).shifted(1, 1.5).check();
+        }
+    }
+}

@@ -42,3 +42,14 @@ fn import(cx: &mut Operator) -> Result<()> {
     }
     cx.emit(Pad { pads }, &[x])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        Case::of(Pad { pads: [[1, 0], [0, 2], [1, 1], [2, 0]] }, &[&[2, 2, 3, 2]]).check();
+    }
+}

@@ -42,3 +42,14 @@ pub(super) fn reshape_to(dims: &[usize]) -> Result<Reshape> {
     let shape = shape.map_err(|_| Error::Invalid(format!("{dims:?} has more than 4 dimensions or none")))?;
     Ok(Reshape::new(&shape))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        Case::of(Reshape::new(&dunlin::Shape::new(&[6, 4]).unwrap()), &[&[2, 3, 4]]).check();
+    }
+}

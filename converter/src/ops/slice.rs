@@ -186,6 +186,12 @@ fn index(i: i64) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        Case::of(Slice { begin: [0, 1, 0, 2], len: [2, 1, 2, 1], stride: [1; 4] }, &[&[2, 2, 3, 3]]).check();
+    }
 
     #[test]
     fn ranges_are_those_of_python() {

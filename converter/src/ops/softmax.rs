@@ -50,3 +50,15 @@ fn import(cx: &mut Operator) -> Result<()> {
     let (x, beta) = (cx.input(0)?, cx.option(schema::softmax::BETA, 0f32)?);
     cx.emit(Softmax::F32 { beta }, &[x])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        Case::of(Softmax::F32 { beta: 1.0 }, &[&[3, 4]]).check();
+        Case::of(Softmax::F32 { beta: 2.5 }, &[&[2, 1, 3, 4]]).check();
+    }
+}

@@ -21,3 +21,20 @@ impl HostOperator for SoftmaxCrossEntropy {
         Ok(vec![Some(cx.mul("dlogits", difference, dloss)?), None])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        // Labels that are no distribution, too: the rule holds for any.
+        let labels = [0.1, 0.7, 0.2, 1.0, 0.0, 0.0, 0.5, 0.5, 1.0, 0.0, 0.0, 0.0].to_vec();
+        let case = Case::new(&[&[4, 3]], |graph, x| {
+            let labels = graph.constant("labels", &[4, 3], crate::Data::F32(labels))?;
+            graph.apply("y", SoftmaxCrossEntropy, &[x[0], labels])
+        });
+        case.check();
+    }
+}

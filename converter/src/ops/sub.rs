@@ -39,3 +39,20 @@ fn import(cx: &mut Operator) -> Result<()> {
     let (inputs, bounds) = (cx.inputs()?, cx.activation(schema::arithmetic::ACTIVATION)?);
     cx.emit(Sub { bounds, factors: None }, &inputs)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::differences::{Case, broadcast};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn gradient([a, b] in broadcast()) {
+            Case::of(Sub { bounds: Bounds::None, factors: None }, &[&a, &b]).check();
+        }
+    }
+}

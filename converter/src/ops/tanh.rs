@@ -29,3 +29,14 @@ impl HostOperator for Tanh {
         cx.emit_table(node, *self, Tanh::table(x.scale(), x.zero_point))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        Case::of(Tanh {}, &[&[3, 4]]).check();
+    }
+}

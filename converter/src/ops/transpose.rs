@@ -37,3 +37,14 @@ fn import(cx: &mut Operator) -> Result<()> {
     }
     cx.emit(Transpose { perm }, &[x])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        Case::of(Transpose { perm: [2, 0, 3, 1] }, &[&[2, 3, 2, 2]]).check();
+    }
+}
