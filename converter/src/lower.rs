@@ -120,16 +120,17 @@ impl<'g> Lowering<'g> {
         Ok(())
     }
 
-    /// Emits `op` for `node` on its input and a table of int8 values; `None` says that the input's scale has
-    /// none.
+    /// Emits `op` for `node` on its input and a table of int8 values; `None` says that there is none for the
+    /// scales of input and output.
     ///
     /// # Errors
     /// Naming the node.
     pub fn emit_table(&mut self, node: &Node, op: impl Into<Op>, table: Option<[i8; 256]>) -> Result<()> {
         let table = table.ok_or_else(|| {
-            let scale = self.real[node.inputs[0]].quant.as_ref().map_or(0.0, Quant::scale);
-            let what = format!("its input's scale {scale} is out of range: check the calibration data");
-            Error::graph(&node.name, what)
+            let scale = |id: TensorId| self.real[id].quant.as_ref().map_or(0.0, Quant::scale);
+            let (x, out) = (scale(node.inputs[0]), scale(node.outputs[0]));
+            let what = format!("the scales {x} of its input and {out} of its output are out of range");
+            Error::graph(&node.name, format!("{what}: check the calibration data"))
         })?;
         let x = self.stored(node.inputs[0])?;
         let table = self.constant(&format!("{}/table", node.name), &[256], Data::I8(table.to_vec()))?;
