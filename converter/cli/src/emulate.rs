@@ -20,8 +20,8 @@ const N_SAMPLES: usize = 10;
 pub struct Args {
     /// The `.dunlin` file, or one that `dunlin convert` takes
     file: PathBuf,
-    /// The board's core, such as cortex-m4, or its name
-    #[arg(long, default_value = "cortex-m4")]
+    /// The core, such as cortex-m4, or the name of a board under boards/, where several have that core
+    #[arg(long, visible_alias = "board", default_value = "cortex-m4")]
     core: String,
     /// An input as .npy; once for each of the model's inputs, in their order
     #[arg(long, value_name = "X.npy")]

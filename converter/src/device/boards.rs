@@ -85,10 +85,12 @@ pub fn discover(home: &Path) -> Result<Vec<Board>> {
     Ok(boards)
 }
 
-/// The board of this name; `cortex-m4` is short for `qemu-cortex-m4`.
+/// The board of this name, where `qemu-` may be left out; else the first emulated board with a core of this name.
+/// Of several boards with one core, the one that is named after it is thus the core's.
 pub fn find<'a>(boards: &'a [Board], name: &str) -> Result<&'a Board> {
-    let long_name = format!("{EMULATED}{name}");
-    boards.iter().find(|board| board.name == name || board.name == long_name).ok_or_else(|| {
+    let by_name = || boards.iter().find(|board| board.name == name || board.short_name() == name);
+    let by_core = || boards.iter().find(|board| board.core == name && board.emulator_program().is_some());
+    by_name().or_else(by_core).ok_or_else(|| {
         let known: Vec<&str> = boards.iter().map(Board::short_name).collect();
         Error::UnknownBoard { name: name.to_owned(), known: known.join(", ") }
     })
@@ -184,6 +186,31 @@ mod tests {
         assert_eq!(find(&boards, "qemu-cortex-m4").unwrap().chip, "AN386");
         let error = find(&boards, "z80").unwrap_err().to_string();
         assert!(error.contains("z80") && error.contains("cortex-m55"), "{error}");
+    }
+
+    #[test]
+    fn a_core_is_found_on_the_board_of_its_name_or_on_the_first_that_has_it() {
+        let board = |name: &str, core: &str, emulator: &[&str]| Board {
+            name: name.into(),
+            description: String::new(),
+            core: core.into(),
+            chip: String::new(),
+            target: String::new(),
+            emulator: emulator.iter().map(|&argument| argument.into()).collect(),
+            dir: PathBuf::new(),
+        };
+        let qemu = &["qemu-system-arm"][..];
+        let boards = [
+            board("disco", "cortex-m4", qemu),
+            board("nucleo", "cortex-m23", &[]),
+            board("qemu-an519", "cortex-m23", qemu),
+            board("qemu-cortex-m4", "cortex-m4", qemu),
+        ];
+        let found = |name| find(&boards, name).unwrap().name.as_str();
+        assert_eq!(found("cortex-m4"), "qemu-cortex-m4");
+        assert_eq!(found("cortex-m23"), "qemu-an519");
+        assert_eq!(["disco", "nucleo", "an519"].map(found), ["disco", "nucleo", "qemu-an519"]);
+        assert!(find(&boards, "cortex-m0").is_err());
     }
 
     #[test]
