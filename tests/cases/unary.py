@@ -1,4 +1,4 @@
-"""What clamp, logistic and tanh share: one input of any shape, each value on its own."""
+"""What functions of one number (clamp, logistic, ...) share: one input of any shape, each value on its own."""
 
 import numpy as np
 
