@@ -46,6 +46,7 @@ macro_rules! for_each_operator {
             14 tanh Tanh [f32 i8];
             15 quantize Quantize [f32 i8];
             16 dequantize Dequantize [i8];
+            17 hard_swish HardSwish [f32 i8];
             18 batch_norm BatchNorm [f32];
             19 sub Sub [f32 i8];
             20 transpose Transpose [f32 i8];
