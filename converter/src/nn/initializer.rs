@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn the_generator_is_the_same_everywhere() {
         let values = |seed, stream| Initializer::HeNormal.values(3, [2, 2], seed, stream);
-        assert_eq!(values(1, 0), values(1, 0));
+        assert_eq!(values(1, 0), [-0.23484705, -1.4108177, 0.33302864]);
         assert_ne!(values(1, 0), values(1, 1));
         assert_ne!(values(1, 0), values(2, 0));
     }

@@ -151,6 +151,45 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Program;
+    use crate::program::set_input;
+
+    /// Three updates of a parameter `[3, 1]` whose gradient is `c * p`.
+    fn three_updates(optimizer: Optimizer) -> Vec<f32> {
+        let mut graph = Graph::new("descent");
+        let p = graph.state("p", &[3, 1], Data::F32(vec![1.0, -2.0, 0.5])).unwrap();
+        let c = graph.constant("c", &[3, 1], Data::F32(vec![1.0, 0.5, 4.0])).unwrap();
+        let gradient = graph.mul("gradient", c, p).unwrap();
+        let rates = optimizer.trace_rates(&mut graph).unwrap();
+        optimizer.trace_update(&mut graph, p, gradient, rates).unwrap();
+        graph.mark_output(p);
+        let program = Program::compile(&graph).unwrap();
+        let (model, mut arena) = (program.model().unwrap(), program.arena());
+        let mut session = program.session(&model, &mut arena).unwrap();
+        for step in 1..=3 {
+            set_input(&mut session, 0, &Data::F32(optimizer.rates(1.0, step))).unwrap();
+            session.run();
+        }
+        session.output::<f32>(0).unwrap().to_vec()
+    }
+
+    /// The numbers are those of `optimizer.py`.
+    #[test]
+    fn updates_are_the_papers() {
+        let momentum = Optimizer::Sgd { rate: 0.1, momentum: 0.9, nesterov: false, weight_decay: 0.01 };
+        let expected = [
+            (Optimizer::sgd(0.1), [0.7290000, -1.7147500, 0.1080000]),
+            (momentum, [0.4813245, -1.4524843, -0.2711232]),
+            (Optimizer::momentum(0.1, 0.9), [0.3273210, -1.2629252, -0.2166480]),
+            (Optimizer::adam(0.1), [0.7015863, -1.7006234, 0.2048713]),
+            (Optimizer::adam(0.1).weight_decay(0.1), [0.6751013, -1.6443687, 0.1934156]),
+        ];
+        for (optimizer, expected) in expected {
+            for (p, expected) in three_updates(optimizer).iter().zip(expected) {
+                assert!((p - expected).abs() < 2e-6, "{optimizer:?}: {p} is not {expected}");
+            }
+        }
+    }
 
     #[test]
     fn schedules_scale_the_rate() {

@@ -46,7 +46,8 @@ impl Run<f32> for ClampGrad {
         let (lo, hi) = self.bounds.f32();
         let (dy, x, dx) = (node.input(0).rows(mem), node.input(1).rows(mem), node.output(0).rows_mut(mem));
         for y in rows {
-            let pass = |dy: f32, x: f32| if lo < x && x < hi { dy } else { 0.0 };
+            // Without a branch, which data would make unpredictable.
+            let pass = |dy: f32, x: f32| if (lo < x) & (x < hi) { dy } else { 0.0 };
             zip_row((dy.row(y), 1), (x.row(y), 1), dx.row(y), pass);
         }
     }

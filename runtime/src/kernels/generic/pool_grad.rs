@@ -31,41 +31,29 @@ pub fn max_pool_grad_row(geometry: &Geometry, x: &Rows<f32>, dy: &Rows<f32>, y: 
     dx.fill(0.0);
     for ky in 0..geometry.kernel[0] {
         let Some(oy) = geometry.reader_row(ky, y) else { continue };
+        let (image, rows) = geometry.row_taps(oy);
         for ox in 0..out_w {
+            let columns = geometry.column_taps(ox);
             for c in 0..channels {
-                match first_greatest(geometry, x, oy, ox, c) {
+                let at = |column: usize| column.wrapping_mul(channels).wrapping_add(c);
+                // Row and column of the greatest value; none if there are but NaNs.
+                let (mut first, mut greatest) = (None, f32::NEG_INFINITY);
+                for row in rows.valid.clone().map(|tap| image.wrapping_add(rows.index(tap))) {
+                    let values = x.row(row);
+                    for column in columns.valid.clone().map(|tap| columns.index(tap)) {
+                        let value = values.at(at(column));
+                        if value > greatest {
+                            (first, greatest) = (Some((row, column)), value);
+                        }
+                    }
+                }
+                match first {
                     Some((row, column)) if row == y => {
-                        let i = column.wrapping_mul(channels).wrapping_add(c);
-                        let dy = dy.row(oy).at(ox.wrapping_mul(channels).wrapping_add(c));
-                        dx.set(i, dx.at(i) + dy);
+                        dx.set(at(column), dx.at(at(column)) + dy.row(oy).at(at(ox)));
                     }
                     _ => {}
                 }
             }
         }
     }
-}
-
-/// Row and column of the first greatest value of a window; none if there are but NaNs.
-fn first_greatest(
-    geometry: &Geometry,
-    x: &Rows<f32>,
-    oy: usize,
-    ox: usize,
-    c: usize,
-) -> Option<(usize, usize)> {
-    let (image, rows) = geometry.row_taps(oy);
-    let columns = geometry.column_taps(ox);
-    let (mut best, mut greatest) = (None, f32::NEG_INFINITY);
-    for ky in rows.valid.clone() {
-        let row = image.wrapping_add(rows.index(ky));
-        for kx in columns.valid.clone() {
-            let column = columns.index(kx);
-            let value = x.row(row).at(column.wrapping_mul(geometry.input[2]).wrapping_add(c));
-            if value > greatest {
-                (best, greatest) = (Some((row, column)), value);
-            }
-        }
-    }
-    best
 }
