@@ -1,0 +1,178 @@
+//! Training from end to end on small problems.
+
+use dunlin_converter::nn::*;
+use dunlin_converter::{Kind, Result};
+
+/// `y = 2 a - 3 b + 0.5` at 21 points.
+fn line() -> Dataset {
+    let points = (0..21).map(|i| [(i % 5) as f32 - 2.0, (i / 5) as f32 - 2.0]);
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    for [a, b] in points {
+        x.extend([a, b]);
+        y.push(2.0 * a - 3.0 * b + 0.5);
+    }
+    Dataset::new(&[2], x, &[1], y).unwrap()
+}
+
+/// Blobs of 8×6 pixels in one of two corners.
+fn blobs(n: usize) -> Dataset {
+    let (mut x, mut labels) = (Vec::new(), Vec::new());
+    for i in 0..n {
+        let label = i % 2;
+        let noise = |p: usize| ((i * 31 + p * 17) % 13) as f32 / 26.0;
+        let lit = |p: usize| (p / 6 < 4) == (label == 0);
+        x.extend((0..48).map(|p| noise(p) + if lit(p) { 0.6 } else { 0.0 }));
+        labels.push(label);
+    }
+    Dataset::classification(&[8, 6, 1], x, &labels, 2).unwrap()
+}
+
+fn every_layer() -> Sequential {
+    let inner = Sequential::new().then(Conv2d::new(4, [3, 3]).same().dilation(2)).then(BatchNorm::new());
+    Sequential::new()
+        .then(Conv2d::new(4, [3, 3]).same().stride(2).without_bias())
+        .then(BatchNorm::new().momentum(0.8).epsilon(1e-2))
+        .then(Relu6)
+        .then(Residual::new(inner))
+        .then(DepthwiseConv2d::new([3, 2]).multiplier(2).initializer(Initializer::GlorotNormal))
+        .then(Relu)
+        .then(MaxPool2d::new([2, 2]).stride(1).same())
+        .then(AveragePool2d::new([2, 1]).stride(1))
+        .then(GlobalAveragePool)
+        .then(Flatten)
+        .then(Dense::new(2))
+        .then(Softmax)
+}
+
+fn bytes(network: &Network) -> Vec<u32> {
+    network.parameters().iter().flat_map(|p| &p.values).map(|v| v.to_bits()).collect()
+}
+
+#[test]
+fn a_line_is_found() -> Result<()> {
+    let mut network = Network::new("line", &[2], Sequential::new().then(Dense::new(1)), 5)?;
+    let options = FitOptions {
+        epochs: 60,
+        batch_size: 8, // leaves 5 of 21
+        loss: Loss::MeanSquaredError,
+        optimizer: Optimizer::momentum(0.05, 0.5),
+        ..FitOptions::default()
+    };
+    let history = network.fit(&line(), &options)?;
+    let last = history.epochs[59];
+    assert!(last.loss < 1e-8 && last.accuracy.is_none(), "{last}");
+    let values: Vec<f32> = network.parameters().iter().flat_map(|p| p.values.clone()).collect();
+    for (value, expected) in values.iter().zip([2.0, -3.0, 0.5]) {
+        assert!((value - expected).abs() < 1e-4, "{values:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_layer_trains_and_the_seed_decides_every_byte() -> Result<()> {
+    let data = blobs(22);
+    let train = |seed: u64| -> Result<(Network, History)> {
+        let mut network = Network::new("blobs", &[8, 6, 1], every_layer(), seed)?;
+        let options = FitOptions {
+            epochs: 12,
+            batch_size: 8, // leaves 6 of 22
+            optimizer: Optimizer::adam(0.02).weight_decay(1e-3),
+            schedule: Schedule::Cosine { warmup: 1.0 },
+            seed,
+            ..FitOptions::default()
+        };
+        let history = network.fit(&data, &options)?;
+        Ok((network, history))
+    };
+    let (network, history) = train(3)?;
+    assert!(history.epochs[11].loss < 0.3 * history.epochs[0].loss, "{history:?}");
+    let metrics = network.evaluate(&data, Loss::CrossEntropy)?;
+    assert_eq!(metrics.accuracy, Some(1.0), "{metrics}");
+    let again = train(3)?;
+    assert_eq!((bytes(&network), history), (bytes(&again.0), again.1));
+    assert_ne!(bytes(&network), bytes(&train(4)?.0));
+    Ok(())
+}
+
+#[test]
+fn samples_left_over_count_like_others() -> Result<()> {
+    // All samples are the same, so the third step must be what it is when the batch is full.
+    let train = |n: usize| -> Result<(Vec<u32>, f64)> {
+        let data = Dataset::new(&[2], [1.0, 0.5].repeat(n), &[1], vec![2.0; n])?;
+        let mut network = Network::new("same", &[2], Sequential::new().then(Dense::new(1)), 1)?;
+        let options = FitOptions {
+            epochs: 1,
+            batch_size: 2,
+            loss: Loss::MeanSquaredError,
+            optimizer: Optimizer::momentum(0.1, 0.9),
+            ..FitOptions::default()
+        };
+        let history = network.fit(&data, &options)?;
+        assert_eq!(history.epochs.len(), 1);
+        Ok((bytes(&network), network.evaluate(&data, Loss::MeanSquaredError)?.loss))
+    };
+    assert_eq!(train(5)?, train(6)?);
+    Ok(())
+}
+
+#[test]
+fn inference_has_constants_and_normalizes_with_running_statistics() -> Result<()> {
+    let network = Network::new("blobs", &[8, 6, 1], every_layer(), 0)?.labels(&["top", "bottom"]);
+    let graph = network.inference_graph(3)?;
+    graph.verify()?;
+    assert!(graph.tensors().all(|(_, tensor)| !matches!(tensor.kind, Kind::State(_))));
+    assert_eq!(graph.dims(graph.outputs()[0]), [3, 2]);
+    assert_eq!(graph.labels, ["top", "bottom"]);
+    let names: Vec<&str> = graph.nodes().iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names[..4], ["conv2d", "batch_norm", "relu6", "residual/conv2d"]);
+    let statistics: Vec<_> = network.parameters().iter().filter(|p| !p.trainable).map(|p| &p.name).collect();
+    let expected = [
+        "batch_norm/mean",
+        "batch_norm/variance",
+        "residual/batch_norm/mean",
+        "residual/batch_norm/variance",
+    ];
+    assert_eq!(statistics, expected);
+    Ok(())
+}
+
+#[test]
+fn divergence_is_named_and_leaves_the_network_as_it_was() {
+    let mut network = Network::new("line", &[2], Sequential::new().then(Dense::new(1)), 5).unwrap();
+    let before = bytes(&network);
+    let optimizer = Optimizer::sgd(1e10);
+    let options = FitOptions { loss: Loss::MeanSquaredError, batch_size: 8, optimizer, ..Default::default() };
+    let error = network.fit(&line(), &options).unwrap_err().to_string();
+    assert!(error.starts_with("epoch 1, batch 3: the loss is"), "{error}");
+    assert!(error.ends_with("lower the learning rate (10000000000) or scale the data"), "{error}");
+    assert_eq!(bytes(&network), before);
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let dense = || Sequential::new().then(Dense::new(2));
+    let error = Network::new("n", &[2], dense().then(MaxPool2d::new([2, 2])), 0).err().unwrap().to_string();
+    assert_eq!(error, "max_pool2d: takes images [n, h, w, c], not [1, 2]");
+    let conv = Sequential::new().then(Conv2d::new(1, [9, 1]));
+    let error = Network::new("n", &[8, 6, 1], conv, 0).err().unwrap().to_string();
+    assert!(error.starts_with("conv2d: conv2d does not take inputs f32[1×8×6×1], f32[1×9×1×1]"), "{error}");
+    let pool = Residual::new(Sequential::new().then(MaxPool2d::new([2, 2])));
+    let error = Network::new("n", &[8, 6, 1], Sequential::new().then(pool), 0).err().unwrap().to_string();
+    let shapes = "turn [1, 8, 6, 1] into [1, 4, 3, 1]";
+    assert_eq!(error, format!("residual: its layers {shapes}; they must keep the shape"));
+
+    let mut network = Network::new("n", &[2], dense(), 0).unwrap();
+    let fit = |network: &mut Network, data: &Dataset, options: FitOptions| {
+        network.fit(data, &options).unwrap_err().to_string()
+    };
+    let pairs = Dataset::classification(&[2], vec![0.0; 4], &[0, 1], 2).unwrap();
+    let error = fit(&mut network, &pairs, FitOptions::default());
+    assert_eq!(error, "loss: cross-entropy needs a network that ends in a Softmax layer: add one");
+    let error = fit(&mut network, &blobs(4), FitOptions::default());
+    assert_eq!(error, "the samples have shape [8, 6, 1], the network takes [2]");
+    let squares = FitOptions { loss: Loss::MeanSquaredError, ..FitOptions::default() };
+    let error = fit(&mut network, &line(), squares.clone());
+    assert_eq!(error, "loss: the network makes [21, 2], the targets are [21, 1]");
+    let error = fit(&mut network, &pairs, FitOptions { epochs: 0, ..squares });
+    assert_eq!(error, "training takes at least one epoch, and one sample a batch");
+}
