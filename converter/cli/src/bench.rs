@@ -49,16 +49,7 @@ fn tables(report: &BenchReport) -> String {
     let per_mac = ratio(report.instructions, report.macs);
     steps.add_row(["".into(), "total".into(), "".into(), macs, instructions, per_mac, "".into()]);
     let mut costs = table(&["on", &report.board], &[1]);
-    let stack = report.stack_bytes.map_or("not measured".to_string(), |bytes| bytes.to_string());
-    let rows = [
-        ("instructions of the initialization", report.init_instructions.to_string()),
-        ("arena bytes (RAM)", report.arena_bytes.to_string()),
-        ("other variables, bytes (RAM)", report.ram_other_bytes.to_string()),
-        ("stack bytes (RAM)", stack),
-        ("code bytes (flash)", report.code_bytes.to_string()),
-        ("model bytes (flash)", report.model_bytes.to_string()),
-    ];
-    for (what, value) in rows {
+    for (what, value) in report.costs.rows() {
         costs.add_row([what.to_string(), value]);
     }
     format!("{steps}\n\n{costs}")

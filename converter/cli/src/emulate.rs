@@ -89,18 +89,13 @@ pub fn board_table(report: &BoardReport) -> String {
         min if min == report.instructions => min.to_string(),
         min => format!("{min} to {}", report.instructions),
     };
-    let rows = [
-        ("instructions per inference", instructions),
-        ("instructions of the initialization", report.init_instructions.to_string()),
-        ("arena bytes (RAM)", report.arena_bytes.to_string()),
-        ("other variables, bytes (RAM)", report.static_bytes.to_string()),
-        ("stack bytes (RAM)", report.stack_bytes.map_or("not measured".into(), |bytes| bytes.to_string())),
-        ("code bytes (flash)", report.code_bytes.to_string()),
-        ("model bytes (flash)", report.model_bytes.to_string()),
+    let equal = if report.host_device_equal { "yes" } else { "NO" };
+    let comparison = [
         ("samples compared with this machine", report.samples_compared.to_string()),
-        ("outputs equal, byte for byte", if report.host_device_equal { "yes" } else { "NO" }.into()),
+        ("outputs equal, byte for byte", equal.to_string()),
     ];
-    for (what, value) in rows {
+    let rows = [("instructions per inference", instructions)].into_iter();
+    for (what, value) in rows.chain(report.costs.rows()).chain(comparison) {
         table.add_row([what.to_string(), value]);
     }
     table.to_string()

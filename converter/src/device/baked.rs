@@ -35,20 +35,43 @@ pub struct BoardReport {
     pub instructions: u64,
     /// The fewest instructions of one inference.
     pub instructions_min: u64,
+    /// Everything else that counts.
+    #[serde(flatten)]
+    pub costs: Costs,
+    /// The firmware.
+    pub elf: PathBuf,
+}
+
+/// What a model costs whatever its input.
+#[derive(Clone, Debug, Serialize)]
+pub struct Costs {
     /// Instructions of the model's check and the making of the session.
     pub init_instructions: u64,
-    /// The arena in RAM.
+    /// The arena in RAM, scratch memory included.
     pub arena_bytes: u64,
+    /// Variables in RAM beside the arena.
+    pub ram_other_bytes: u64,
+    /// The most stack that was in use, in RAM; absent if the firmware did not measure it.
+    pub stack_bytes: Option<u32>,
     /// Instructions and constants in flash, the model not counted.
     pub code_bytes: u64,
     /// The model in flash.
     pub model_bytes: u64,
-    /// Variables in RAM beside the arena.
-    pub static_bytes: u64,
-    /// The most stack that was in use, in RAM; absent if the firmware did not measure it.
-    pub stack_bytes: Option<u32>,
-    /// The firmware.
-    pub elf: PathBuf,
+}
+
+impl Costs {
+    /// For tables.
+    pub fn rows(&self) -> [(&'static str, String); 6] {
+        let stack = self.stack_bytes.map_or("not measured".to_string(), |bytes| bytes.to_string());
+        [
+            ("instructions of the initialization", self.init_instructions.to_string()),
+            ("arena bytes (RAM)", self.arena_bytes.to_string()),
+            ("other variables, bytes (RAM)", self.ram_other_bytes.to_string()),
+            ("stack bytes (RAM)", stack),
+            ("code bytes (flash)", self.code_bytes.to_string()),
+            ("model bytes (flash)", self.model_bytes.to_string()),
+        ]
+    }
 }
 
 /// A board's answers.
@@ -86,12 +109,14 @@ pub fn run(board: &str, file: &[u8], model: &Model, samples: &Samples, host_outp
         first_difference,
         instructions: counts.iter().copied().max().unwrap_or(0),
         instructions_min: counts.iter().copied().min().unwrap_or(0),
-        init_instructions,
-        arena_bytes: sizes.arena_bytes,
-        code_bytes: sizes.code_bytes(),
-        model_bytes: sizes.model_bytes,
-        static_bytes: sizes.static_bytes(),
-        stack_bytes: emulation.stack_bytes,
+        costs: Costs {
+            init_instructions,
+            arena_bytes: sizes.arena_bytes,
+            ram_other_bytes: sizes.static_bytes(),
+            stack_bytes: emulation.stack_bytes,
+            code_bytes: sizes.code_bytes(),
+            model_bytes: sizes.model_bytes,
+        },
         elf: firmware.path,
     };
     Ok(Run { outputs: emulation.output, report })

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     Result,
-    baked::{self, bake, regions},
+    baked::{self, Costs, bake, regions},
     boards,
     emulator::{self, Options},
     firmware::{self, Program},
@@ -22,20 +22,11 @@ pub struct BenchReport {
     pub board: String,
     /// Instructions of one inference.
     pub instructions: u64,
-    /// Instructions of the model's check and the making of the session.
-    pub init_instructions: u64,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
-    /// The arena in RAM, scratch memory included.
-    pub arena_bytes: u64,
-    /// Variables in RAM beside the arena.
-    pub ram_other_bytes: u64,
-    /// The most stack that was in use, in RAM.
-    pub stack_bytes: Option<u32>,
-    /// Code and constants in flash, without the model.
-    pub code_bytes: u64,
-    /// The model in flash.
-    pub model_bytes: u64,
+    /// Everything else that counts.
+    #[serde(flatten)]
+    pub costs: Costs,
     /// The steps, in order.
     pub operators: Vec<OperatorCost>,
 }
@@ -78,13 +69,8 @@ pub fn run(board: &str, file: &[u8], model: &Model) -> crate::Result<BenchReport
         core: whole.core,
         board: whole.board,
         instructions: whole.instructions,
-        init_instructions: whole.init_instructions,
         macs: report.macs,
-        arena_bytes: whole.arena_bytes,
-        ram_other_bytes: whole.static_bytes,
-        stack_bytes: whole.stack_bytes,
-        code_bytes: whole.code_bytes,
-        model_bytes: whole.model_bytes,
+        costs: whole.costs,
     })
 }
 
