@@ -28,6 +28,12 @@ pub fn lower(graph: &Graph) -> Result<(Graph, HashMap<TensorId, TensorId>)> {
         }
     }
     let outputs: Vec<TensorId> = graph.outputs().iter().map(|&id| cx.stored(id)).collect::<Result<_>>()?;
+    if let Some(&constant) = outputs.iter().find(|&&id| cx.device.constant_data(id).is_some()) {
+        return Err(Error::graph(
+            &cx.device[constant].name,
+            "is an output, but constant: nothing computes it",
+        ));
+    }
     cx.device.set_ports(inputs, outputs);
     cx.device.verify()?;
     Ok((cx.device, cx.stored))

@@ -44,7 +44,10 @@ pub fn fold_constants(graph: &mut Graph) -> Result<usize> {
     let mut folded = 0;
     for node in std::mem::take(graph.nodes_mut()) {
         let plain = |id: &TensorId| graph.constant_data(*id).is_some() && graph[*id].quant.is_none();
-        let real = |id: &TensorId| graph[*id].kind == Kind::Value && graph[*id].quant.is_none();
+        let real = |id: &TensorId| {
+            let inner = !graph.outputs().contains(id);
+            inner && graph[*id].kind == Kind::Value && graph[*id].quant.is_none()
+        };
         if !node.outputs.iter().all(real) || node.inputs.is_empty() || !node.inputs.iter().all(plain) {
             kept.push(node);
             continue;

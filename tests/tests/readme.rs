@@ -20,7 +20,10 @@ fn the_firmware_example_is_the_one_that_compiles() {
     let source = read("models/digits/classify.rs");
     let example = source.split("// ---- README\n").nth(1).expect("the part between the marks");
     assert!(example.lines().count() <= 15, "{} lines", example.lines().count());
-    assert!(read("README.md").contains(example), "the README's example is not that of models/digits/classify.rs");
+    assert!(
+        read("README.md").contains(example),
+        "the README's example is not that of models/digits/classify.rs"
+    );
 }
 
 #[test]

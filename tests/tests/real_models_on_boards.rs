@@ -1,0 +1,63 @@
+//! The reference models on emulated boards: the bytes of TensorFlow Lite Micro, there too.
+
+use dunlin_converter::Data;
+use dunlin_converter::device::baked;
+use dunlin_converter::npy::Array;
+use dunlin_converter::samples::Samples;
+use dunlin_tests::assets::{array, program, samples as split};
+use dunlin_tests::boards::runnable_boards;
+
+/// Samples of each model on each board.
+const N_SAMPLES: usize = 3;
+/// RAM that firmware needs beside the arena: variables, stack and the buffers of the link.
+const OTHER_RAM_BYTES: u64 = 6 * 1024;
+
+/// Runs a model's first samples on a board and compares with the goldens.
+fn assert_bytes(name: &str, board: &str) {
+    let Some(program) = program(name) else { return };
+    let golden = |file: &str| array(&format!("golden/{name}/{file}.npy"));
+    let (Some(inputs), Some(outputs)) = (golden("input20"), golden("output20.tflm")) else { return };
+    let dims = [&[N_SAMPLES], &inputs.dims[1..]].concat();
+    let first = |data: Vec<Data>| -> Vec<u8> {
+        data.iter().take(N_SAMPLES).flat_map(|sample| sample.bytes()).collect()
+    };
+    let x = first(split(&inputs, inputs.dims[0])).iter().map(|&byte| byte as i8).collect();
+    let expected = first(split(&outputs, outputs.dims[0]));
+    let model = program.model().unwrap();
+    let inputs = Array { dims, data: Data::I8(x) };
+    let samples = Samples::of(&model, &[inputs]).unwrap();
+    let run = baked::run(board, program.bytes(), &model, &samples, &expected);
+    let run = run.unwrap_or_else(|e| panic!("{name} on {board}: {e}"));
+    let report = &run.report;
+    println!(
+        "{name} on {board}: {} instructions, {} to start, arena {}, other RAM {}, stack {:?}, code {}, model {}",
+        report.instructions,
+        report.init_instructions,
+        report.arena_bytes,
+        report.static_bytes,
+        report.stack_bytes,
+        report.code_bytes,
+        report.model_bytes
+    );
+    assert_eq!(report.first_difference, None, "{name} on {board}");
+    assert_eq!(report.arena_bytes as usize, program.plan.arena_bytes, "{name}: the plan is what is used");
+}
+
+/// One test: two builds for the same board must not run at the same time.
+#[test]
+fn models_give_the_same_bytes_on_every_board_that_holds_them() {
+    let Some(program) = program("mlperf_kws_int8") else { return };
+    for board in runnable_boards() {
+        let ram_bytes = board.memory().unwrap().ram_bytes;
+        if ram_bytes < program.plan.arena_bytes as u64 + OTHER_RAM_BYTES {
+            println!("{}: {ram_bytes} bytes of RAM do not hold keyword spotting", board.name);
+            continue;
+        }
+        assert_bytes("mlperf_kws_int8", &board.name);
+        if board.core == "cortex-m4" {
+            for name in ["mlperf_vww_int8", "mlperf_ic_int8", "mlperf_ad_int8"] {
+                assert_bytes(name, &board.name);
+            }
+        }
+    }
+}
