@@ -209,3 +209,26 @@ fn wrong_usage_is_exit_code_2() {
     assert_eq!(folder.dunlin(&["no-such-command"]).status.code(), Some(2));
     assert!(folder.prints(&["run", "--help"]).contains("rounded half to even"));
 }
+
+#[test]
+fn a_tflite_file_is_converted_or_taken_as_it_is() {
+    let Some(assets) = std::env::var_os("DUNLIN_ASSETS") else {
+        println!("skipped: DUNLIN_ASSETS does not name the folder of reference models");
+        return;
+    };
+    let folder = Folder::new();
+    let model = Path::new(&assets).join("models/tflm_hello_world_int8.tflite");
+    std::fs::copy(model, folder.path("sine.tflite")).unwrap();
+    let text = folder.prints(&["convert", "sine.tflite"]);
+    assert!(text.contains("fully_connected") && text.contains("sine.rs written"), "{text}");
+    assert!(std::fs::read_to_string(folder.path("sine.rs")).unwrap().contains("ARENA_BYTES"));
+    assert_eq!(
+        folder.prints(&["inspect", "sine.tflite", "--json"]),
+        folder.prints(&["inspect", "sine.dunlin", "--json"])
+    );
+    std::fs::write(folder.path("cut.tflite"), &std::fs::read(folder.path("sine.tflite")).unwrap()[..900])
+        .unwrap();
+    let error = folder.error(&["convert", "cut.tflite", "-o", "cut.dunlin"]);
+    assert!(error.contains("cut.tflite") && error.contains("truncated or damaged"), "{error}");
+    assert!(!folder.path("cut.dunlin").exists(), "nothing is written");
+}
