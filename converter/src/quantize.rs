@@ -78,7 +78,9 @@ pub fn calibrate(graph: &Graph, samples: &[Vec<Data>]) -> Result<Ranges> {
         session.run_each(|step| {
             step.run();
             for (i, &id) in outputs.next().into_iter().flatten().enumerate() {
-                if let (Ok(()), Some(values)) = (&outcome, cast::<f32>(step.output_bytes(i))) {
+                let reals =
+                    (graph[id].ty.dtype == DType::F32).then(|| cast::<f32>(step.output_bytes(i))).flatten();
+                if let (Ok(()), Some(values)) = (&outcome, reals) {
                     outcome = observe(graph, &mut ranges, id, values);
                 }
             }
@@ -110,7 +112,9 @@ pub fn quantize(graph: &Graph, ranges: &Ranges) -> Result<Graph> {
     }
     for node in graph.nodes() {
         quantize_inputs(&mut quantized, node)?;
-        for &id in &node.outputs {
+        // Indices are integers already.
+        let reals = node.outputs.iter().filter(|&&id| graph[id].ty.dtype == DType::F32);
+        for &id in reals {
             quantized[id].quant = Some(match node.op.output_quant() {
                 OutputQuant::Calibrated => range(graph, ranges, id)?.quant(),
                 OutputQuant::SameAs(i) => activation_quant(&quantized, node, node.inputs[i])?.clone(),

@@ -37,6 +37,8 @@ class Extremum:
         yield from self.both("rank3", (2, 3, 5), (2, 3, 5))
         yield from self.both("rank4", (2, 3, 2, 5), (2, 3, 2, 5))
         yield from self.both("by_scalar", (1, 3, 4, 3), (1,))
+        yield from self.both("scalar_first", (1,), (1, 3, 4, 3))
+        yield from self.both("by_nxhx1xc", (2, 3, 4, 3), (2, 3, 1, 3))
         yield from self.both("by_channel_vector", (1, 3, 2, 5), (5,))
         yield from self.both("both_broadcast", (1, 3, 1, 5), (1, 1, 4, 1))
         yield from self.both("zero_point_min", (1, 4, 4, 5), (1, 4, 4, 5), zero_point=-128)

@@ -26,6 +26,11 @@ def cases():
         ("slope_0", 0.0, 0.05, 0, Output(0.03, -128)),
         ("slope_above_1", 1.5, 0.04, 3, Output(0.07, -20)),
         ("ties", 0.5, 0.25, 0, Output(0.5, 0)),
+        ("ties_of_the_slope", 0.5, 0.25, 0, Output(0.25, 0)),
+        ("double_rounding", 0.5, 0.25 * (1 - 2**-24), 0, Output(0.25, 0)),
+        # In f32 the slope between stored numbers would be less than 1/2, and change 66 values.
+        ("f32_slope", 0.3, 0.0499, 3, Output(0.02994, 1)),
+        ("multiplier_shift_below_minus_20", 0.3, 0.001, -3, Output(5e3, -9)),
         ("saturates", 0.2, 0.05, -20, Output(0.011, -100)),
         ("f32_quotients", 0.3, F32_QUOTIENT[0], 0, Output(F32_QUOTIENT[1], 0)),
     ):

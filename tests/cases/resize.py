@@ -1,5 +1,7 @@
 """What the resizing operators share: sizes, and where pixels are sampled."""
 
+import functools
+
 import numpy as np
 
 import golden
@@ -42,26 +44,32 @@ class Resize:
             attributes["nearest_mode"] = self.nearest[sampling]
         return oracle.to_nhwc(oracle.run_onnx("Resize", x, None, None, sizes, **attributes))
 
+    def int8(self, name, data, size, sampling, tolerance):
+        """An int8 case on `data`; `sampling` is one of SAMPLINGS."""
+        _, align_corners, half_pixel_centers, onnx = sampling
+        options = self.options(alignCorners=align_corners, halfPixelCenters=half_pixel_centers)
+        x, output = golden.activation(data, 0.06, -7), Output(0.06, -7, tolerance=tolerance)
+        twin = functools.partial(self.twin, onnx)
+        model = self.tflite, options, size
+        yield golden.int8_case(name, attributes(size, sampling), [x], twin, model, output)
+
     def cases(self, tolerance):
         """Every size by every sampling."""
         for size_name, shape, size in SIZES:
-            for sampling_name, align_corners, half_pixel_centers, sampling in SAMPLINGS:
-                name = f"{size_name}_{sampling_name}"
-                attrs = {
-                    "size": list(size),
-                    "align_corners": align_corners,
-                    "half_pixel_centers": half_pixel_centers,
-                }
-
-                def twin(attrs, x, sampling=sampling):
-                    return self.twin(sampling, attrs, x)
-
+            for sampling in SAMPLINGS:
+                name = f"{size_name}_{sampling[0]}"
                 generator = golden.rng(self.op, name)
-                options = self.options(
-                    alignCorners=align_corners, halfPixelCenters=half_pixel_centers
-                )
-                x = golden.activation(golden.int8(generator, shape), 0.06, -7)
-                output = Output(0.06, -7, tolerance=tolerance)
-                yield golden.int8_case(name, attrs, [x], twin, (self.tflite, options, size), output)
+                yield from self.int8(name, golden.int8(generator, shape), size, sampling, tolerance)
                 x = golden.activation(golden.real(generator, shape))
-                yield golden.f32_case(name, attrs, [x], twin)
+                twin = functools.partial(self.twin, sampling[-1])
+                yield golden.f32_case(name, attributes(size, sampling), [x], twin)
+
+
+def attributes(size, sampling):
+    """The attributes of a case."""
+    _, align_corners, half_pixel_centers, _ = sampling
+    return {
+        "size": list(size),
+        "align_corners": align_corners,
+        "half_pixel_centers": half_pixel_centers,
+    }

@@ -26,3 +26,21 @@ fn import(cx: &mut Operator) -> Result<()> {
     };
     cx.emit(ArgMax { axis: cx.axis(axis, rank)? as u8 }, &[x])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantize::{calibrate, quantize};
+    use crate::{Data, Graph, Program};
+
+    #[test]
+    fn its_input_is_quantized() {
+        let mut graph = Graph::new("classes");
+        let x = graph.input("x", &[1, 3]).unwrap();
+        let y = graph.apply("y", ArgMax { axis: 1 }, &[x]).unwrap();
+        graph.mark_output(y);
+        let ranges = calibrate(&graph, &[vec![Data::F32(vec![-1.0, 1.0, 0.0])]]).unwrap();
+        let program = Program::compile(&quantize(&graph, &ranges).unwrap()).unwrap();
+        assert_eq!(program.run(&[Data::I8(vec![3, 5, 9])]).unwrap(), [Data::I32(vec![2])]);
+    }
+}

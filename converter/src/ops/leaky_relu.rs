@@ -1,6 +1,7 @@
 //! Leaky ReLU: see the runtime's operator of this name.
 
-use dunlin::ops::LeakyRelu;
+use dunlin::ops::bounds::Bounds;
+use dunlin::ops::{ClampGrad, LeakyRelu};
 
 use super::{Backward, HostOperator};
 use crate::import::tflite::{Operator, Rule, schema};
@@ -10,8 +11,16 @@ use crate::{Error, Node, Result, TensorId};
 impl HostOperator for LeakyRelu {
     const TFLITE: &'static [Rule] = &[Rule::new("LEAKY_RELU", import)];
 
+    /// `alpha * dy`, and `(1 - alpha) * dy` more where x is positive.
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("it is for inference only"))
+        let LeakyRelu::F32 { alpha } = *self else {
+            return Err(cx.none("it computes in int8"));
+        };
+        let (x, dy) = (cx.input(0), cx.grad()?);
+        let everywhere = cx.scale("everywhere", dy, alpha)?;
+        let positive = cx.apply("positive", ClampGrad { bounds: Bounds::RELU }, &[dy, x])?;
+        let more = cx.scale("more", positive, 1.0 - alpha)?;
+        Ok(vec![Some(cx.add("dx", everywhere, more)?)])
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
@@ -32,4 +41,15 @@ impl HostOperator for LeakyRelu {
 fn import(cx: &mut Operator) -> Result<()> {
     let alpha = cx.option(schema::leaky_relu::ALPHA, 0f32)?;
     cx.emit_unary(LeakyRelu::F32 { alpha })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        Case::of(LeakyRelu::F32 { alpha: 0.3 }, &[&[2, 12]]).check();
+    }
 }

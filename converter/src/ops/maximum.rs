@@ -1,6 +1,7 @@
 //! Maximum of two tensors: see the runtime's operator of this name.
 
-use dunlin::ops::Maximum;
+use dunlin::ops::bounds::Bounds;
+use dunlin::ops::{ClampGrad, Maximum, Sub};
 
 use super::quantize::requantized_inputs;
 use super::{Backward, HostOperator};
@@ -12,7 +13,7 @@ impl HostOperator for Maximum {
     const TFLITE: &'static [Rule] = &[Rule::new("MAXIMUM", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("it is for inference only"))
+        split_by_order(cx, [0, 1])
     }
 
     /// The device compares stored numbers.
@@ -22,7 +23,40 @@ impl HostOperator for Maximum {
     }
 }
 
+/// The gradients of both inputs: an element of the output's goes to the first input where input `greater` is
+/// greater than input `lesser`, else to the second.
+pub(super) fn split_by_order(
+    cx: &mut Backward,
+    [greater, lesser]: [usize; 2],
+) -> Result<Vec<Option<TensorId>>> {
+    let (dy, pair) = (cx.grad()?, [greater, lesser].map(|i| cx.input(i)));
+    let sub = Sub { bounds: Bounds::None, factors: None };
+    let difference = cx.apply("difference", sub, &pair)?;
+    let to_first = cx.apply("to_first", ClampGrad { bounds: Bounds::RELU }, &[dy, difference])?;
+    let to_second = cx.apply("to_second", sub, &[dy, to_first])?;
+    let mut grads = Vec::new();
+    for (i, part) in [to_first, to_second].into_iter().enumerate() {
+        let dims = cx.graph.dims(cx.input(i));
+        grads.push(cx.when_wanted(i, |cx| cx.sum_to("dx", part, &dims))?);
+    }
+    Ok(grads)
+}
+
 fn import(cx: &mut Operator) -> Result<()> {
     let inputs = cx.inputs()?;
     cx.emit(Maximum {}, &inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        // The operands are at least 1/24 apart, and either is the greater somewhere.
+        Case::of(Maximum {}, &[&[2, 12], &[12]]).check();
+        Case::of(Maximum {}, &[&[12], &[2, 12]]).check();
+        Case::of(Maximum {}, &[&[2, 12], &[2, 12]]).shifted(0, 1.0 / 24.0).check();
+    }
 }

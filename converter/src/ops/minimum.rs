@@ -2,6 +2,7 @@
 
 use dunlin::ops::Minimum;
 
+use super::maximum::split_by_order;
 use super::quantize::requantized_inputs;
 use super::{Backward, HostOperator};
 use crate::import::tflite::{Operator, Rule};
@@ -12,7 +13,7 @@ impl HostOperator for Minimum {
     const TFLITE: &'static [Rule] = &[Rule::new("MINIMUM", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("it is for inference only"))
+        split_by_order(cx, [1, 0])
     }
 
     /// The device compares stored numbers.
@@ -25,4 +26,18 @@ impl HostOperator for Minimum {
 fn import(cx: &mut Operator) -> Result<()> {
     let inputs = cx.inputs()?;
     cx.emit(Minimum {}, &inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        // The operands are at least 1/24 apart, and either is the greater somewhere.
+        Case::of(Minimum {}, &[&[2, 12], &[12]]).check();
+        Case::of(Minimum {}, &[&[12], &[2, 12]]).check();
+        Case::of(Minimum {}, &[&[2, 12], &[2, 12]]).shifted(0, 1.0 / 24.0).check();
+    }
 }

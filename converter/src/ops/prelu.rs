@@ -1,7 +1,8 @@
 //! Parametric ReLU: see the runtime's operator of this name.
 
-use dunlin::ops::Prelu;
+use dunlin::ops::bounds::Bounds;
 use dunlin::ops::prelu::PreluFactors;
+use dunlin::ops::{ClampGrad, Prelu, Sub};
 
 use super::{Backward, HostOperator};
 use crate::import::tflite::{Operator, Rule};
@@ -11,8 +12,21 @@ use crate::{Node, Result, TensorId};
 impl HostOperator for Prelu {
     const TFLITE: &'static [Rule] = &[Rule::new("PRELU", import)];
 
+    /// Where x is negative, `slope * dy` and `x * dy`; else `dy` and nothing.
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("it is for inference only"))
+        let (x, slope, dy) = (cx.input(0), cx.input(1), cx.grad()?);
+        let positive = cx.apply("positive", ClampGrad { bounds: Bounds::RELU }, &[dy, x])?;
+        let negative = cx.apply("negative", Sub { bounds: Bounds::None, factors: None }, &[dy, positive])?;
+        let dx = cx.when_wanted(0, |cx| {
+            let sloped = cx.mul("sloped", negative, slope)?;
+            cx.add("dx", positive, sloped)
+        })?;
+        let dslope = cx.when_wanted(1, |cx| {
+            let product = cx.mul("product", negative, x)?;
+            let dims = cx.graph.dims(slope);
+            cx.sum_to("dslope", product, &dims)
+        })?;
+        Ok(vec![dx, dslope])
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
@@ -27,4 +41,15 @@ impl HostOperator for Prelu {
 fn import(cx: &mut Operator) -> Result<()> {
     let inputs = cx.inputs()?;
     cx.emit(Prelu { factors: None }, &inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        Case::of(Prelu { factors: None }, &[&[4, 12], &[12]]).check();
+    }
 }
