@@ -14,8 +14,8 @@ use crate::{print, print_json};
 pub struct Args {
     /// The `.dunlin` file, or one that `dunlin convert` takes
     file: PathBuf,
-    /// The board's core, such as cortex-m4, or its name
-    #[arg(long, default_value = "cortex-m4")]
+    /// The core, such as cortex-m4, or the name of a board under boards/, where several have that core
+    #[arg(long, visible_alias = "board", default_value = "cortex-m4")]
     core: String,
     /// Print one JSON object instead of tables
     #[arg(long)]
