@@ -29,18 +29,9 @@ fn assert_bytes(name: &str, board: &str) {
     let run = baked::run(board, program.bytes(), &model, &samples, &expected);
     let run = run.unwrap_or_else(|e| panic!("{name} on {board}: {e}"));
     let report = &run.report;
-    println!(
-        "{name} on {board}: {} instructions, {} to start, arena {}, other RAM {}, stack {:?}, code {}, model {}",
-        report.instructions,
-        report.init_instructions,
-        report.arena_bytes,
-        report.static_bytes,
-        report.stack_bytes,
-        report.code_bytes,
-        report.model_bytes
-    );
+    println!("{name} on {board}: {} instructions, {:?}", report.instructions, report.costs);
     assert_eq!(report.first_difference, None, "{name} on {board}");
-    assert_eq!(report.arena_bytes as usize, program.plan.arena_bytes, "{name}: the plan is what is used");
+    assert_eq!(report.costs.arena_bytes as usize, program.plan.arena_bytes, "{name}: the plan is what is used");
 }
 
 /// One test: two builds for the same board must not run at the same time.
