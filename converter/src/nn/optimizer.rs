@@ -178,7 +178,7 @@ mod tests {
     fn updates_are_the_papers() {
         let momentum = Optimizer::Sgd { rate: 0.1, momentum: 0.9, nesterov: false, weight_decay: 0.01 };
         let expected = [
-            (Optimizer::sgd(0.1), [0.7290000, -1.7147500, 0.1080000]),
+            (Optimizer::sgd(0.1), [0.729, -1.71475, 0.108]),
             (momentum, [0.4813245, -1.4524843, -0.2711232]),
             (Optimizer::momentum(0.1, 0.9), [0.3273210, -1.2629252, -0.2166480]),
             (Optimizer::adam(0.1), [0.7015863, -1.7006234, 0.2048713]),
