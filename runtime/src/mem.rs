@@ -1,7 +1,7 @@
 //! The arena's borrow, and the one module of unchecked accessors.
 //!
 //! A step reads some tensors of the arena and writes others; in place, it does both on the same bytes.
-//! Slices cannot say that, so kernels work on [`View`] (read) and [`ViewMut`] (write): a pointer and a
+//! Slices cannot say that, so kernels work on `View` (read) and `ViewMut` (write): a pointer and a
 //! length whose accessors check their index in debug builds only. That is sound because
 //! [`Model::check`](crate::Model::check) has verified every tensor's range and alignment, and every
 //! operator's shapes, before a view can exist; the suites and the fuzzer run with the checks on.

@@ -1,6 +1,6 @@
 //! TensorFlow Lite: from the bytes of a `.tflite` file to a graph in real form.
 //!
-//! [`flatbuffer`] reads tables, [`file`] tensors and operators. Which operators are taken, and how each
+//! [`flatbuffer`] reads tables, [`file`](mod@file) tensors and operators. Which operators are taken, and how each
 //! becomes nodes, the operators themselves say: see [`Rule`] and `HostOperator::TFLITE`.
 
 pub mod file;
