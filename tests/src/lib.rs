@@ -1,9 +1,10 @@
 //! What the suites share: the golden cases of `tests/cases` as graphs, a small network, model files
-//! taken apart, and the emulated boards.
+//! taken apart and damaged, and the emulated boards.
 
 pub mod assets;
 pub mod boards;
 pub mod cases;
 pub mod convnet;
+pub mod damage;
 pub mod parts;
 pub mod training;
