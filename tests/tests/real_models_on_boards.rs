@@ -31,7 +31,10 @@ fn assert_bytes(name: &str, board: &str) {
     let report = &run.report;
     println!("{name} on {board}: {} instructions, {:?}", report.instructions, report.costs);
     assert_eq!(report.first_difference, None, "{name} on {board}");
-    assert_eq!(report.costs.arena_bytes as usize, program.plan.arena_bytes, "{name}: the plan is what is used");
+    assert_eq!(
+        report.costs.arena_bytes as usize, program.plan.arena_bytes,
+        "{name}: the plan is what is used"
+    );
 }
 
 /// One test: two builds for the same board must not run at the same time.
