@@ -14,6 +14,6 @@ pub fn classify(pixels: &[i8; 64]) -> Result<Option<usize>, dunlin::Error> {
     let mut session = dunlin::Session::new(&model, &mut arena)?;
     session.input(0)?.copy_from(pixels)?;
     let scores = session.run().output::<i8>(0)?;
-    Ok(scores.iter().enumerate().max_by_key(|(_, score)| **score).map(|(digit, _)| digit))
+    Ok(scores.iter().enumerate().rev().max_by_key(|(_, score)| **score).map(|(digit, _)| digit))
 }
 // ---- README
