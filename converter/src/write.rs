@@ -121,7 +121,7 @@ fn tensor_record(
     let (place, offset, first, last) = match &tensor.kind {
         Kind::Constant(data) => (Place::Constant, constants.add(data.bytes()), 0, 0),
         kind => {
-            let p = plan.tensors[&id];
+            let p = &plan.tensors[&id];
             let place = if matches!(kind, Kind::State(_)) { Place::State } else { Place::Arena };
             (place, p.offset, p.first, p.last)
         }

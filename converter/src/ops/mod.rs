@@ -166,6 +166,11 @@ impl Op {
         each!(self, p => p.rows(input, inputs, y))
     }
 
+    /// See [`Operator::by_rows`].
+    pub fn by_rows(&self, inputs: &[TensorType]) -> u16 {
+        each!(self, p => p.by_rows(inputs))
+    }
+
     /// See [`Operator::in_place`].
     pub fn in_place(&self, inputs: &[TensorType]) -> u8 {
         each!(self, p => p.in_place(inputs))

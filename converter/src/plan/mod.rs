@@ -7,10 +7,12 @@
 mod place;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 pub use place::Proof;
 
 use dunlin::TensorType;
+use dunlin::ops::Order;
 
 use crate::{Graph, Kind, TensorId};
 
@@ -18,14 +20,35 @@ use crate::{Graph, Kind, TensorId};
 pub const ALIGN: usize = 4;
 
 /// Where and when a tensor is in the arena.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// First byte.
+    /// First byte of the lowest row.
     pub offset: usize,
-    /// The step (counted from 1) that writes it; 0 for inputs and state.
+    /// First byte of each row, where rows are not one behind the other.
+    pub rows: Option<Vec<usize>>,
+    /// The call (counted from 1) that writes it first; 0 for inputs and state.
     pub first: usize,
-    /// The last step that reads it; one past the steps for outputs and state.
+    /// The last call that reads it; one past the calls for outputs and state.
     pub last: usize,
+}
+
+/// A part of the program: what runs without another operator in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Rows of the output of a node (of its input, for a reduction).
+    Run {
+        /// Index of the node.
+        node: usize,
+        /// Its rows.
+        rows: Range<usize>,
+    },
+    /// The caller hands over rows of an input of the model.
+    Feed {
+        /// Index of the input.
+        input: usize,
+        /// Its rows.
+        rows: Range<usize>,
+    },
 }
 
 /// A planned arena.
@@ -35,9 +58,11 @@ pub struct Plan {
     pub tensors: HashMap<TensorId, Placement>,
     /// Where the scratch memory of each node starts.
     pub scratch_offsets: Vec<usize>,
+    /// What runs, in order. Every node computes each of its rows once, in ascending order.
+    pub calls: Vec<Call>,
     /// Bytes of the arena.
     pub arena_bytes: usize,
-    /// Bytes alive at each time: before the first step, at each step, and after the last.
+    /// Bytes alive at each time: before the first call, at each call, and after the last.
     pub live_bytes: Vec<usize>,
     /// Why the arena is not smaller.
     pub proof: Proof,
@@ -115,11 +140,22 @@ pub fn plan(graph: &Graph) -> Plan {
         .iter()
         .map(|(&id, &block)| {
             let (first, last) = lifetimes[&id];
-            (id, Placement { offset: offsets[block], first, last })
+            (id, Placement { offset: offsets[block], rows: None, first, last })
         })
         .collect();
     let scratch_offsets = scratch_blocks.iter().map(|block| block.map_or(0, |b| offsets[b])).collect();
-    Plan { tensors, scratch_offsets, arena_bytes, live_bytes, proof }
+    let calls = (0..graph.nodes().len()).map(|i| Call::Run { node: i, rows: 0..n_rows(graph, i) }).collect();
+    Plan { tensors, scratch_offsets, calls, arena_bytes, live_bytes, proof }
+}
+
+/// Rows that node `i` counts: of its first output, or of its first input for a reduction.
+pub fn n_rows(graph: &Graph, i: usize) -> usize {
+    let node = &graph.nodes()[i];
+    let counted = match node.op.order() {
+        Order::Rows => node.outputs[0],
+        Order::Reduction => node.inputs[0],
+    };
+    graph[counted].ty.shape.rows()
 }
 
 /// First and last time of every tensor of the arena.

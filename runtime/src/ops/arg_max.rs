@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OpCode, Operator, Outputs, Run, one};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::arg_max::arg_max;
 use crate::mem::Memory;
 use crate::model::Node;
@@ -76,6 +76,10 @@ impl Operator for ArgMax {
         // Whole blocks of the elements that share the outer dimensions.
         let (first, last) = (first.checked_div(step).unwrap_or(0), last.checked_div(step).unwrap_or(0));
         x.shape.rows_of(first * count * step, (last + 1) * count * step)
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        OUTPUT
     }
 }
 

@@ -9,7 +9,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::window::all_rows;
-use super::{OpCode, Operator, Outputs, Run, one};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::normalize::{Normalize, inverse_deviation};
 use crate::mem::Memory;
 use crate::model::Node;
@@ -34,6 +34,10 @@ impl Operator for BatchNorm {
 
     fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
         if input == 0 { y..y + 1 } else { all_rows(inputs, input) }
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 
     fn in_place(&self, _inputs: &[TensorType]) -> u8 {

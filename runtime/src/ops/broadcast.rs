@@ -2,10 +2,11 @@
 
 use core::ops::Range;
 
+use super::OUTPUT;
 use super::window::all_rows;
 use crate::kernels::elementwise::{Strided, zip_row};
-use crate::mem::{Memory, View};
-use crate::model::Node;
+use crate::mem::{Memory, Rows, View};
+use crate::model::{Node, Operand};
 use crate::{DType, Element, Error, Shape, TensorType};
 
 /// Type of a function of two operands of the same dtype, f32 or int8, whose shapes broadcast.
@@ -29,6 +30,18 @@ pub(super) fn rows(input: usize, inputs: &[TensorType], y: usize) -> Range<usize
     operand.shape.rows_of(y * len, (y + 1) * len)
 }
 
+/// What is taken by rows: the output, and operands whose row `y` belongs to row `y` of it.
+pub(super) fn by_rows(inputs: &[TensorType]) -> u16 {
+    let Ok(out) = infer(inputs) else { return 0 };
+    let in_step = |operand: &TensorType| has_rows_of(&operand.shape, &out.shape);
+    inputs.iter().enumerate().fold(OUTPUT, |bits, (i, operand)| bits | (in_step(operand) as u16) << i)
+}
+
+/// Whether row `y` of the output reads row `y` of the operand, and no other.
+fn has_rows_of(operand: &Shape, out: &Shape) -> bool {
+    operand.rank() == out.rank() && operand.rows() == out.rows()
+}
+
 /// Operands of a pair on whose bytes the output may stand: those that are not stretched.
 pub(super) fn in_place(inputs: &[TensorType]) -> u8 {
     let Ok(out) = infer(inputs) else { return 0 };
@@ -40,7 +53,7 @@ pub(super) fn zip<T: Element>(node: &Node, mem: &Memory, rows: Range<usize>, f: 
     let (a, b, out) = (node.input(0), node.input(1), node.output(0));
     let shape = out.ty.shape;
     let (a_steps, b_steps) = (Steps::new(&a.ty.shape, &shape), Steps::new(&b.ty.shape, &shape));
-    let (a, b, out) = (a.view::<T>(mem), b.view::<T>(mem), out.rows_mut(mem));
+    let (a, b, out) = (Source::new(&a, &shape, mem), Source::new(&b, &shape, mem), out.rows_mut(mem));
     let Axes { outer, inner: [lines, len] } = Axes::new(&shape, shape.rank());
     // Both operands are one line if the next line begins where the last one ends.
     let (lines, len) = if a_steps.is_flat(len) && b_steps.is_flat(len) {
@@ -49,11 +62,37 @@ pub(super) fn zip<T: Element>(node: &Node, mem: &Memory, rows: Range<usize>, f: 
         (lines, len)
     };
     for y in rows {
-        let (a_row, b_row, out) = (a_steps.row(outer, y), b_steps.row(outer, y), out.row(y));
+        let (a, b, out) = (a.row(&a_steps, outer, y), b.row(&b_steps, outer, y), out.row(y));
         for line in 0..lines {
-            let a = a_steps.line(a, a_row, line, len);
-            let b = b_steps.line(b, b_row, line, len);
+            let (a, b) = (a_steps.line(a, line, len), b_steps.line(b, line, len));
             zip_row(a, b, out.slice(line.wrapping_mul(len), len), &f);
+        }
+    }
+}
+
+/// An operand: its rows, or all of it where it is stretched along an outer axis.
+enum Source<'a, T> {
+    Rows(Rows<'a, T>),
+    Whole(View<'a, T>),
+}
+
+impl<'a, T: Element> Source<'a, T> {
+    fn new(operand: &Operand, out: &Shape, mem: &Memory<'a>) -> Source<'a, T> {
+        if has_rows_of(&operand.ty.shape, out) {
+            Source::Rows(operand.rows(mem))
+        } else {
+            Source::Whole(operand.view(mem))
+        }
+    }
+
+    /// What row `y` of the output, whose outer axes are `outer`, reads: from its first element on.
+    fn row(&self, steps: &Steps, outer: [usize; 2], y: usize) -> View<'a, T> {
+        match self {
+            Source::Rows(rows) => rows.row(y),
+            Source::Whole(view) => {
+                let start = steps.row(outer, y);
+                view.slice(start, view.len().wrapping_sub(start))
+            }
         }
     }
 }
@@ -106,11 +145,11 @@ impl Steps {
         i.wrapping_mul(i_step).wrapping_add(j.wrapping_mul(j_step))
     }
 
-    /// The elements for one line of a row, and their step.
-    fn line<'a, T: Element>(&self, x: View<'a, T>, row: usize, line: usize, len: usize) -> Strided<'a, T> {
+    /// The elements for one line of `row`, and their step.
+    fn line<'a, T: Element>(&self, row: View<'a, T>, line: usize, len: usize) -> Strided<'a, T> {
         let [line_step, step] = self.0.inner;
-        let start = row.wrapping_add(line.wrapping_mul(line_step));
-        (x.slice(start, len.wrapping_sub(1).wrapping_mul(step).wrapping_add(1)), step)
+        let start = line.wrapping_mul(line_step);
+        (row.slice(start, len.wrapping_sub(1).wrapping_mul(step).wrapping_add(1)), step)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
 use super::elementwise::{map, unary};
-use super::{Factor, OpCode, Operator, Outputs, Run, one};
+use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::arithmetic::clamp_f32;
 use crate::kernels::requantize::{DIFFERENCE_MAX, Rescale, clamp_i8};
 use crate::mem::Memory;
@@ -43,6 +43,10 @@ impl Operator for Clamp {
 
     fn rows(&self, _input: usize, _inputs: &[TensorType], y: usize) -> Range<usize> {
         y..y + 1
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 
     fn in_place(&self, _inputs: &[TensorType]) -> u8 {

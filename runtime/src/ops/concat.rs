@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InputTypes, OpCode, Operator, Outputs, Run, check_same_zero_points, input_types, one};
+use super::{InputTypes, OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points, input_types, one};
 use crate::kernels::copy::{Chunks, copy_chunks};
 use crate::mem::Memory;
 use crate::model::Node;
@@ -113,6 +113,10 @@ impl Operator for Concat {
 
     fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
         self.row_of(input, inputs, y)
+    }
+
+    fn by_rows(&self, inputs: &[TensorType]) -> u16 {
+        OUTPUT | ((1 << inputs.len()) - 1)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
 use super::window::{Geometry, Window, all_rows};
-use super::{OpCode, Operator, Outputs, Run, one};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::arithmetic::{Arithmetic, F32, I8};
 use crate::kernels::conv::conv_row;
 use crate::kernels::requantize::{Channels, Requantize};
@@ -45,6 +45,10 @@ impl Operator for Conv2d {
             (0, [x, w, ..]) => self.window.rows(kernel(&w.shape), &x.shape, y),
             _ => all_rows(inputs, input),
         }
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 
     fn macs(&self, inputs: &[TensorType]) -> u64 {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::Bounds;
 use super::conv2d::{check_channels, check_weights, f32_arithmetic, i8_arithmetic, kernel};
 use super::window::{Geometry, Window, all_rows};
-use super::{OpCode, Operator, Outputs, Run, one};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::arithmetic::Arithmetic;
 use crate::kernels::depthwise::depthwise_row;
 use crate::mem::Memory;
@@ -47,6 +47,10 @@ impl Operator for DepthwiseConv2d {
             (0, [x, w, ..]) => self.window.rows(kernel(&w.shape), &x.shape, y),
             _ => all_rows(inputs, input),
         }
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 
     fn macs(&self, inputs: &[TensorType]) -> u64 {

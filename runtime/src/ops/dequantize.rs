@@ -7,7 +7,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::elementwise::{map, unary};
-use super::{OpCode, Operator, Outputs, Run, one};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, TensorType};
@@ -35,6 +35,10 @@ impl Operator for Dequantize {
 
     fn rows(&self, _input: usize, _inputs: &[TensorType], y: usize) -> Range<usize> {
         y..y + 1
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 }
 

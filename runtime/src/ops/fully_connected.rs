@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::Bounds;
 use super::conv2d::{check_channels, check_weights, f32_arithmetic, i8_arithmetic};
 use super::window::all_rows;
-use super::{OpCode, Operator, Outputs, Run, one};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::arithmetic::Arithmetic;
 use crate::mem::Memory;
 use crate::model::Node;
@@ -48,6 +48,10 @@ impl Operator for FullyConnected {
             }
             _ => all_rows(inputs, input),
         }
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        OUTPUT
     }
 
     fn macs(&self, inputs: &[TensorType]) -> u64 {

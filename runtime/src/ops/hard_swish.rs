@@ -8,7 +8,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::elementwise::{infer_table, look_up, map, rows};
-use super::{Factor, OpCode, Operator, Outputs, Run};
+use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run};
 use crate::fixed::{Q15, Q31};
 use crate::kernels::arithmetic::clamp_f32;
 use crate::kernels::requantize::{round_shift, saturate};
@@ -99,6 +99,10 @@ impl Operator for HardSwish {
 
     fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
         rows(input, inputs, y)
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 
     fn in_place(&self, _inputs: &[TensorType]) -> u8 {

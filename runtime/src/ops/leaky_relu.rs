@@ -8,7 +8,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::elementwise::{map, unary};
-use super::{Factor, OpCode, Operator, Outputs, Run, one};
+use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::requantize::{DIFFERENCE_MAX, Rescale};
 use crate::mem::Memory;
 use crate::model::Node;
@@ -49,6 +49,10 @@ impl Operator for LeakyRelu {
 
     fn rows(&self, _input: usize, _inputs: &[TensorType], y: usize) -> Range<usize> {
         y..y + 1
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 
     fn in_place(&self, _inputs: &[TensorType]) -> u8 {

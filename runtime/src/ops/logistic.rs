@@ -8,7 +8,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::elementwise::{infer_table, look_up, map, rows};
-use super::{OpCode, Operator, Outputs, Run};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run};
 use crate::kernels::fixed_math::{exp_q31, one_over_one_plus_q31, table};
 use crate::kernels::requantize::{round_shift, saturate};
 use crate::kernels::table::TABLE_LEN;
@@ -56,6 +56,10 @@ impl Operator for Logistic {
 
     fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
         rows(input, inputs, y)
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 
     fn in_place(&self, _inputs: &[TensorType]) -> u8 {

@@ -8,7 +8,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::pooling::Pooling;
-use super::{OpCode, Operator, Outputs, Run, check_same_zero_points};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points};
 use crate::kernels::pool::{MaxF32, MaxI8};
 use crate::mem::Memory;
 use crate::model::Node;
@@ -27,6 +27,10 @@ impl Operator for MaxPool2d {
 
     fn rows(&self, _input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
         self.0.rows(inputs, y)
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 }
 

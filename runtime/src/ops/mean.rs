@@ -124,6 +124,10 @@ impl Operator for Mean {
         y..y + 1
     }
 
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1
+    }
+
     fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
         // Accumulators of both dtypes have four bytes.
         self.infer(inputs).map_or(0, |outputs| outputs.iter().map(|out| 4 * out.shape.count()).sum())

@@ -27,6 +27,10 @@ impl Operator for Minimum {
         broadcast::rows(input, inputs, y)
     }
 
+    fn by_rows(&self, inputs: &[TensorType]) -> u16 {
+        broadcast::by_rows(inputs)
+    }
+
     fn in_place(&self, inputs: &[TensorType]) -> u8 {
         broadcast::in_place(inputs)
     }

@@ -121,6 +121,9 @@ pub const MAX_INPUTS: usize = 8;
 /// The most outputs that an operator has.
 pub const MAX_OUTPUTS: usize = 4;
 
+/// Bit of the first output in [`Operator::by_rows`]; bit `i` is input `i`.
+pub const OUTPUT: u16 = 1 << MAX_INPUTS;
+
 /// Types of an operator's outputs.
 pub type Outputs = Vec<TensorType, MAX_OUTPUTS>;
 
@@ -154,6 +157,12 @@ pub trait Operator: Copy + core::fmt::Debug + PartialEq + Serialize + Deserializ
     /// Rows of input `input` that row `y` of the output reads (or that step `y` of a reduction adds).
     /// Monotone in `y`.
     fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize>;
+
+    /// The tensors that are read and written row by row, as a bit set of inputs and [`OUTPUT`]: their rows may
+    /// lie anywhere in the arena. All others are in one piece.
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        0
+    }
 
     /// The inputs on whose bytes the first output may be written, as a bit set: each has the output's size
     /// and every row is read before the same row is written.

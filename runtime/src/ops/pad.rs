@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OpCode, Operator, Outputs, Run, check_same_zero_points, one};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points, one};
 use crate::kernels::copy::{Chunks, copy_chunks};
 use crate::mem::Memory;
 use crate::model::Node;
@@ -88,6 +88,10 @@ impl Operator for Pad {
 
     fn rows(&self, _input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
         inputs.first().map_or(0..0, |x| self.row_of(&x.shape, y))
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 }
 

@@ -8,7 +8,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::elementwise::{map, unary};
-use super::{Factor, OpCode, Operator, Outputs, Run, one};
+use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::requantize::{DIFFERENCE_MAX, Rescale, saturate};
 use crate::math;
 use crate::mem::Memory;
@@ -46,6 +46,10 @@ impl Operator for Quantize {
 
     fn rows(&self, _input: usize, _inputs: &[TensorType], y: usize) -> Range<usize> {
         y..y + 1
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 
     fn in_place(&self, _inputs: &[TensorType]) -> u8 {

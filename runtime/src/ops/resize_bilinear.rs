@@ -8,7 +8,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::resize::Resize;
-use super::{OpCode, Operator, Outputs, Run, check_same_zero_points};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points};
 use crate::kernels::resize::{Neighbours, bilinear_row, mix_f32, mix_i8};
 use crate::mem::Memory;
 use crate::model::Node;
@@ -59,6 +59,10 @@ impl Operator for ResizeBilinear {
             _ => self.0.neighbours(line, h, out_h).at,
         };
         Resize::rows_between(&x.shape, first, at)
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 }
 

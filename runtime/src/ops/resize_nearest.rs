@@ -8,7 +8,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::resize::Resize;
-use super::{OpCode, Operator, Outputs, Run, check_same_zero_points};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points};
 use crate::kernels::resize::nearest_row;
 use crate::mem::Memory;
 use crate::model::Node;
@@ -44,6 +44,10 @@ impl Operator for ResizeNearest {
         let [out_h, _] = self.0.out_size();
         let from = first + self.0.nearest(line, x.shape.dim(1), out_h);
         from..from + 1
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 }
 

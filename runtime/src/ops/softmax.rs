@@ -8,7 +8,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::elementwise::unary;
-use super::{Factor, OpCode, Operator, Outputs, Run, one};
+use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::softmax::{MAX_LEN_I8, softmax_f32, softmax_i8};
 use crate::mem::{Memory, View, ViewMut};
 use crate::model::Node;
@@ -67,6 +67,10 @@ impl Operator for Softmax {
 
     fn rows(&self, _input: usize, _inputs: &[TensorType], y: usize) -> Range<usize> {
         y..y + 1
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
     }
 
     fn in_place(&self, _inputs: &[TensorType]) -> u8 {

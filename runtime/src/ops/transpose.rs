@@ -7,7 +7,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::gather::{Gather, stride};
-use super::{OpCode, Operator, Outputs, Run, check_same_zero_points, one};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points, one};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::shape::MAX_RANK;
@@ -71,6 +71,10 @@ impl Operator for Transpose {
     fn rows(&self, _input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
         let [x] = inputs else { return 0..0 };
         self.output(&x.shape).map_or(0..0, |out| self.gather(&x.shape, &out).rows(&x.shape, y))
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        OUTPUT
     }
 }
 
