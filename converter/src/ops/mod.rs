@@ -153,12 +153,9 @@ impl Op {
         each!(self, p => p.infer(inputs)).map(|types| types.to_vec())
     }
 
-    /// See [`Operator::ORDER`].
-    pub fn order(&self) -> Order {
-        fn of<O: Operator>(_: &O) -> Order {
-            O::ORDER
-        }
-        each!(self, p => of(p))
+    /// See [`Operator::order`].
+    pub fn order(&self, inputs: &[TensorType]) -> Order {
+        each!(self, p => p.order(inputs))
     }
 
     /// See [`Operator::rows`].

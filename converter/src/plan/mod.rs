@@ -151,7 +151,7 @@ pub fn plan(graph: &Graph) -> Plan {
 /// Rows that node `i` counts: of its first output, or of its first input for a reduction.
 pub fn n_rows(graph: &Graph, i: usize) -> usize {
     let node = &graph.nodes()[i];
-    let counted = match node.op.order() {
+    let counted = match node.op.order(&input_types(graph, i)) {
         Order::Rows => node.outputs[0],
         Order::Reduction => node.inputs[0],
     };

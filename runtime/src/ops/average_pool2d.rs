@@ -9,11 +9,11 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::pooling::Pooling;
-use super::{OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points};
+use super::{OUTPUT, OpCode, Operator, Order, Outputs, Run, check_same_zero_points};
 use crate::kernels::pool::{AverageF32, AverageI8};
 use crate::mem::Memory;
 use crate::model::Node;
-use crate::{Error, TensorType};
+use crate::{DType, Error, TensorType};
 
 /// Average pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +26,16 @@ impl Operator for AveragePool2d {
         self.0.infer(inputs)
     }
 
+    fn order(&self, inputs: &[TensorType]) -> Order {
+        self.0.order(inputs)
+    }
+
     fn rows(&self, _input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
         self.0.rows(inputs, y)
+    }
+
+    fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
+        self.0.scratch_bytes(inputs, DType::I32.bytes())
     }
 
     fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
@@ -53,6 +61,7 @@ impl Run<i8> for AveragePool2d {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::super::bounds::Bounds;
     use super::super::testing::{Case, Tensor};
     use super::super::window::Window;
@@ -77,6 +86,24 @@ mod tests {
         assert_eq!(case([0, 1, 0, 0]).run::<f32>(), Ok([1.0, 1.5, 2.5].into()));
         assert_eq!(case([0, 2, 0, 0]).check(), Err(Error::Parameters));
         assert_eq!(case([1, 0, 0, 0]).check(), Err(Error::Parameters));
+    }
+
+    #[test]
+    fn one_row_is_gathered_from_the_rows_of_the_image() {
+        let x: [i8; 40] = core::array::from_fn(|i| (i as i8).wrapping_mul(31));
+        for (kernel, pads) in
+            [([5, 4], [0; 4]), ([3, 2], [0; 4]), ([6, 3], [1, 1, 1, 1]), ([4, 4], [0, 1, 0, 2])]
+        {
+            let window = Window { stride: [7, 1], pads, ..Window::UNIT };
+            let op = Pooling { kernel, window, bounds: Bounds::I8 { lo: -60, hi: 50 } };
+            let one = |n: usize| Tensor::new(&[n, 5, 4, 2], &x.repeat(n));
+            let case = Case::new(AveragePool2d(op), [one(1)]);
+            let row = case.run::<i8>().unwrap();
+            case.assert_contract();
+            // Two images are two rows, each computed at once.
+            let two = Case::new(AveragePool2d(op), [one(2)]);
+            assert_eq!(two.run::<i8>().unwrap(), row.repeat(2));
+        }
     }
 
     proptest::proptest! {

@@ -27,7 +27,6 @@ pub struct BatchNormGrad {
 
 impl Operator for BatchNormGrad {
     const CODE: OpCode = OpCode::BatchNormGrad;
-    const ORDER: Order = Order::Reduction;
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
         let &[dy, x, gamma, mean, variance] = inputs else { return Err(Error::Arity) };
@@ -37,6 +36,10 @@ impl Operator for BatchNormGrad {
             return Err(Error::Shape);
         }
         Ok([gamma; 4].into_iter().collect())
+    }
+
+    fn order(&self, _inputs: &[TensorType]) -> Order {
+        Order::Reduction
     }
 
     fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {

@@ -26,7 +26,6 @@ pub struct Conv2dWeightsGrad {
 
 impl Operator for Conv2dWeightsGrad {
     const CODE: OpCode = OpCode::Conv2dWeightsGrad;
-    const ORDER: Order = Order::Reduction;
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
         let &[dy, x] = inputs else { return Err(Error::Arity) };
@@ -34,6 +33,10 @@ impl Operator for Conv2dWeightsGrad {
         check_output(self.window, [kh, kw], &x.shape, &dy.shape)?;
         check_f32(inputs)?;
         one(TensorType::new(DType::F32, Shape::new(&[dy.shape.dim(3), kh, kw, x.shape.dim(3)])?))
+    }
+
+    fn order(&self, _inputs: &[TensorType]) -> Order {
+        Order::Reduction
     }
 
     fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {

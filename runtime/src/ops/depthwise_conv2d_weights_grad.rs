@@ -27,7 +27,6 @@ pub struct DepthwiseConv2dWeightsGrad {
 
 impl Operator for DepthwiseConv2dWeightsGrad {
     const CODE: OpCode = OpCode::DepthwiseConv2dWeightsGrad;
-    const ORDER: Order = Order::Reduction;
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
         let &[dy, x] = inputs else { return Err(Error::Arity) };
@@ -39,6 +38,10 @@ impl Operator for DepthwiseConv2dWeightsGrad {
             return Err(Error::Shape);
         }
         one(TensorType::new(DType::F32, Shape::new(&[1, kh, kw, c_out])?))
+    }
+
+    fn order(&self, _inputs: &[TensorType]) -> Order {
+        Order::Reduction
     }
 
     fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {

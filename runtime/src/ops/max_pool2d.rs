@@ -8,7 +8,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::pooling::Pooling;
-use super::{OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points};
+use super::{OUTPUT, OpCode, Operator, Order, Outputs, Run, check_same_zero_points};
 use crate::kernels::pool::{MaxF32, MaxI8};
 use crate::mem::Memory;
 use crate::model::Node;
@@ -25,8 +25,16 @@ impl Operator for MaxPool2d {
         self.0.infer(inputs)
     }
 
+    fn order(&self, inputs: &[TensorType]) -> Order {
+        self.0.order(inputs)
+    }
+
     fn rows(&self, _input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
         self.0.rows(inputs, y)
+    }
+
+    fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
+        self.0.scratch_bytes(inputs, inputs.first().map_or(0, |x| x.dtype.bytes()))
     }
 
     fn by_rows(&self, _inputs: &[TensorType]) -> u16 {

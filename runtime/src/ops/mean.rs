@@ -93,7 +93,6 @@ impl Mean {
 
 impl Operator for Mean {
     const CODE: OpCode = OpCode::Mean;
-    const ORDER: Order = Order::Reduction;
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
         let &[x] = inputs else { return Err(Error::Arity) };
@@ -118,6 +117,10 @@ impl Operator for Mean {
             _ => return Err(Error::DType),
         }
         one(TensorType::new(x.dtype, Shape::new(&dims)?))
+    }
+
+    fn order(&self, _inputs: &[TensorType]) -> Order {
+        Order::Reduction
     }
 
     fn rows(&self, _input: usize, _inputs: &[TensorType], y: usize) -> Range<usize> {

@@ -145,14 +145,17 @@ pub enum Order {
 pub trait Operator: Copy + core::fmt::Debug + PartialEq + Serialize + DeserializeOwned {
     /// The operator's number.
     const CODE: OpCode;
-    /// Whether rows of the output or of the input are counted.
-    const ORDER: Order = Order::Rows;
 
     /// Types of the outputs: the one shape rule. Also the place to refuse parameters and dtypes.
     ///
     /// # Errors
     /// [`Error::Arity`], [`Error::DType`], [`Error::Shape`] or [`Error::Parameters`].
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error>;
+
+    /// Whether rows of the output or of the input are counted.
+    fn order(&self, _inputs: &[TensorType]) -> Order {
+        Order::Rows
+    }
 
     /// Rows of input `input` that row `y` of the output reads (or that step `y` of a reduction adds).
     /// Monotone in `y`.
@@ -263,16 +266,21 @@ fn check_types(
 fn run<O: Run<D>, D: Element>(node: &Node, mem: &Memory, rows: Option<Range<usize>>) {
     // The check has decoded these very bytes.
     if let Ok(op) = node.params::<O>() {
-        op.run(node, mem, rows.unwrap_or_else(|| all_rows::<O>(node)));
+        op.run(node, mem, rows.unwrap_or_else(|| 0..n_rows(&op, node)));
     }
 }
 
-fn all_rows<O: Operator>(node: &Node) -> Range<usize> {
-    let counted = match O::ORDER {
+/// Rows that `op` counts at `node`.
+// Inlined, the types would take stack while the operator runs.
+#[inline(never)]
+fn n_rows<O: Operator>(op: &O, node: &Node) -> usize {
+    let mut inputs = InputTypes::new();
+    input_types(node, &mut inputs);
+    let counted = match op.order(&inputs) {
         Order::Rows => node.output(0),
         Order::Reduction => node.input(0),
     };
-    0..counted.ty.shape.rows()
+    counted.ty.shape.rows()
 }
 
 /// The one output of most operators.

@@ -20,13 +20,16 @@ pub struct Moments;
 
 impl Operator for Moments {
     const CODE: OpCode = OpCode::Moments;
-    const ORDER: Order = Order::Reduction;
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
         let &[x] = inputs else { return Err(Error::Arity) };
         check_per_channel(x, &[])?;
         let channels = TensorType::new(DType::F32, Shape::new(&[x.shape.channels()])?);
         Ok([channels; 2].into_iter().collect())
+    }
+
+    fn order(&self, _inputs: &[TensorType]) -> Order {
+        Order::Reduction
     }
 
     fn rows(&self, _input: usize, _inputs: &[TensorType], y: usize) -> Range<usize> {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
 use super::window::{Geometry, Window};
-use super::{Outputs, one};
-use crate::kernels::pool::{Pool, pool_row};
+use super::{Order, Outputs, one};
+use crate::kernels::pool::{Pool, accumulate_row, finish_row, pool_row};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, Shape, TensorType};
@@ -41,15 +41,46 @@ impl Pooling {
     }
 
     pub(super) fn rows(&self, inputs: &[TensorType], y: usize) -> Range<usize> {
+        if self.order(inputs) == Order::Reduction {
+            return y..y + 1;
+        }
         inputs.first().map_or(0..0, |x| self.window.rows(self.taps(), &x.shape, y))
+    }
+
+    /// A pooling to one row takes the rows of the image as they come.
+    pub(super) fn order(&self, inputs: &[TensorType]) -> Order {
+        let out = self.infer(inputs);
+        let one_row = out.is_ok_and(|out| out.iter().all(|out| out.shape.rows() == 1));
+        if one_row { Order::Reduction } else { Order::Rows }
+    }
+
+    /// Accumulators of a pooling to one row, of `acc_bytes` each.
+    pub(super) fn scratch_bytes(&self, inputs: &[TensorType], acc_bytes: usize) -> usize {
+        match (self.order(inputs), self.infer(inputs).as_deref()) {
+            (Order::Reduction, Ok([out])) => out.shape.count() * acc_bytes,
+            _ => 0,
+        }
     }
 
     pub(super) fn run<P: Pool>(&self, pool: &P, node: &Node, mem: &Memory, rows: Range<usize>) {
         let (x, out) = (node.input(0), node.output(0));
+        let n_rows = x.ty.shape.rows();
+        let to_one_row = out.ty.shape.rows() == 1;
         let geometry = Geometry::new(self.window, self.taps(), &x.ty.shape, &out.ty.shape);
         let (x, out) = (x.rows(mem), out.rows_mut(mem));
         for y in rows {
-            pool_row(pool, &geometry, &x, y, out.row(y));
+            if to_one_row {
+                let acc = node.scratch(mem, out.row(0).len());
+                if y == 0 {
+                    acc.fill(P::EMPTY);
+                }
+                accumulate_row(pool, &geometry, x.row(y), y, acc);
+                if y.wrapping_add(1) == n_rows {
+                    finish_row(pool, &geometry, acc.view(), out.row(0));
+                }
+            } else {
+                pool_row(pool, &geometry, &x, y, out.row(y));
+            }
         }
     }
 

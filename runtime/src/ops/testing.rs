@@ -148,7 +148,7 @@ impl<O: Operator> Case<O> {
     /// Rows of the output, or of the input for a reduction.
     fn n_rows(&self) -> usize {
         let types = self.types();
-        match O::ORDER {
+        match self.op.order(&types) {
             Order::Rows => self.op.infer(&types).unwrap()[0].shape.rows(),
             Order::Reduction => types[0].shape.rows(),
         }
@@ -157,7 +157,7 @@ impl<O: Operator> Case<O> {
     /// Every row once: reductions in order, others as far from it as is easy.
     fn row_order(&self, pace: Pace) -> Vec<usize> {
         let n = self.n_rows();
-        if O::ORDER == Order::Reduction || pace == Pace::Blindfold {
+        if self.op.order(&self.types()) == Order::Reduction || pace == Pace::Blindfold {
             return (0..n).collect();
         }
         (0..n).rev().step_by(2).chain((0..n).rev().skip(1).step_by(2)).collect()

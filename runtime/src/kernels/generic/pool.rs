@@ -3,7 +3,7 @@
 use super::arithmetic::clamp_f32;
 use super::requantize::clamp_i8;
 use crate::Element;
-use crate::mem::{Rows, ViewMut};
+use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
 /// How the values of a window become one.
@@ -11,7 +11,7 @@ pub trait Pool {
     /// Element of input and output.
     type T: Element;
     /// Accumulator.
-    type Acc: Copy;
+    type Acc: Element;
     /// What an empty window gives.
     const EMPTY: Self::Acc;
     /// Takes one value more.
@@ -112,6 +112,38 @@ pub fn pool_row<P: Pool>(pool: &P, geometry: &Geometry, x: &Rows<P::T>, y: usize
                 }
             }
             out.set(ox.wrapping_mul(channels).wrapping_add(c), pool.finish(acc, n));
+        }
+    }
+}
+
+/// Takes row `y` of the image, `x`, into the accumulators of a pooling to one row.
+pub fn accumulate_row<P: Pool>(pool: &P, geometry: &Geometry, x: View<P::T>, y: usize, acc: ViewMut<P::Acc>) {
+    let [_, out_w, channels] = geometry.output;
+    let (_, rows) = geometry.row_taps(0);
+    // Pools have no dilation: the taps are neighbours.
+    if !(rows.index(rows.valid.start)..rows.index(rows.valid.end)).contains(&y) {
+        return;
+    }
+    for ox in 0..out_w {
+        let columns = geometry.column_taps(ox);
+        let acc = acc.slice(ox.wrapping_mul(channels), channels);
+        for kx in columns.valid.clone() {
+            let pixel = x.slice(columns.index(kx).wrapping_mul(channels), channels);
+            for c in 0..channels {
+                acc.set(c, pool.add(acc.at(c), pixel.at(c)));
+            }
+        }
+    }
+}
+
+/// The one row that the accumulators hold.
+pub fn finish_row<P: Pool>(pool: &P, geometry: &Geometry, acc: View<P::Acc>, out: ViewMut<P::T>) {
+    let [_, out_w, channels] = geometry.output;
+    let (_, rows) = geometry.row_taps(0);
+    for ox in 0..out_w {
+        let n = rows.valid.len().wrapping_mul(geometry.column_taps(ox).valid.len());
+        for i in ox.wrapping_mul(channels)..ox.wrapping_add(1).wrapping_mul(channels) {
+            out.set(i, pool.finish(acc.at(i), n));
         }
     }
 }
