@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! training, importers → Graph → passes → quantize → lower → plan → write
+//!                              └→ exporters
 //! ```
 //!
 //! A [`Graph`] in real numbers is what training makes and passes rewrite. [`lower`](lower::lower) turns it
@@ -14,6 +15,7 @@ pub mod device;
 #[cfg(test)]
 mod differences;
 pub mod error;
+pub mod export;
 pub mod file;
 pub mod graph;
 pub mod import;

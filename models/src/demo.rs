@@ -11,7 +11,7 @@ use dunlin_converter::passes::simplify;
 use dunlin_converter::quantize::{calibrate, quantize};
 use dunlin_converter::report::ModelReport;
 use dunlin_converter::samples::{self, Samples};
-use dunlin_converter::{Data, Program, Result};
+use dunlin_converter::{Data, Graph, Program, Result, export};
 use serde::Serialize;
 
 use crate::digits;
@@ -26,6 +26,8 @@ pub struct Options {
     pub seed: u64,
     /// Where the model goes.
     pub output: PathBuf,
+    /// Where the quantized network goes as a `.tflite` file, if that is wanted, too.
+    pub tflite: Option<PathBuf>,
     /// Whether to install first what the board needs.
     pub setup: bool,
     /// What is shown while training.
@@ -82,8 +84,11 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<DemoReport> {
     say(&format!("trained on {} scanned digits, {} are held out", training.len(), held_out.len()));
     say(&format!("f32 reads  {:.2} % of the held-out digits rightly", 100.0 * f32_accuracy));
 
-    let program = convert(&trained.network, training)?;
-    file::write_program(&options.output, &program)?;
+    let graph = quantized(&trained.network, training)?;
+    file::write_program(&options.output, &Program::compile(&graph)?)?;
+    if let Some(path) = &options.tflite {
+        export::write_tflite(path, &graph)?;
+    }
     let written = ModelFile::read(&options.output)?;
     let model = written.model()?;
     let samples = Samples::of(&model, &[images(held_out)])?;
@@ -93,6 +98,9 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<DemoReport> {
     let report = ModelReport::of(&model)?;
     say(&format!("\n{}\narena: {}", report.operators_table(), report.plan_sentence()));
     say(&format!("{}: {} bytes", options.output.display(), report.model_bytes));
+    if let Some(path) = &options.tflite {
+        say(&format!("{}: the same network for TensorFlow Lite", path.display()));
+    }
 
     let board = match &missing {
         None => {
@@ -141,16 +149,33 @@ fn prepare(install: bool, say: &mut dyn FnMut(&str)) -> Option<String> {
     (!items.is_empty()).then(|| format!("{}; {advice}", items.join(", ")))
 }
 
-/// The network as an int8 model for one sample, calibrated on `training`.
+/// The network for one sample in real form: simplified, f32.
+///
+/// # Errors
+/// None that a caller could cause.
+pub fn simplified(network: &Network) -> Result<Graph> {
+    let mut graph = network.inference_graph(1)?;
+    simplify(&mut graph)?;
+    Ok(graph)
+}
+
+/// The network for one sample, quantized to int8 for the ranges that `training` shows.
 ///
 /// # Errors
 /// If the network has an operator without an int8 form.
-pub fn convert(network: &Network, training: &Dataset) -> Result<Program> {
-    let mut graph = network.inference_graph(1)?;
-    simplify(&mut graph)?;
+pub fn quantized(network: &Network, training: &Dataset) -> Result<Graph> {
+    let graph = simplified(network)?;
     let calibration: Vec<Vec<Data>> =
         (0..training.len()).map(|i| vec![Data::F32(training.sample(i).to_vec())]).collect();
-    Program::compile(&quantize(&graph, &calibrate(&graph, &calibration)?)?)
+    quantize(&graph, &calibrate(&graph, &calibration)?)
+}
+
+/// The network as an int8 model for one sample, calibrated on `training`.
+///
+/// # Errors
+/// As [`quantized`].
+pub fn convert(network: &Network, training: &Dataset) -> Result<Program> {
+    Program::compile(&quantized(network, training)?)
 }
 
 fn images(data: &Dataset) -> Array {

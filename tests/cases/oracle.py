@@ -83,6 +83,16 @@ def run_tflm(operator, options, inputs, output):
     """
     model = _build_model(operator, options, inputs, output)
     feeds = [tensor.data for tensor in inputs if not tensor.constant]
+    data, exit_code = interpret(model, feeds)
+    if data is None:
+        raise Refused(f"{operator}: exit code {exit_code}")
+    if data.shape != output.data.shape or data.dtype != output.data.dtype:
+        raise Refused(f"{operator}: made {data.dtype}{data.shape}")
+    return Tensor(data, output.scale, output.zero_point, output.axis)
+
+
+def interpret(model, feeds):
+    """The first output of TensorFlow Lite Micro and None, or None and the exit code of its process."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_interpret, args=(model, feeds, sender))
@@ -93,11 +103,7 @@ def run_tflm(operator, options, inputs, output):
     except EOFError:
         data = None
     child.join()
-    if data is None:
-        raise Refused(f"{operator}: exit code {child.exitcode}")
-    if data.shape != output.data.shape or data.dtype != output.data.dtype:
-        raise Refused(f"{operator}: made {data.dtype}{data.shape}")
-    return Tensor(data, output.scale, output.zero_point, output.axis)
+    return data, None if data is not None else child.exitcode
 
 
 def _interpret(model, feeds, sender):

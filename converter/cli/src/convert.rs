@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use dunlin_converter::report::ModelReport;
-use dunlin_converter::{Result, file, import};
+use dunlin_converter::{Error, Result, export, file, import};
 
 use crate::{print, print_json};
 
@@ -13,21 +14,50 @@ use crate::{print, print_json};
 pub struct Args {
     /// The file to convert, told by its contents
     file: PathBuf,
-    /// Where the model goes; FILE.dunlin if not given, and the Rust source beside it
-    #[arg(short, long, value_name = "OUT.dunlin")]
+    /// Where the result goes; FILE with the extension of its format if not given. The Rust source goes beside it
+    #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
+    /// The format of the result; tflite is the imported network, simplified, for TensorFlow Lite (Micro)
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Dunlin)]
+    to: Format,
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Dunlin,
+    Tflite,
+}
+
 pub fn convert(args: &Args) -> Result<()> {
     let program = import::compile(&args.file)?;
-    let model_path = args.output.clone().unwrap_or_else(|| args.file.with_extension("dunlin"));
     let report = ModelReport::of(&program.model()?)?;
-    let source_path = file::write_program(&model_path, &program)?;
-    if args.json {
-        return print_json(&report);
+    let written = match args.to {
+        Format::Dunlin => {
+            let path = output_path(args, "dunlin")?;
+            let source = file::write_program(&path, &program)?;
+            format!("{} and {}", path.display(), source.display())
+        }
+        Format::Tflite => {
+            let path = output_path(args, "tflite")?;
+            export::write_tflite(&path, &import::load_simplified(&args.file)?)?;
+            path.display().to_string()
+        }
+    };
+    if args.json { print_json(&report) } else { print(&format!("{report}\n{written} written")) }
+}
+
+/// Where the result goes: never over what it is made from, unless that is asked for.
+fn output_path(args: &Args, extension: &str) -> Result<PathBuf> {
+    let beside = || args.file.with_extension(extension);
+    match &args.output {
+        Some(path) => Ok(path.clone()),
+        None if beside() == args.file => Err(Error::File {
+            path: args.file.clone(),
+            what: format!("would be overwritten: say with -o OUT.{extension} where the result goes"),
+        }),
+        None => Ok(beside()),
     }
-    print(&format!("{report}\n{} and {} written", model_path.display(), source_path.display()))
 }

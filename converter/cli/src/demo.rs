@@ -24,11 +24,19 @@ pub struct Args {
     /// Where the model goes; its Rust source goes beside it
     #[arg(long, default_value = "digits.dunlin", value_name = "FILE")]
     output: PathBuf,
+    /// Write the quantized network as a .tflite file, too, for TensorFlow Lite Micro: the same bytes come out
+    #[arg(long, value_name = "FILE")]
+    tflite: Option<PathBuf>,
 }
 
 pub fn demo(args: &Args) -> Result<()> {
-    let options =
-        Options { seed: args.seed, output: args.output.clone(), setup: args.setup, progress: Progress::Bar };
+    let options = Options {
+        seed: args.seed,
+        output: args.output.clone(),
+        tflite: args.tflite.clone(),
+        setup: args.setup,
+        progress: Progress::Bar,
+    };
     let mut printed = Ok(());
     let mut say = |text: &str| match args.json {
         true => eprintln!("{text}"),

@@ -212,21 +212,27 @@ fn wrong_usage_is_exit_code_2() {
 
 #[test]
 fn a_tflite_file_is_converted_or_taken_as_it_is() {
-    let Some(assets) = std::env::var_os("DUNLIN_ASSETS") else {
-        println!("skipped: DUNLIN_ASSETS does not name the folder of reference models");
-        return;
-    };
     let folder = Folder::new();
-    let model = Path::new(&assets).join("models/tflm_hello_world_int8.tflite");
-    std::fs::copy(model, folder.path("sine.tflite")).unwrap();
-    let text = folder.prints(&["convert", "sine.tflite"]);
-    assert!(text.contains("fully_connected") && text.contains("sine.rs written"), "{text}");
-    assert!(std::fs::read_to_string(folder.path("sine.rs")).unwrap().contains("ARENA_BYTES"));
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/digits/digits_int8.tflite");
+    std::fs::copy(model, folder.path("net.tflite")).unwrap();
+    let text = folder.prints(&["convert", "net.tflite"]);
+    assert!(text.contains("fully_connected") && text.contains("net.rs written"), "{text}");
+    assert!(std::fs::read_to_string(folder.path("net.rs")).unwrap().contains("ARENA_BYTES"));
     assert_eq!(
-        folder.prints(&["inspect", "sine.tflite", "--json"]),
-        folder.prints(&["inspect", "sine.dunlin", "--json"])
+        folder.prints(&["inspect", "net.tflite", "--json"]),
+        folder.prints(&["inspect", "net.dunlin", "--json"])
     );
-    std::fs::write(folder.path("cut.tflite"), &std::fs::read(folder.path("sine.tflite")).unwrap()[..900])
+    let text = folder.prints(&["convert", "net.tflite", "--to", "tflite", "-o", "again.tflite"]);
+    assert!(text.contains("again.tflite written"), "{text}");
+    let again = folder.prints(&["inspect", "again.tflite", "--json"]);
+    let operators =
+        |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["operators"].clone();
+    assert_eq!(operators(&again), operators(&folder.prints(&["inspect", "net.dunlin", "--json"])));
+    let error = folder.error(&["convert", "net.tflite", "--to", "tflite"]);
+    assert!(error.contains("net.tflite: would be overwritten") && error.contains("-o"), "{error}");
+    let error = folder.error(&["convert", "net.dunlin", "--to", "tflite"]);
+    assert!(error.contains("net.dunlin: is a .dunlin file"), "{error}");
+    std::fs::write(folder.path("cut.tflite"), &std::fs::read(folder.path("net.tflite")).unwrap()[..900])
         .unwrap();
     let error = folder.error(&["convert", "cut.tflite", "-o", "cut.dunlin"]);
     assert!(error.contains("cut.tflite") && error.contains("truncated or damaged"), "{error}");

@@ -21,13 +21,22 @@ pub fn load(path: &Path) -> Result<Graph> {
     read(&bytes, &name).map_err(in_file(path))
 }
 
+/// The graph in the file at `path`, after [`passes::simplify`].
+///
+/// # Errors
+/// As [`load`].
+pub fn load_simplified(path: &Path) -> Result<Graph> {
+    let mut graph = load(path)?;
+    passes::simplify(&mut graph).map_err(in_file(path))?;
+    Ok(graph)
+}
+
 /// The program of the file at `path`: imported, simplified, lowered, planned.
 ///
 /// # Errors
 /// As [`load`], or if the device does not compute it.
 pub fn compile(path: &Path) -> Result<Program> {
-    let mut graph = load(path)?;
-    passes::simplify(&mut graph).and_then(|_| Program::compile(&graph)).map_err(in_file(path))
+    Program::compile(&load_simplified(path)?).map_err(in_file(path))
 }
 
 fn in_file(path: &Path) -> impl Fn(Error) -> Error {
@@ -39,6 +48,11 @@ fn in_file(path: &Path) -> impl Fn(Error) -> Error {
 /// # Errors
 /// As [`load`]; for any bytes.
 pub fn read(bytes: &[u8], name: &str) -> Result<Graph> {
+    if bytes.starts_with(&dunlin::format::MAGIC.to_le_bytes()) {
+        let what = "is a .dunlin file, in which the device form is left only, without scales: \
+                    convert the file that it was made from, or export the network that was trained";
+        return Err(Error::Invalid(what.to_string()));
+    }
     if !recognizes(bytes) {
         return Err(Error::Invalid(
             "is of no format that Dunlin imports: give it a .tflite file".to_string(),

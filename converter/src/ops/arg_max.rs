@@ -3,8 +3,9 @@
 use dunlin::ops::ArgMax;
 
 use super::{Backward, HostOperator, OutputQuant};
-use crate::import::tflite::{Operator, Rule};
-use crate::{Error, Result, TensorId};
+use crate::export::tflite::{Table, Writer};
+use crate::import::tflite::{Operator, Rule, schema};
+use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for ArgMax {
     const TFLITE: &'static [Rule] = &[Rule::new("ARG_MAX", import)];
@@ -16,6 +17,14 @@ impl HostOperator for ArgMax {
     /// An index is no real number.
     fn output_quant(&self) -> OutputQuant {
         OutputQuant::Real
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "axis", &[1], &[self.axis.into()])];
+        let output = cx.output(node)?;
+        let options = Table::new().with(schema::arg_max::OUTPUT_TYPE, schema::element::I32);
+        cx.operator(("ARG_MAX", 2), &inputs, &[output], Some((schema::options::ARG_MAX, options)));
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use dunlin::ops::pooling::Pooling;
 use dunlin::ops::{AveragePool2d, AveragePool2dGrad};
 
 use super::{Backward, HostOperator, Op, OutputQuant};
+use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -34,6 +35,10 @@ impl HostOperator for AveragePool2d {
         let x = cx.stored(node.inputs[0])?;
         let op = Pooling { bounds: cx.bounds(node, self.0.bounds)?, ..self.0 };
         cx.emit(node, AveragePool2d(op), &[x])
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        cx.pooling(node, ("AVERAGE_POOL_2D", 2), &self.0)
     }
 }
 

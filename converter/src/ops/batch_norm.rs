@@ -3,6 +3,7 @@
 use dunlin::ops::{BatchNorm, BatchNormGrad};
 
 use super::{Backward, HostOperator, InputRole};
+use crate::export::tflite::Writer;
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
@@ -30,6 +31,11 @@ impl HostOperator for BatchNorm {
 
     fn lower_i8(&self, _cx: &mut Lowering, node: &Node) -> Result<()> {
         Err(Error::graph(&node.name, "batch normalization computes in f32 only: fold it before quantizing"))
+    }
+
+    fn export_tflite(&self, _cx: &mut Writer, node: &Node) -> Result<()> {
+        let what = "TensorFlow Lite has no batch normalization: fold it before exporting (passes::simplify)";
+        Err(Error::graph(&node.name, what))
     }
 }
 

@@ -4,6 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Clamp, ClampGrad};
 
 use super::{Backward, HostOperator};
+use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::{Lowering, factor};
 use crate::{Node, Result, TensorId};
@@ -30,6 +31,21 @@ impl HostOperator for Clamp {
         };
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, op, &[x])
+    }
+
+    /// As one operator, or as a maximum and a minimum where there is none for the bounds.
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        match self.bounds {
+            Bounds::RELU => cx.operator_of(node, ("RELU", 2), None),
+            bounds => {
+                let (x, output) = (cx.requantized(node, node.inputs[0])?, cx.output(node)?);
+                match bounds {
+                    Bounds::RELU6 => cx.operator(("RELU6", 2), &[x], &[output], None),
+                    _ => cx.clamp(node, bounds, x, output),
+                }
+                Ok(())
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use dunlin::ops::{Concat, MAX_INPUTS, Slice};
 use super::quantize::requantized_inputs;
 use super::{Backward, HostOperator};
 use crate::autograd::padded_dims;
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
@@ -31,6 +32,18 @@ impl HostOperator for Concat {
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         let inputs = requantized_inputs(cx, node)?;
         cx.emit(node, *self, &inputs)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let (inputs, output) = (cx.requantized_inputs(node)?, cx.output(node)?);
+        let options = Table::new().with(schema::concatenation::AXIS, self.axis as i32);
+        cx.operator(
+            ("CONCATENATION", 2),
+            &inputs,
+            &[output],
+            Some((schema::options::CONCATENATION, options)),
+        );
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad};
 
 use super::{Backward, HostOperator, InputRole, Op};
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -41,6 +42,24 @@ impl HostOperator for Conv2d {
         let [x, w] = cx.stored_pair(node)?;
         let op = Conv2d { bounds: cx.bounds(node, self.bounds)?, ..*self };
         cx.emit(node, op, &[x, w, table])
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        use schema::conv2d::*;
+        let kernel = cx.graph.dims(node.inputs[1]);
+        let (x, padding) = cx.padded(node, &self.window, [kernel[1], kernel[2]])?;
+        let inputs = [vec![x], cx.weights(node)?].concat();
+        let (activation, output) = cx.activation(node, self.bounds)?;
+        let [stride, dilation] = [self.window.stride, self.window.dilation].map(|pair| pair.map(i32::from));
+        let options = Table::new()
+            .with(PADDING, padding)
+            .with(STRIDE_W, stride[1])
+            .with(STRIDE_H, stride[0])
+            .with(ACTIVATION, activation)
+            .with(DILATION_W, dilation[1])
+            .with(DILATION_H, dilation[0]);
+        cx.operator(("CONV_2D", 3), &inputs, &[output], Some((schema::options::CONV_2D, options)));
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use dunlin::ops::{DepthwiseConv2d, DepthwiseConv2dInputGrad, DepthwiseConv2dWeig
 
 use super::conv2d::{taps, weights_role};
 use super::{Backward, HostOperator, InputRole, Op};
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -42,6 +43,26 @@ impl HostOperator for DepthwiseConv2d {
         let [x, w] = cx.stored_pair(node)?;
         let op = DepthwiseConv2d { bounds: cx.bounds(node, self.bounds)?, ..*self };
         cx.emit(node, op, &[x, w, table])
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        use schema::depthwise_conv2d::*;
+        let (image, kernel) = (cx.graph.dims(node.inputs[0]), cx.graph.dims(node.inputs[1]));
+        let (x, padding) = cx.padded(node, &self.window, [kernel[1], kernel[2]])?;
+        let inputs = [vec![x], cx.weights(node)?].concat();
+        let (activation, output) = cx.activation(node, self.bounds)?;
+        let [stride, dilation] = [self.window.stride, self.window.dilation].map(|pair| pair.map(i32::from));
+        let options = Table::new()
+            .with(PADDING, padding)
+            .with(STRIDE_W, stride[1])
+            .with(STRIDE_H, stride[0])
+            .with(MULTIPLIER, (kernel[3] / image[3]) as i32)
+            .with(ACTIVATION, activation)
+            .with(DILATION_W, dilation[1])
+            .with(DILATION_H, dilation[0]);
+        let options = Some((schema::options::DEPTHWISE_CONV_2D, options));
+        cx.operator(("DEPTHWISE_CONV_2D", 3), &inputs, &[output], options);
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use dunlin::ops::{Dequantize, Outputs};
 
 use super::quantize::identity;
 use super::{Backward, HostOperator, OutputQuant};
+use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -29,6 +30,10 @@ impl HostOperator for Dequantize {
         let scale = cx.quant(node, node.inputs[0])?.scale();
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, Dequantize { scale }, &[x])
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        cx.operator_of(node, ("DEQUANTIZE", 2), None)
     }
 }
 

@@ -4,6 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Clamp, ClampGrad, HardSwish};
 
 use super::{Backward, HostOperator};
+use crate::export::tflite::Writer;
 use crate::import::tflite::Rule;
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -29,6 +30,10 @@ impl HostOperator for HardSwish {
         let (x, out) = (cx.quant(node, node.inputs[0])?, cx.quant(node, node.outputs[0])?);
         let table = HardSwish::table((x.scale(), x.zero_point), (out.scale(), out.zero_point));
         cx.emit_table(node, *self, table)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        cx.operator_of(node, ("HARD_SWISH", 1), None)
     }
 }
 

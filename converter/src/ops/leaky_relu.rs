@@ -4,6 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{ClampGrad, LeakyRelu};
 
 use super::{Backward, HostOperator};
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
 use crate::{Error, Node, Result, TensorId};
@@ -35,6 +36,14 @@ impl HostOperator for LeakyRelu {
         };
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, op, &[x])
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let LeakyRelu::F32 { alpha } = *self else {
+            return Err(Error::graph(&node.name, "is in device form already"));
+        };
+        let options = Table::new().with(schema::leaky_relu::ALPHA, alpha);
+        cx.operator_of(node, ("LEAKY_RELU", 2), Some((schema::options::LEAKY_RELU, options)))
     }
 }
 

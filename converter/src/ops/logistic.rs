@@ -3,6 +3,7 @@
 use dunlin::ops::Logistic;
 
 use super::{Backward, HostOperator, OutputQuant};
+use crate::export::tflite::Writer;
 use crate::import::tflite::Rule;
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -27,6 +28,10 @@ impl HostOperator for Logistic {
         cx.fixed_quant(node)?;
         let x = cx.quant(node, node.inputs[0])?;
         cx.emit_table(node, *self, Logistic::table(x.scale(), x.zero_point))
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        cx.operator_of(node, ("LOGISTIC", 2), None)
     }
 }
 

@@ -5,6 +5,7 @@ use dunlin::ops::pooling::Pooling;
 use dunlin::ops::{MaxPool2d, MaxPool2dGrad};
 
 use super::{Backward, HostOperator, Op, OutputQuant};
+use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -32,6 +33,10 @@ impl HostOperator for MaxPool2d {
         let x = cx.stored(node.inputs[0])?;
         let op = Pooling { bounds: cx.bounds(node, self.0.bounds)?, ..self.0 };
         cx.emit(node, MaxPool2d(op), &[x])
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        cx.pooling(node, ("MAX_POOL_2D", 2), &self.0)
     }
 }
 

@@ -3,6 +3,7 @@
 use dunlin::ops::Mean;
 
 use super::{Backward, HostOperator};
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
 use crate::{Node, Result, TensorId};
@@ -31,6 +32,15 @@ impl HostOperator for Mean {
         let n = cx.real[from].ty.shape.count() / cx.real[to].ty.shape.count();
         let x = cx.stored(from)?;
         cx.emit(node, Mean { factor: Some(Mean::factor_of(ratio, n)), ..*self }, &[x])
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let axes: Vec<i32> = (0..8).filter(|axis| self.axes >> axis & 1 != 0).collect();
+        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "axes", &[axes.len()], &axes)];
+        let output = cx.output(node)?;
+        let options = Table::new().with(schema::reducer::KEEP_DIMS, self.keep_dims);
+        cx.operator(("MEAN", 2), &inputs, &[output], Some((schema::options::REDUCER, options)));
+        Ok(())
     }
 }
 

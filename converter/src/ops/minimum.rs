@@ -5,6 +5,7 @@ use dunlin::ops::Minimum;
 use super::maximum::split_by_order;
 use super::quantize::requantized_inputs;
 use super::{Backward, HostOperator};
+use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -20,6 +21,12 @@ impl HostOperator for Minimum {
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         let inputs = requantized_inputs(cx, node)?;
         cx.emit(node, *self, &inputs)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let (inputs, output) = (cx.requantized_inputs(node)?, cx.output(node)?);
+        cx.operator(("MINIMUM", 2), &inputs, &[output], None);
+        Ok(())
     }
 }
 

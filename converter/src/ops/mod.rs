@@ -9,6 +9,7 @@ use dunlin::ops::{OpCode, Operator, Order};
 use dunlin::{DType, TensorType};
 
 pub use crate::autograd::Backward;
+use crate::export::tflite::Writer;
 use crate::import::tflite;
 use crate::lower::Lowering;
 use crate::{Error, Graph, Node, Quant, Result, TensorId};
@@ -56,6 +57,19 @@ pub trait HostOperator: Operator + Into<Op> {
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         let inputs: Vec<TensorId> = node.inputs.iter().map(|&id| cx.stored(id)).collect::<Result<_>>()?;
         cx.emit(node, *self, &inputs)
+    }
+
+    /// Appends the operators of TensorFlow Lite that compute a node to `cx`.
+    ///
+    /// # Errors
+    /// If there are none: the default, for operators that only training needs.
+    fn export_tflite(&self, _cx: &mut Writer, node: &Node) -> Result<()> {
+        let what = format!(
+            "TensorFlow Lite has no {}: export a network for inference (Network::inference_graph), \
+             not a training step",
+            Self::CODE.name()
+        );
+        Err(Error::graph(&node.name, what))
     }
 }
 
@@ -219,6 +233,11 @@ impl Op {
     /// See [`HostOperator::lower_i8`].
     pub(crate) fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         each!(self, p => p.lower_i8(cx, node))
+    }
+
+    /// See [`HostOperator::export_tflite`].
+    pub(crate) fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        each!(self, p => p.export_tflite(cx, node))
     }
 }
 

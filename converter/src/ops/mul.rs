@@ -4,6 +4,7 @@ use dunlin::ops::Mul;
 use dunlin::ops::bounds::Bounds;
 
 use super::{Backward, HostOperator, Op};
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
 use crate::{Node, Result, TensorId};
@@ -35,6 +36,13 @@ impl HostOperator for Mul {
         let op = Mul { bounds: cx.bounds(node, self.bounds)?, factor: Some(factor(node, a * b / out)?) };
         let inputs = cx.stored_pair(node)?;
         cx.emit(node, op, &inputs)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let (inputs, (activation, output)) = (cx.inputs(node)?, cx.activation(node, self.bounds)?);
+        let options = Table::new().with(schema::arithmetic::ACTIVATION, activation);
+        cx.operator(("MUL", 2), &inputs, &[output], Some((schema::options::MUL, options)));
+        Ok(())
     }
 }
 

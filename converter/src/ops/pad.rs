@@ -4,6 +4,7 @@ use dunlin::ops::{Pad, Slice};
 
 use super::{Backward, HostOperator, OutputQuant};
 use crate::autograd::padded_dims;
+use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
@@ -25,6 +26,15 @@ impl HostOperator for Pad {
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         cx.emit_copying(node, *self)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let rank = cx.graph.dims(node.inputs[0]).len();
+        let pads: Vec<i32> = self.pads[..rank].as_flattened().iter().map(|&pad| pad.into()).collect();
+        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "pads", &[rank, 2], &pads)];
+        let output = cx.output(node)?;
+        cx.operator(("PAD", 2), &inputs, &[output], None);
+        Ok(())
     }
 }
 

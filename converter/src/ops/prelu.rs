@@ -5,6 +5,7 @@ use dunlin::ops::prelu::PreluFactors;
 use dunlin::ops::{ClampGrad, Prelu, Sub};
 
 use super::{Backward, HostOperator};
+use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::{Lowering, factor};
 use crate::{Node, Result, TensorId};
@@ -35,6 +36,10 @@ impl HostOperator for Prelu {
             PreluFactors { positive: factor(node, x / out)?, negative: factor(node, x * slope / out)? };
         let inputs = cx.stored_pair(node)?;
         cx.emit(node, Prelu { factors: Some(factors) }, &inputs)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        cx.operator_of(node, ("PRELU", 1), None)
     }
 }
 

@@ -4,6 +4,7 @@ use dunlin::TensorType;
 use dunlin::ops::{Outputs, Quantize};
 
 use super::{Backward, HostOperator};
+use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::{Lowering, factor};
 use crate::{Node, Quant, Result, TensorId};
@@ -29,6 +30,10 @@ impl HostOperator for Quantize {
         };
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, op, &[x])
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        cx.operator_of(node, ("QUANTIZE", 1), None)
     }
 }
 

@@ -4,7 +4,8 @@ use dunlin::Shape;
 use dunlin::ops::Reshape;
 
 use super::{Backward, HostOperator, OutputQuant};
-use crate::import::tflite::{Operator, Rule};
+use crate::export::tflite::{Table, Writer};
+use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
@@ -27,6 +28,15 @@ impl HostOperator for Reshape {
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         cx.emit_copying(node, *self)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let dims: Vec<i32> = cx.graph.dims(node.outputs[0]).iter().map(|&dim| dim as i32).collect();
+        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "shape", &[dims.len()], &dims)];
+        let output = cx.output(node)?;
+        let options = Table::new().with(schema::reshape::NEW_SHAPE, &dims[..]);
+        cx.operator(("RESHAPE", 1), &inputs, &[output], Some((schema::options::RESHAPE, options)));
+        Ok(())
     }
 }
 

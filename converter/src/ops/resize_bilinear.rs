@@ -4,6 +4,7 @@ use dunlin::ops::ResizeBilinear;
 use dunlin::ops::resize::Resize;
 
 use super::{Backward, HostOperator, OutputQuant};
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -22,6 +23,18 @@ impl HostOperator for ResizeBilinear {
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         cx.emit_copying(node, *self)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        use schema::resize_bilinear::*;
+        let size = cx.ints(node, "size", &[2], &self.0.size.map(i32::from));
+        let (x, output) = (cx.tensor(node.inputs[0])?, cx.output(node)?);
+        let options = Table::new()
+            .with(ALIGN_CORNERS, self.0.align_corners)
+            .with(HALF_PIXEL_CENTERS, self.0.half_pixel_centers);
+        let options = Some((schema::options::RESIZE_BILINEAR, options));
+        cx.operator(("RESIZE_BILINEAR", 3), &[x, size], &[output], options);
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use dunlin::ops::{Pad, Slice};
 
 use super::reshape::reshape_to;
 use super::{Backward, HostOperator, OutputQuant};
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
@@ -41,6 +42,34 @@ impl HostOperator for Slice {
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         cx.emit_copying(node, *self)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        use schema::strided_slice::*;
+        let rank = cx.graph.dims(node.inputs[0]).len();
+        let (x, output) = (cx.tensor(node.inputs[0])?, cx.output(node)?);
+        let begin: Vec<i32> = self.begin[..rank].iter().map(|&i| i as i32).collect();
+        let len: Vec<i32> = self.len[..rank].iter().map(|&i| i as i32).collect();
+        let first = cx.ints(node, "begin", &[rank], &begin);
+        if (0..rank).all(|axis| self.stride[axis] == 1) {
+            let len = cx.ints(node, "len", &[rank], &len);
+            cx.operator(("SLICE", 2), &[x, first, len], &[output], None);
+            return Ok(());
+        }
+        let (mut ends, mut end_mask) = (Vec::new(), 0);
+        for axis in 0..rank {
+            let stride = self.stride[axis];
+            let end = begin[axis] + (len[axis] - 1) * stride + stride.signum();
+            // Negative ends would count from behind: those in front of the first element are left open.
+            end_mask |= i32::from(end < 0) << axis;
+            ends.push(end);
+        }
+        let end = cx.ints(node, "end", &[rank], &ends);
+        let stride = cx.ints(node, "stride", &[rank], &self.stride[..rank]);
+        let options = Table::new().with(END_MASK, end_mask);
+        let options = Some((schema::options::STRIDED_SLICE, options));
+        cx.operator(("STRIDED_SLICE", 2), &[x, first, end, stride], &[output], options);
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use dunlin::ops::Softmax;
 
 use super::{Backward, HostOperator, OutputQuant};
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
@@ -43,6 +44,14 @@ impl HostOperator for Softmax {
         })?;
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, op, &[x])
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let Softmax::F32 { beta } = *self else {
+            return Err(Error::graph(&node.name, "is in device form already"));
+        };
+        let options = Table::new().with(schema::softmax::BETA, beta);
+        cx.operator_of(node, ("SOFTMAX", 2), Some((schema::options::SOFTMAX, options)))
     }
 }
 

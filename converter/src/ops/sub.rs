@@ -5,6 +5,7 @@ use dunlin::ops::bounds::Bounds;
 
 use super::add::factors;
 use super::{Backward, HostOperator, Op};
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Node, Result, TensorId};
@@ -32,6 +33,13 @@ impl HostOperator for Sub {
         let op = Sub { bounds: cx.bounds(node, self.bounds)?, factors: Some(factors(cx, node)?) };
         let inputs = cx.stored_pair(node)?;
         cx.emit(node, op, &inputs)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let (inputs, (activation, output)) = (cx.inputs(node)?, cx.activation(node, self.bounds)?);
+        let options = Table::new().with(schema::arithmetic::ACTIVATION, activation);
+        cx.operator(("SUB", 2), &inputs, &[output], Some((schema::options::SUB, options)));
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use dunlin::ops::Transpose;
 
 use super::{Backward, HostOperator, OutputQuant};
+use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
@@ -22,6 +23,15 @@ impl HostOperator for Transpose {
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         cx.emit_copying(node, *self)
+    }
+
+    fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
+        let rank = cx.graph.dims(node.inputs[0]).len();
+        let perm: Vec<i32> = self.perm[..rank].iter().map(|&axis| axis.into()).collect();
+        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "perm", &[rank], &perm)];
+        let output = cx.output(node)?;
+        cx.operator(("TRANSPOSE", 2), &inputs, &[output], None);
+        Ok(())
     }
 }
 

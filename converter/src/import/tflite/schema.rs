@@ -2,7 +2,7 @@
 //! fields of each table in their order, and the enumerations.
 
 /// The file identifier, at byte 4.
-pub const IDENTIFIER: &[u8] = b"TFL3";
+pub const IDENTIFIER: &[u8; 4] = b"TFL3";
 
 /// The version that the root table must have.
 pub const VERSION: u32 = 3;
@@ -25,7 +25,7 @@ fields! {
     /// A graph.
     subgraph { TENSORS = 0 INPUTS = 1 OUTPUTS = 2 OPERATORS = 3 NAME = 4 }
     /// A tensor.
-    tensor { SHAPE = 0 TYPE = 1 BUFFER = 2 NAME = 3 QUANTIZATION = 4 IS_VARIABLE = 5 SPARSITY = 6 }
+    tensor { SHAPE = 0 TYPE = 1 BUFFER = 2 NAME = 3 QUANTIZATION = 4 IS_VARIABLE = 5 SPARSITY = 6 HAS_RANK = 8 }
     /// Scales and zero points.
     quantization { SCALE = 2 ZERO_POINT = 3 DIMENSION = 6 }
     /// An operator of a graph.
@@ -50,6 +50,10 @@ fields! {
     arithmetic { ACTIVATION = 0 }
     /// Options of CONCATENATION.
     concatenation { AXIS = 0 ACTIVATION = 1 }
+    /// Options of RESHAPE.
+    reshape { NEW_SHAPE = 0 }
+    /// Options of ARG_MAX and ARG_MIN.
+    arg_max { OUTPUT_TYPE = 0 }
     /// Options of MEAN.
     reducer { KEEP_DIMS = 0 }
     /// Options of LEAKY_RELU.
@@ -62,6 +66,27 @@ fields! {
     strided_slice {
         BEGIN_MASK = 0 END_MASK = 1 ELLIPSIS_MASK = 2 NEW_AXIS_MASK = 3 SHRINK_AXIS_MASK = 4 OFFSET = 5
     }
+}
+
+/// Numbers of the types of options (`BuiltinOptions`).
+#[allow(missing_docs)]
+pub mod options {
+    pub const CONV_2D: u8 = 1;
+    pub const DEPTHWISE_CONV_2D: u8 = 2;
+    pub const POOL_2D: u8 = 5;
+    pub const FULLY_CONNECTED: u8 = 8;
+    pub const SOFTMAX: u8 = 9;
+    pub const CONCATENATION: u8 = 10;
+    pub const ADD: u8 = 11;
+    pub const RESIZE_BILINEAR: u8 = 15;
+    pub const RESHAPE: u8 = 17;
+    pub const MUL: u8 = 21;
+    pub const REDUCER: u8 = 27;
+    pub const SUB: u8 = 28;
+    pub const STRIDED_SLICE: u8 = 32;
+    pub const ARG_MAX: u8 = 40;
+    pub const RESIZE_NEAREST: u8 = 74;
+    pub const LEAKY_RELU: u8 = 75;
 }
 
 /// Element types.

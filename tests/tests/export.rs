@@ -1,0 +1,95 @@
+//! Networks exported for TensorFlow Lite: read back, they compute the same bytes.
+
+use std::path::Path;
+
+use dunlin_converter::quantize::to_i8;
+use dunlin_converter::{Data, Graph, Program, export, import, passes};
+use dunlin_models::digits::Digits;
+use dunlin_models::{demo, digits};
+use dunlin_tests::cases::{cases, operators};
+
+/// The outputs of a graph after it was exported and imported again.
+fn round_trip(graph: &Graph, inputs: &[Data]) -> Result<Vec<Data>, String> {
+    let file = export::tflite(graph).map_err(|e| e.to_string())?;
+    let back = import::read(&file, &graph.name).map_err(|e| e.to_string())?;
+    let program = Program::compile(&back).map_err(|e| e.to_string())?;
+    program.run(inputs).map_err(|e| e.to_string())
+}
+
+#[test]
+fn every_operator_survives_the_round_trip() {
+    let mut failures = Vec::new();
+    for operator in operators() {
+        for case in cases(&operator) {
+            let here = Program::compile(&case.graph).and_then(|program| program.run(&case.inputs));
+            let here = here.map_err(|e| e.to_string());
+            let there = round_trip(&case.graph, &case.inputs);
+            if here != there || here.is_err() {
+                failures.push(format!("{}: {here:?}, and after the round trip {there:?}", case.name));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} cases differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn a_network_of_dunlin_survives_the_round_trip() {
+    let (network, data) = (digits::network(1).unwrap(), Digits::load().unwrap());
+    let real = demo::simplified(&network).unwrap();
+    let quantized = demo::quantized(&network, &data.training).unwrap();
+    let x = data.held_out.sample(0).to_vec();
+    let here = Program::compile(&real).unwrap().run(&[Data::F32(x.clone())]).unwrap();
+    assert_eq!(round_trip(&real, &[Data::F32(x.clone())]).unwrap(), here);
+    let x = Data::I8(x.iter().map(|pixel| (pixel * 255.0 - 128.0) as i8).collect());
+    let here = Program::compile(&quantized).unwrap().run(std::slice::from_ref(&x)).unwrap();
+    assert_eq!(round_trip(&quantized, &[x]).unwrap(), here);
+}
+
+#[test]
+fn what_only_training_needs_is_refused_by_name() {
+    let network = digits::network(1).unwrap();
+    let unfolded = network.inference_graph(1).unwrap();
+    let error = export::tflite(&unfolded).unwrap_err().to_string();
+    assert!(error.contains("batch normalization") && error.contains("fold"), "{error}");
+    let mut simplified = unfolded;
+    passes::simplify(&mut simplified).unwrap();
+    let device = Program::compile(&simplified).unwrap().graph;
+    let error = export::tflite(&device).unwrap_err().to_string();
+    assert!(error.contains("digits: is in device form"), "{error}");
+}
+
+/// The committed files are the network that the demo trains, as exported; `models/digits/golden.py` ran them.
+#[test]
+fn exported_digits_give_what_other_runtimes_give() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/digits");
+    let golden = std::fs::read(folder.join("golden.json")).unwrap();
+    let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
+    let held_out = Digits::load().unwrap().held_out;
+    for name in ["f32", "int8"] {
+        let program = import::compile(&folder.join(format!("digits_{name}.tflite"))).unwrap();
+        let (model, mut outputs) = (program.model().unwrap(), Vec::new());
+        let input = model.input(0).unwrap();
+        for i in 0..golden["n_samples"].as_u64().unwrap() as usize {
+            let x = held_out.sample(i);
+            let x = match name {
+                "f32" => Data::F32(x.to_vec()),
+                _ => Data::I8(to_i8(x, input.scale, input.zero_point)),
+            };
+            match &program.run(&[x]).unwrap()[0] {
+                Data::F32(scores) => outputs.extend(scores.iter().map(|&score| score as f64)),
+                Data::I8(scores) => outputs.extend(scores.iter().map(|&score| score as f64)),
+                other => panic!("{name} gives {other:?}"),
+            }
+        }
+        assert!(outputs.len() >= 200);
+        for oracle in ["tflm", "litert"] {
+            let expected: Vec<f64> = serde_json::from_value(golden[name][oracle].clone()).unwrap();
+            assert_eq!(outputs.len(), expected.len());
+            let far =
+                outputs.iter().zip(&expected).map(|(have, want)| (have - want).abs()).fold(0., f64::max);
+            let allowed = if name == "f32" { 1e-5 } else { 0.0 };
+            assert!(far <= allowed, "{name} is {far} away from {oracle}");
+            println!("{name}: at most {far} from {oracle}");
+        }
+    }
+}
