@@ -5,6 +5,7 @@
 //! No plan can need less than the bytes alive at the fullest step: that is the lower bound.
 
 mod place;
+pub mod rows;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -90,10 +91,11 @@ impl Plan {
         let (bytes, bound) = (self.arena_bytes, self.lower_bound_bytes());
         let at = match self.fullest() {
             0 => "before the first step".to_string(),
-            time => graph
-                .nodes()
-                .get(time - 1)
-                .map_or("after the last step".into(), |n| format!("at `{}`", n.name)),
+            time => match self.calls.get(time - 1) {
+                Some(Call::Run { node, .. }) => format!("at `{}`", graph.nodes()[*node].name),
+                Some(Call::Feed { .. }) => "while the input is fed".to_string(),
+                None => "after the last step".to_string(),
+            },
         };
         match self.proof {
             Proof::Clique => format!("{bytes} bytes, optimal: as many are alive {at}"),
@@ -105,6 +107,18 @@ impl Plan {
                 "{bytes} bytes, {} above the lower bound of {bound} alive {at}; the search stopped after \
                  {nodes} positions",
                 self.gap_bytes()
+            ),
+            Proof::Rows { bound_bytes, exhausted: true, states } if bound_bytes == bytes => format!(
+                "{bytes} bytes, optimal: no order of rows and no placement needs less ({states} states searched)"
+            ),
+            Proof::Rows { bound_bytes, exhausted: true, states } => format!(
+                "{bytes} bytes, {} above {bound_bytes}, below which no order of rows exists ({states} states \
+                 searched)",
+                bytes - bound_bytes
+            ),
+            Proof::Rows { bound_bytes, exhausted: false, states } => format!(
+                "{bytes} bytes; the search for a better order of rows stopped after {states} states, and none \
+                 needs less than {bound_bytes}"
             ),
         }
     }

@@ -26,6 +26,15 @@ pub enum Proof {
         /// Nodes visited.
         nodes: usize,
     },
+    /// No order of rows needs less than a number of bytes, however they are placed.
+    Rows {
+        /// That number.
+        bound_bytes: usize,
+        /// Whether every order below this plan's live bytes was searched to the end.
+        exhausted: bool,
+        /// States (rows done of every operator) visited.
+        states: usize,
+    },
 }
 
 /// Offsets of the blocks, and why they are not lower.

@@ -1,0 +1,190 @@
+//! Plans in which rows, not tensors, live and die.
+//!
+//! An operator that takes its tensors by rows can run a few rows as soon as its inputs have the rows for
+//! them, and a row is dead when the last row that reads it is computed. The planner looks for the order of
+//! rows in which the fewest bytes are alive at once, then for offsets of all rows in an arena of that size.
+
+#[cfg(test)]
+mod executor;
+mod groups;
+mod model;
+mod place;
+mod search;
+mod state;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+use std::collections::HashMap;
+
+use model::{Model, Source};
+use search::{Found, Search};
+use timeline::Timeline;
+
+use super::{Call, Placement, Plan, Proof};
+use crate::{Graph, Kind, Result, TensorId};
+
+/// In which order rows are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// One operator after another, each writing over rows of its input that are dead.
+    Overlap,
+    /// Operators by turns, a few rows each.
+    Rows,
+}
+
+/// What to plan, and how long to look for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// In which order rows are computed.
+    pub style: Style,
+    /// Whether the caller hands over the input row by row, so that it need not be in the arena as a whole.
+    pub fed: bool,
+    /// How long to search, in about a second on a workstation each: states and moves are counted, not time,
+    /// so that equal input gives the equal plan.
+    pub effort: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { style: Style::Rows, fed: false, effort: 10 }
+    }
+}
+
+/// States of the search for each unit of effort.
+const STATES: usize = 20_000;
+/// Moves of the placement for each unit of effort.
+const MOVES: usize = 50_000;
+/// The largest group that is tried without search.
+const GROUP_NODES: usize = 32;
+
+/// Plans the arena of a graph in device form by rows.
+///
+/// # Errors
+/// If the input is to be fed by rows and there is not exactly one.
+pub fn plan(graph: &Graph, options: &Options) -> Result<Plan> {
+    let model = Model::new(graph, options.fed)?;
+    let found = schedule(&model, options);
+    let timeline = Timeline::new(&model, &found.steps);
+    let placed = place::place(&timeline.items, found.peak_bytes, options.effort * MOVES);
+    let proof = match options.style {
+        Style::Overlap if placed.height == found.peak_bytes => Proof::Clique,
+        Style::Overlap => Proof::Budget { nodes: placed.moves },
+        Style::Rows => Proof::Rows {
+            bound_bytes: found.bound_bytes,
+            exhausted: found.bound_bytes == found.peak_bytes,
+            states: found.states,
+        },
+    };
+    Ok(assemble(graph, &model, &found, &timeline, &placed, proof))
+}
+
+fn schedule(model: &Model, options: &Options) -> Found {
+    let in_order = groups::node_by_node(model);
+    match options.style {
+        Style::Overlap => {
+            let peak_bytes = search::peak_bytes(model, &in_order);
+            Found { steps: in_order, peak_bytes, bound_bytes: 0, states: 0 }
+        }
+        Style::Rows => {
+            let grouped = groups::grouped(model, GROUP_NODES);
+            Search::new(model, options.effort * STATES).improve(grouped)
+        }
+    }
+}
+
+/// Calls of a schedule, and the call (counted from 1) of every step: neighbouring steps of a node are one.
+fn calls(model: &Model, steps: &[usize]) -> (Vec<Call>, Vec<usize>) {
+    let mut calls: Vec<Call> = Vec::new();
+    let mut call_of = Vec::new();
+    let mut done = vec![0; model.nodes.len()];
+    for (i, &n) in steps.iter().enumerate() {
+        let node = &model.nodes[n];
+        let rows = done[n] * node.rows_of_step..(done[n] + 1) * node.rows_of_step;
+        done[n] += 1;
+        match calls.last_mut() {
+            Some(Call::Run { rows: open, .. } | Call::Feed { rows: open, .. }) if steps[i - 1] == n => {
+                open.end = rows.end;
+            }
+            _ => calls.push(match node.source {
+                Source::Node(node) => Call::Run { node, rows },
+                Source::Feed(input) => Call::Feed { input, rows },
+            }),
+        }
+        call_of.push(calls.len());
+    }
+    (calls, call_of)
+}
+
+fn assemble(
+    graph: &Graph,
+    model: &Model,
+    found: &Found,
+    timeline: &Timeline,
+    placed: &place::Placed,
+    proof: Proof,
+) -> Plan {
+    let (calls, call_of) = calls(model, &found.steps);
+    let end = calls.len() + 1;
+    let call_at = |time: usize| match time {
+        0 => 0,
+        time => call_of.get(time - 1).copied().unwrap_or(end),
+    };
+    let mut live_bytes = vec![0; end + 1];
+    for (time, &bytes) in timeline.live_bytes.iter().enumerate() {
+        let slot = &mut live_bytes[call_at(time)];
+        *slot = bytes.max(*slot);
+    }
+    let mut scratch_offsets = vec![0; graph.nodes().len()];
+    for (node, item) in model.nodes.iter().zip(&timeline.scratch) {
+        if let (Source::Node(i), Some(item)) = (node.source, item) {
+            scratch_offsets[i] = placed.offsets[*item];
+        }
+    }
+    let mut tensors = HashMap::new();
+    let lives = lives(graph, &calls);
+    for (store, items) in model.stores.iter().zip(&timeline.of_store) {
+        let offsets: Vec<usize> = items.iter().map(|&item| placed.offsets[item]).collect();
+        for &id in &store.tensors {
+            let (first, last) = lives[&id];
+            let row_bytes = graph[id].ty.shape.row_len() * graph[id].ty.dtype.bytes();
+            let in_one_piece = offsets.windows(2).all(|pair| pair[0] + row_bytes == pair[1]);
+            let offset = offsets.iter().copied().min().unwrap_or(0);
+            let rows = (!in_one_piece).then(|| offsets.clone());
+            tensors.insert(id, Placement { offset, rows, first, last });
+        }
+    }
+    Plan { tensors, scratch_offsets, calls, arena_bytes: placed.height, live_bytes, proof }
+}
+
+/// First and last call of every tensor of the arena.
+fn lives(graph: &Graph, calls: &[Call]) -> HashMap<TensorId, (usize, usize)> {
+    let end = calls.len() + 1;
+    let fed = calls.iter().any(|call| matches!(call, Call::Feed { .. }));
+    let mut lives = HashMap::new();
+    for &id in graph.inputs().iter().filter(|_| !fed) {
+        lives.insert(id, (0, 0));
+    }
+    for (i, call) in calls.iter().enumerate() {
+        let used: Vec<TensorId> = match call {
+            Call::Feed { input, .. } => vec![graph.inputs()[*input]],
+            Call::Run { node, .. } => {
+                let node = &graph.nodes()[*node];
+                node.inputs.iter().chain(&node.outputs).copied().collect()
+            }
+        };
+        for id in used {
+            lives.entry(id).or_insert((i + 1, i + 1)).1 = i + 1;
+        }
+    }
+    for (id, tensor) in graph.tensors() {
+        let life = lives.get_mut(&id);
+        let stays = graph.outputs().contains(&id);
+        match (&tensor.kind, life) {
+            (Kind::State(_), Some(life)) => *life = (0, end),
+            (_, Some(life)) if stays => life.1 = end,
+            _ => {}
+        }
+    }
+    lives
+}
