@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use dunlin::ops::Pad;
 use dunlin::ops::bounds::Bounds;
 
 use crate::ops::{InputRole, Op};
-use crate::{Data, Graph, Kind, Node, Program, Result, TensorId};
+use crate::{Data, Graph, Kind, Node, NodeId, Program, Result, TensorId};
 
 /// What [`simplify`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Simplified {
     pub batch_norms: usize,
     /// Activations fused into the operator before them.
     pub activations: usize,
+    /// Paddings fused into the convolution behind them.
+    pub pads: usize,
     /// Nodes computed ahead of time, because all their inputs are constants.
     pub constants: usize,
     /// Nodes whose results nobody reads.
@@ -29,6 +32,7 @@ pub fn simplify(graph: &mut Graph) -> Result<Simplified> {
         constants: fold_constants(graph)?,
         batch_norms: fold_batch_norms(graph)?,
         activations: fuse_activations(graph),
+        pads: fuse_pads(graph),
         dead: remove_dead_nodes(graph),
     };
     graph.verify()?;
@@ -180,6 +184,46 @@ pub fn fuse_activations(graph: &mut Graph) -> usize {
     fused
 }
 
+/// Fuses paddings of images into the convolutions (depthwise ones, too) behind them, whose windows pad more
+/// then. Returns how many. In int8 nothing changes: what is padded is the zero point, which adds nothing.
+pub fn fuse_pads(graph: &mut Graph) -> usize {
+    let mut fused = 0;
+    let mut i = 0;
+    while i < graph.nodes().len() {
+        if fuse_pad(graph, i).is_some() {
+            graph.nodes_mut().remove(i);
+            fused += 1;
+        } else {
+            i += 1;
+        }
+    }
+    fused
+}
+
+/// Fuses node `i`, if it pads the image of one convolution. The node is then without use.
+fn fuse_pad(graph: &mut Graph, i: usize) -> Option<()> {
+    let pad = &graph.nodes()[i];
+    let Op::Pad(Pad { pads: [[0, 0], [top, bottom], [left, right], [0, 0]] }) = pad.op else { return None };
+    let (x, padded) = (pad.inputs[0], pad.outputs[0]);
+    let &[NodeId(reader)] = &graph.consumers(padded)[..] else { return None };
+    if graph[x].quant != graph[padded].quant || graph.outputs().contains(&padded) {
+        return None;
+    }
+    let node = &mut graph.nodes_mut()[reader as usize];
+    let window = match &mut node.op {
+        Op::Conv2d(op) if node.inputs[0] == padded => &mut op.window,
+        Op::DepthwiseConv2d(op) if node.inputs[0] == padded => &mut op.window,
+        _ => return None,
+    };
+    let mut pads = window.pads;
+    for (sum, pad) in pads.iter_mut().zip([top, left, bottom, right]) {
+        *sum = u8::try_from(pad.checked_add((*sum).into())?).ok()?;
+    }
+    window.pads = pads;
+    node.inputs[0] = x;
+    Some(())
+}
+
 /// Removes nodes whose outputs nobody reads. Returns how many.
 pub fn remove_dead_nodes(graph: &mut Graph) -> usize {
     let mut needed: HashSet<TensorId> = graph.outputs().iter().copied().collect();
@@ -252,7 +296,7 @@ mod tests {
         let before = network();
         let mut after = before.clone();
         let done = simplify(&mut after).unwrap();
-        assert_eq!(done, Simplified { batch_norms: 2, activations: 2, constants: 1, dead: 1 });
+        assert_eq!(done, Simplified { batch_norms: 2, activations: 2, constants: 1, dead: 1, pads: 0 });
         assert_eq!(after.nodes().len(), 3);
         let x = Data::F32((0..32).map(|i| (i * 23 % 17) as f32 / 5.0 - 1.0).collect());
         let run = |g: &Graph| Program::compile(g).unwrap().run(std::slice::from_ref(&x)).unwrap();

@@ -25,9 +25,10 @@ def array(tensor):
 def difference(path, case):
     """What is wrong with the answer to the model at `path`, or None."""
     feeds = [array(tensor) for tensor in case["inputs"] if not tensor.get("constant")]
-    data, exit_code = interpret(path.read_bytes(), feeds)
-    if data is None:
+    outputs, exit_code = interpret(path.read_bytes(), feeds)
+    if outputs is None:
         return f"TensorFlow Lite Micro refuses it: exit code {exit_code}"
+    [data] = outputs
     expected = array(case["outputs"][0])
     if data.shape != expected.shape or data.dtype != expected.dtype:
         return f"made {data.dtype}{data.shape}"

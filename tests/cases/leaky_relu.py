@@ -32,8 +32,11 @@ def cases():
         ("f32_slope", 0.3, 0.0499, 3, Output(0.02994, 1)),
         ("multiplier_shift_below_minus_20", 0.3, 0.001, -3, Output(5e3, -9)),
         ("saturates", 0.2, 0.05, -20, Output(0.011, -100)),
+        ("slope_negative", -0.3, 0.05, -7, Output(0.02, -30)),
+        ("ties_of_a_negative_slope", -0.5, 0.25, 0, Output(0.25, 0)),
+        ("double_rounding_negative", -0.5, 0.5 * (1 - 2**-24), 0, Output(0.25, 0)),
         ("f32_quotients", 0.3, F32_QUOTIENT[0], 0, Output(F32_QUOTIENT[1], 0)),
     ):
         yield from leaky(alpha).every_int8(name, scale, zero_point, output, {"alpha": alpha})
-    for alpha in (0.1, 0.9):
+    for alpha in (0.1, 0.9, -0.4):
         yield from leaky(alpha).f32_cases(f"slope_{alpha:g}_", {"alpha": alpha})

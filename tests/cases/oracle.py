@@ -61,6 +61,7 @@ TENSOR_TYPES = {
     "float32": schema.TensorType.FLOAT32,
     "int8": schema.TensorType.INT8,
     "int32": schema.TensorType.INT32,
+    "int64": schema.TensorType.INT64,
 }
 
 
@@ -83,42 +84,56 @@ def run_tflm(operator, options, inputs, output):
     """
     model = _build_model(operator, options, inputs, output)
     feeds = [tensor.data for tensor in inputs if not tensor.constant]
-    data, exit_code = interpret(model, feeds)
-    if data is None:
+    outputs, exit_code = interpret(model, feeds)
+    if outputs is None:
         raise Refused(f"{operator}: exit code {exit_code}")
+    [data] = outputs
     if data.shape != output.data.shape or data.dtype != output.data.dtype:
         raise Refused(f"{operator}: made {data.dtype}{data.shape}")
     return Tensor(data, output.scale, output.zero_point, output.axis)
 
 
-def interpret(model, feeds):
-    """The first output of TensorFlow Lite Micro and None, or None and the exit code of its process."""
+def interpret(model, feeds, n_outputs=1):
+    """The outputs of TensorFlow Lite Micro and None, or None and the exit code of its process."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_interpret, args=(model, feeds, sender))
+    child = context.Process(target=_interpret, args=(model, feeds, n_outputs, sender))
     child.start()
     sender.close()
     try:
-        data = receiver.recv()
+        outputs = receiver.recv()
     except EOFError:
-        data = None
+        outputs = None
     child.join()
-    return data, None if data is not None else child.exitcode
+    return outputs, None if outputs is not None else child.exitcode
 
 
-def _interpret(model, feeds, sender):
+def _interpret(model, feeds, n_outputs, sender):
     interpreter = runtime.Interpreter.from_bytes(model, arena_size=ARENA_BYTES)
     for index, data in enumerate(feeds):
         interpreter.set_input(data, index)
     interpreter.invoke()
-    sender.send(np.array(interpreter.get_output(0)))
+    sender.send([np.array(interpreter.get_output(i)) for i in range(n_outputs)])
 
 
 def _build_model(operator, options, inputs, output):
-    """The bytes of a .tflite file with one operator; buffer 0 is the empty one, by convention."""
+    """The bytes of a .tflite file with one operator."""
+    n_inputs = len(inputs)
+    fed = [i for i, tensor in enumerate(inputs) if not tensor.constant]
+    node = (operator, options, list(range(n_inputs)), [n_inputs])
+    return build_model([*inputs, output], [node], fed, [n_inputs])
+
+
+def build_model(tensors, operators, inputs, outputs):
+    """The bytes of a .tflite file; buffer 0 is the empty one, by convention.
+
+    An operator is its name, its options (or None) and the numbers of the tensors that it reads and
+    writes; `inputs` and `outputs` are those of the model.
+    """
     buffers = [schema.BufferT()]
-    tensors = []
-    for index, tensor in enumerate([*inputs, output]):
+    graph = schema.SubGraphT()
+    graph.tensors = []
+    for index, tensor in enumerate(tensors):
         made = schema.TensorT()
         made.name = f"t{index}"
         made.shape = list(tensor.data.shape)
@@ -130,32 +145,36 @@ def _build_model(operator, options, inputs, output):
             buffer.data = np.frombuffer(tensor.data.tobytes(), np.uint8)
             made.buffer = len(buffers)
             buffers.append(buffer)
-        tensors.append(made)
-
-    node = schema.OperatorT()
-    node.inputs = list(range(len(inputs)))
-    node.outputs = [len(inputs)]
-    if options is not None:
-        kind = type(options).__name__.removesuffix("T")
-        node.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
-        node.builtinOptions = options
-    graph = schema.SubGraphT()
-    graph.tensors = tensors
-    graph.inputs = [i for i, tensor in enumerate(inputs) if not tensor.constant]
-    graph.outputs = [len(inputs)]
-    graph.operators = [node]
-    code = schema.OperatorCodeT()
-    code.builtinCode = getattr(schema.BuiltinOperator, operator)
-    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-    code.version = 1
+        graph.tensors.append(made)
+    names = list(dict.fromkeys(operator[0] for operator in operators))
+    graph.operators = [_node(names.index(name), *rest) for name, *rest in operators]
+    graph.inputs, graph.outputs = inputs, outputs
     model = schema.ModelT()
     model.version = 3
-    model.operatorCodes = [code]
+    model.operatorCodes = [_operator_code(name) for name in names]
     model.subgraphs = [graph]
     model.buffers = buffers
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def _node(code, options, inputs, outputs):
+    made = schema.OperatorT()
+    made.opcodeIndex, made.inputs, made.outputs = code, inputs, outputs
+    if options is not None:
+        kind = type(options).__name__.removesuffix("T")
+        made.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+        made.builtinOptions = options
+    return made
+
+
+def _operator_code(name):
+    code = schema.OperatorCodeT()
+    code.builtinCode = getattr(schema.BuiltinOperator, name)
+    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    code.version = 1
+    return code
 
 
 def _quantization(tensor):

@@ -1,7 +1,7 @@
 //! Leaky ReLU: see the runtime's operator of this name.
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{ClampGrad, LeakyRelu};
+use dunlin::ops::{ClampGrad, Factor, LeakyRelu};
 
 use super::{Backward, HostOperator};
 use crate::export::tflite::{Table, Writer};
@@ -29,10 +29,12 @@ impl HostOperator for LeakyRelu {
             return Err(Error::graph(&node.name, "is in device form already"));
         };
         let (x, out) = (cx.quant(node, node.inputs[0])?, cx.quant(node, node.outputs[0])?);
-        let ratio = x.scale() as f64 / out.scale() as f64;
+        let (x_scale, out_scale) = (x.scale() as f64, out.scale() as f64);
+        let slope = factor(node, x_scale * alpha.abs() as f64 / out_scale)?;
+        let sign = if alpha < 0.0 { -1 } else { 1 };
         let op = LeakyRelu::I8 {
-            positive: factor(node, ratio)?,
-            negative: factor(node, x.scale() as f64 * alpha as f64 / out.scale() as f64)?,
+            positive: factor(node, x_scale / out_scale)?,
+            negative: Factor { multiplier: sign * slope.multiplier, ..slope },
         };
         let x = cx.stored(node.inputs[0])?;
         cx.emit(node, op, &[x])

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::elementwise::{map, unary};
 use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::requantize::{DIFFERENCE_MAX, Rescale};
+use crate::kernels::requantize::{DIFFERENCE_MAX, saturate};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, TensorType};
@@ -26,7 +26,7 @@ pub enum LeakyRelu {
     I8 {
         /// The input's scale by the output's.
         positive: Factor,
-        /// The same times the slope, which is not negative.
+        /// The same times the slope; its multiplier is negative where the slope is.
         negative: Factor,
     },
 }
@@ -40,7 +40,7 @@ impl Operator for LeakyRelu {
             LeakyRelu::F32 { .. } => DType::F32,
             LeakyRelu::I8 { positive, negative } => {
                 positive.check_for(DIFFERENCE_MAX)?;
-                negative.check_for(DIFFERENCE_MAX)?;
+                magnitude(negative).check_for(DIFFERENCE_MAX)?;
                 DType::I8
             }
         };
@@ -72,17 +72,22 @@ impl Run<i8> for LeakyRelu {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let LeakyRelu::I8 { positive, negative } = *self else { return };
         let (x_zero_point, zero_point) = (node.input(0).zero_point(), node.output(0).zero_point());
-        let side = |factor| Rescale { x_zero_point, factor, zero_point, bounds: (i8::MIN, i8::MAX) };
-        let (positive, negative) = (side(positive), side(negative));
-        map(
-            node,
-            mem,
-            rows,
-            |x: i8| {
-                if x as i32 >= x_zero_point { positive.apply(x) } else { negative.apply(x) }
-            },
-        );
+        // A negative slope rounds as its magnitude does, mirrored.
+        let (slope, mirrored) = (magnitude(negative), negative.multiplier < 0);
+        map(node, mem, rows, |x: i8| {
+            let x = x as i32 - x_zero_point;
+            let y = match (x >= 0, mirrored) {
+                (true, _) => positive.apply(x),
+                (false, false) => slope.apply(x),
+                (false, true) => slope.apply(x).wrapping_neg(),
+            };
+            saturate(y, zero_point, (i8::MIN, i8::MAX))
+        });
     }
+}
+
+fn magnitude(factor: Factor) -> Factor {
+    Factor { multiplier: factor.multiplier.saturating_abs(), ..factor }
 }
 
 #[cfg(test)]

@@ -1,0 +1,275 @@
+"""Makes small .tflite files of what imports turn into something else, and what TensorFlow Lite Micro answers.
+
+    ~/.cache/dunlin-goldens/bin/python tests/import/make.py
+
+The environment is that of tests/cases/README.md. golden.json holds inputs and outputs of each file, in order;
+of a file that TensorFlow Lite Micro refuses it says `"refused": true`.
+"""
+
+import json
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent / "cases"))
+
+import oracle  # noqa: E402
+from golden import constant  # noqa: E402
+from oracle import Tensor, schema  # noqa: E402
+
+MODELS = {}
+
+
+class Model:
+    """A model being built: tensors and operators in order."""
+
+    def __init__(self, name):
+        MODELS[name] = self
+        self.rng = np.random.default_rng(zlib.crc32(name.encode()))
+        self.tensors, self.operators, self.inputs, self.outputs = [], [], [], []
+
+    def add(self, tensor):
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def input(self, shape, scale=None, zero_point=0):
+        """An input with random data: int8 with a scale, else f32."""
+        if scale is None:
+            data = self.rng.standard_normal(shape).astype(np.float32)
+        else:
+            data = self.rng.integers(-128, 127, shape, np.int8, endpoint=True)
+        self.inputs.append(self.value(data, scale, zero_point))
+        return self.inputs[-1]
+
+    def value(self, data, scale=None, zero_point=0):
+        quantization = () if scale is None else ((np.float32(scale),), (zero_point,))
+        return self.add(Tensor(data, *quantization))
+
+    def ints(self, values):
+        return self.add(constant(np.array(values, np.int32)))
+
+    def operator(self, name, options, inputs, shapes, scale=None, zero_point=0, dtype=None):
+        """Appends an operator; returns its outputs, one a shape."""
+        dtype = dtype or (np.float32 if scale is None else np.int8)
+        made = [self.value(np.zeros(shape, dtype), scale, zero_point) for shape in shapes]
+        self.operators.append((name, options, inputs, made))
+        return made
+
+    def give(self, outputs):
+        self.outputs = outputs
+
+    def file(self):
+        return oracle.build_model(self.tensors, self.operators, self.inputs, self.outputs)
+
+
+# Both dtypes: name of the kind, and the quantization of everything.
+KINDS = {"int8": (0.05, 3), "f32": (None, 0)}
+
+
+def split_models(kind, quant):
+    m = Model(f"split_{kind}")
+    x = m.input((1, 3, 2, 6), *quant)
+    options = schema.SplitOptionsT(numSplits=3)
+    m.give(m.operator("SPLIT", options, [m.ints(-1), x], [(1, 3, 2, 2)] * 3, *quant))
+
+    m = Model(f"split_rows_{kind}")
+    x = m.input((4, 3), *quant)
+    options = schema.SplitOptionsT(numSplits=2)
+    m.give(m.operator("SPLIT", options, [m.ints([0]), x], [(2, 3)] * 2, *quant))
+
+    m = Model(f"split_v_{kind}")
+    x = m.input((2, 7, 3), *quant)
+    options = schema.SplitVOptionsT(numSplits=3)
+    shapes = [(2, 1, 3), (2, 4, 3), (2, 2, 3)]
+    inputs = [x, m.ints([1, -1, 2]), m.ints(1)]
+    m.give(m.operator("SPLIT_V", options, inputs, shapes, *quant))
+
+
+def slice_models(kind, quant):
+    m = Model(f"slice_{kind}")
+    x = m.input((2, 5, 3), *quant)
+    inputs = [x, m.ints([1, 2, 0]), m.ints([-1, 2, 3])]
+    m.give(m.operator("SLICE", schema.SliceOptionsT(), inputs, [(1, 2, 3)], *quant))
+
+    ranges = {
+        # Name: begin, end, stride, options, shape of the output for an input of (4, 5, 6).
+        "strided": ([1, -1, 0], [4, 0, 6], [2, -2, 3], {}, (2, 2, 2)),
+        "masks": ([9, 3, 2], [2, 9, 5], [1, 1, 1], {"beginMask": 1, "endMask": 2}, (2, 2, 3)),
+        "masks_backwards": ([0, 0, 1], [0, 0, 3], [-1, -2, 1], {"beginMask": 3, "endMask": 3}, (4, 3, 2)),
+        "beyond": ([-9, 2, 1], [99, 4, 99], [3, 1, 2], {}, (2, 2, 3)),
+        "dropped": ([2, -2, 1], [3, -1, 5], [1, 1, 1], {"shrinkAxisMask": 3}, (4,)),
+        "dropped_inner": ([0, 0, -1], [0, 0, 0], [1, 1, 1],
+                          {"beginMask": 3, "endMask": 3, "shrinkAxisMask": 4}, (4, 5)),
+    }
+    for name, (begin, end, stride, options, shape) in ranges.items():
+        m = Model(f"strided_slice_{name}_{kind}")
+        x = m.input((4, 5, 6), *quant)
+        inputs = [x, m.ints(begin), m.ints(end), m.ints(stride)]
+        options = schema.StridedSliceOptionsT(**options)
+        m.give(m.operator("STRIDED_SLICE", options, inputs, [shape], *quant))
+
+
+def refused_slices():
+    for name, mask, shape in (
+        ("ellipsis", {"ellipsisMask": 1}, (4, 5, 2)),
+        ("new_axis", {"newAxisMask": 1}, (1, 2, 5)),
+        ("offset", {"offset": True}, (2, 3)),
+    ):
+        m = Model(f"strided_slice_{name}")
+        x = m.input((4, 5) if name != "ellipsis" else (4, 5, 6), 0.05, 3)
+        inputs = [x, m.ints([0, 1]), m.ints([2, 3]), m.ints([1, 1])]
+        options = schema.StridedSliceOptionsT(**mask)
+        m.give(m.operator("STRIDED_SLICE", options, inputs, [shape], 0.05, 3))
+
+
+def argument_models(kind, quant):
+    for axis, shape in ((1, (2, 4)), (-1, (2, 3))):
+        m = Model(f"arg_min_axis{axis}_{kind}")
+        x = m.input((2, 3, 4), *quant)
+        options = schema.ArgMinOptionsT(outputType=schema.TensorType.INT32)
+        m.give(m.operator("ARG_MIN", options, [x, m.ints([axis])], [shape], dtype=np.int32))
+
+
+def refused_arguments():
+    m = Model("arg_max_int64")
+    x = m.input((2, 3, 4), 0.05, 3)
+    options = schema.ArgMaxOptionsT(outputType=schema.TensorType.INT64)
+    m.give(m.operator("ARG_MAX", options, [x, m.ints([1])], [(2, 4)], dtype=np.int64))
+
+
+def refused_resize():
+    m = Model("resize_bilinear_both")
+    x = m.input((1, 4, 5, 2), 0.05, 3)
+    options = schema.ResizeBilinearOptionsT(alignCorners=True, halfPixelCenters=True)
+    m.give(m.operator("RESIZE_BILINEAR", options, [x, m.ints([7, 3])], [(1, 7, 3, 2)], 0.05, 3))
+
+
+def weights(m, shape, axis, kind):
+    """Weights and bias of a layer."""
+    if kind == "f32":
+        w = constant(m.rng.standard_normal(shape).astype(np.float32))
+        return [m.add(w), m.add(constant(m.rng.standard_normal(shape[axis]).astype(np.float32)))]
+    n = shape[axis]
+    scales = [0.01 + 0.001 * c for c in range(n)]
+    data = m.rng.integers(-127, 127, shape, np.int8, endpoint=True)
+    bias = m.rng.integers(-900, 900, n, np.int32)
+    bias_scales = [0.05 * scale for scale in scales]
+    return [m.add(constant(data, scales, [0] * n, axis)),
+            m.add(constant(bias, bias_scales, [0] * n, 0))]
+
+
+def convolution(m, x, kernel, stride, padding, kind):
+    """Appends a convolution (depthwise if its kernel says so) on tensor `x`; returns its output."""
+    image, depthwise = m.tensors[x].data.shape, kernel[0] == 1
+    given = {"padding": padding, "strideH": stride, "strideW": stride, "dilationHFactor": 1, "dilationWFactor": 1}
+    if depthwise:
+        operator, axis = "DEPTHWISE_CONV_2D", 3
+        options = schema.DepthwiseConv2DOptionsT(**given, depthMultiplier=kernel[3] // image[3])
+    else:
+        operator, axis, options = "CONV_2D", 0, schema.Conv2DOptionsT(**given)
+    trim = 0 if padding == schema.Padding.SAME else 1
+    size = [-(-(image[i] - trim * (kernel[i] - 1)) // stride) for i in (1, 2)]
+    out = (None, 0) if kind == "f32" else (0.2, -5)
+    inputs = [x, *weights(m, kernel, axis, kind)]
+    return m.operator(operator, options, inputs, [(1, *size, kernel[axis])], *out)
+
+
+def padded_models(kind, quant):
+    valid, same = schema.Padding.VALID, schema.Padding.SAME
+    for name, pads, kernel, stride, padding in (
+        ("conv", [[0, 0], [1, 2], [0, 3], [0, 0]], (3, 3, 2, 2), 2, valid),
+        ("conv_same", [[0, 0], [1, 0], [2, 1], [0, 0]], (3, 3, 3, 2), 2, same),
+        ("depthwise", [[0, 0], [0, 1], [0, 1], [0, 0]], (1, 3, 3, 4), 2, valid),
+        # A convolution does not pad channels.
+        ("channels", [[0, 0], [1, 1], [1, 1], [1, 1]], (3, 3, 3, 4), 3, valid),
+    ):
+        m = Model(f"pad_{name}_{kind}")
+        shape = (1, 5, 5, 2)
+        x = m.input(shape, *quant)
+        padded = tuple(n + sum(pad) for n, pad in zip(shape, pads))
+        [y] = m.operator("PAD", schema.PadOptionsT(), [x, m.ints(pads)], [padded], *quant)
+        m.give(convolution(m, y, kernel, stride, padding, kind))
+
+    m = Model(f"pad_read_twice_{kind}")
+    x = m.input((1, 4, 4, 1), *quant)
+    pads = m.ints([[0, 0], [1, 1], [1, 1], [0, 0]])
+    [y] = m.operator("PAD", schema.PadOptionsT(), [x, pads], [(1, 6, 6, 1)], *quant)
+    m.give(convolution(m, y, (2, 3, 3, 1), 1, valid, kind) + [y])
+
+
+def reshape_models(kind, quant):
+    m = Model(f"squeeze_expand_{kind}")
+    x = m.input((1, 3, 1, 4), *quant)
+    [y] = m.operator("SQUEEZE", schema.SqueezeOptionsT(squeezeDims=[0, 2]), [x], [(3, 4)], *quant)
+    inputs = [y, m.ints(1)]
+    m.give(m.operator("EXPAND_DIMS", schema.ExpandDimsOptionsT(), inputs, [(3, 1, 4)], *quant))
+
+
+def resize_models(kind, quant):
+    for height, width in ((7, 3), (2, 9)):
+        m = Model(f"resize_nearest_both_{height}_{width}_{kind}")
+        x = m.input((1, 4, 5, 2), *quant)
+        options = schema.ResizeNearestNeighborOptionsT(alignCorners=True, halfPixelCenters=True)
+        inputs = [x, m.ints([height, width])]
+        m.give(m.operator("RESIZE_NEAREST_NEIGHBOR", options, inputs, [(1, height, width, 2)], *quant))
+
+
+def quantized_core():
+    """f32 in and out, int8 between: what converters make without integer input and output."""
+    m = Model("f32_around_int8")
+    x = m.input((1, 6))
+    [q] = m.operator("QUANTIZE", schema.QuantizeOptionsT(), [x], [(1, 6)], 0.03, -4)
+    w = constant(m.rng.integers(-127, 127, (5, 6), np.int8, endpoint=True), [0.02], [0])
+    b = constant(m.rng.integers(-900, 900, 5, np.int32), [0.03 * 0.02], [0])
+    options = schema.FullyConnectedOptionsT(fusedActivationFunction=schema.ActivationFunctionType.RELU)
+    [y] = m.operator("FULLY_CONNECTED", options, [q, m.add(w), m.add(b)], [(1, 5)], 0.04, -128)
+    m.give(m.operator("DEQUANTIZE", schema.DequantizeOptionsT(), [y], [(1, 5)]))
+
+
+def relu6_requantized():
+    m = Model("relu6_requantized")
+    x = m.input((1, 32), 0.1, -3)
+    m.give(m.operator("RELU6", None, [x], [(1, 32)], 6 / 255, -128))
+
+
+def numbers(tensor):
+    if tensor.dtype == np.float32:
+        return [float(f"{value:.9g}") for value in tensor.ravel()]
+    return tensor.ravel().tolist()
+
+
+def main():
+    for kind, quant in KINDS.items():
+        split_models(kind, quant)
+        slice_models(kind, quant)
+        argument_models(kind, quant)
+        padded_models(kind, quant)
+        reshape_models(kind, quant)
+        resize_models(kind, quant)
+    quantized_core()
+    relu6_requantized()
+    refused_slices()
+    refused_arguments()
+    refused_resize()
+    versions = oracle.versions()["int8"]
+    lines = []
+    for name, model in MODELS.items():
+        file = model.file()
+        (FOLDER / f"{name}.tflite").write_bytes(file)
+        feeds = [model.tensors[i].data for i in model.inputs]
+        outputs, _ = oracle.interpret(file, feeds, len(model.outputs))
+        record = {"name": name, "inputs": [numbers(data) for data in feeds]}
+        if outputs is None:
+            record["refused"] = True
+        else:
+            record["outputs"] = [numbers(data) for data in outputs]
+        lines.append(json.dumps(record, separators=(",", ":")))
+    print(f"{len(MODELS)} models, {sum('refused' in line for line in lines)} of them refused")
+    text = ",\n".join(lines)
+    (FOLDER / "golden.json").write_text(f'{{"oracle":"{versions}","models":[\n{text}\n]}}\n')
+
+
+main()

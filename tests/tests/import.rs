@@ -1,0 +1,104 @@
+//! Small `.tflite` files of what imports turn into something else, made by `tests/import/make.py`: the numbers
+//! of TensorFlow Lite Micro, and an error for what it refuses.
+
+use std::path::{Path, PathBuf};
+
+use dunlin::DType;
+use dunlin_converter::{Data, Program, import};
+use serde::Deserialize;
+
+/// Greatest difference of f32 outputs, relative to the larger magnitude (absolute below 1).
+const F32_TOLERANCE: f32 = 1e-5;
+
+/// What the errors must say of files that TensorFlow Lite Micro refuses, or computes with the wrong
+/// quantization.
+const REFUSED: [(&str, &str); 6] = [
+    ("strided_slice_ellipsis", "STRIDED_SLICE: has an ellipsis"),
+    ("strided_slice_new_axis", "a new axis"),
+    ("strided_slice_offset", "ends by offset"),
+    ("arg_max_int64", "ARG_MAX: gives int64"),
+    ("resize_bilinear_both", "resize_bilinear does not take"),
+    ("relu6_requantized", "RELU6: its output is quantized in another way"),
+];
+
+#[derive(Deserialize)]
+struct Golden {
+    models: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    name: String,
+    inputs: Vec<Vec<f64>>,
+    outputs: Option<Vec<Vec<f64>>>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("import")
+}
+
+fn data(dtype: DType, numbers: &[f64]) -> Data {
+    match dtype {
+        DType::F32 => Data::F32(numbers.iter().map(|&x| x as f32).collect()),
+        DType::I8 => Data::I8(numbers.iter().map(|&x| x as i8).collect()),
+        DType::I16 => Data::I16(numbers.iter().map(|&x| x as i16).collect()),
+        DType::I32 => Data::I32(numbers.iter().map(|&x| x as i32).collect()),
+    }
+}
+
+fn assert_near(name: &str, have: &Data, want: &Data) {
+    match (have, want) {
+        (Data::F32(have), Data::F32(want)) => {
+            let near = |(h, w): (&f32, &f32)| (h - w).abs() <= F32_TOLERANCE * w.abs().max(1.0);
+            assert!(
+                have.len() == want.len() && have.iter().zip(want).all(near),
+                "{name}: {have:?}, {want:?}"
+            );
+        }
+        _ => assert_eq!(have, want, "{name}"),
+    }
+}
+
+/// Runs what was imported, and compares.
+fn check(name: &str, program: &Program, inputs: &[Vec<f64>], outputs: &[Vec<f64>]) {
+    let model = program.model().unwrap();
+    let dtype = |i| model.input(i).unwrap().ty.dtype;
+    let inputs: Vec<Data> = inputs.iter().enumerate().map(|(i, x)| data(dtype(i), x)).collect();
+    let made = program.run(&inputs).unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!(made.len(), outputs.len(), "{name}: number of outputs");
+    for (have, want) in made.iter().zip(outputs) {
+        assert_near(name, have, &data(have.dtype(), want));
+    }
+}
+
+#[test]
+fn imported_models_give_the_numbers_of_the_goldens() {
+    let golden = std::fs::read(folder().join("golden.json")).unwrap();
+    let golden: Golden = serde_json::from_slice(&golden).unwrap();
+    for Record { name, inputs, outputs } in &golden.models {
+        let path = folder().join(format!("{name}.tflite"));
+        if let Some((_, part)) = REFUSED.iter().find(|(refused, _)| refused == name) {
+            let error = import::compile(&path).unwrap_err().to_string();
+            assert!(error.contains(part) && error.contains(name), "{error}");
+            continue;
+        }
+        let outputs = outputs.as_ref().unwrap_or_else(|| panic!("{name} has no golden"));
+        let plain = import::load(&path).and_then(|graph| Program::compile(&graph));
+        check(name, &plain.unwrap_or_else(|e| panic!("{name}: {e}")), inputs, outputs);
+        check(name, &import::compile(&path).unwrap(), inputs, outputs);
+    }
+    assert!(golden.models.len() >= 45, "{} models", golden.models.len());
+}
+
+/// A padding that a convolution can take over does not run by itself.
+#[test]
+fn paddings_are_fused_into_convolutions() {
+    for (name, n_steps) in
+        [("conv", 1), ("conv_same", 1), ("depthwise", 1), ("channels", 2), ("read_twice", 2)]
+    {
+        for kind in ["int8", "f32"] {
+            let program = import::compile(&folder().join(format!("pad_{name}_{kind}.tflite"))).unwrap();
+            assert_eq!(program.graph.nodes().len(), n_steps, "{name} in {kind}");
+        }
+    }
+}
