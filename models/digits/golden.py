@@ -9,6 +9,7 @@ the network is Dunlin's. The inputs are the first held-out digits; int8 ones the
 
 import importlib.metadata
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,9 @@ def main():
     scale, zero_point = details["quantization"]
     stored = np.round(pixels / np.float32(scale)) + zero_point
     inputs = {"f32": pixels, "int8": np.clip(stored, -128, 127).astype(np.int8)}
+    for name in models:
+        labels = zipfile.ZipFile(FOLDER / f"digits_{name}.tflite").read("labels.txt")
+        assert labels.decode().split() == [str(digit) for digit in range(10)]
     golden = {
         "oracle": {
             name: importlib.metadata.version(name) for name in ("tflite-micro", "ai-edge-litert")

@@ -6,11 +6,14 @@ The environment is that of tests/cases/README.md. golden.json holds inputs and o
 of a file that TensorFlow Lite Micro refuses it says `"refused": true`.
 """
 
+import io
 import json
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parent
@@ -235,6 +238,69 @@ def relu6_requantized():
     m.give(m.operator("RELU6", None, [x], [(1, 32)], 6 / 255, -128))
 
 
+def table(builder, fields):
+    """A table of `fields`: number and offset, or number and a byte."""
+    builder.StartObject(8)
+    for number, kind, value in fields:
+        if kind == "byte":
+            builder.PrependInt8Slot(number, value, 0)
+        else:
+            builder.PrependUOffsetTRelativeSlot(number, value, 0)
+    return builder.EndObject()
+
+
+def vector(builder, offsets):
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return builder.EndVector()
+
+
+def metadata(input_name, output_name, files):
+    """TensorFlow Lite Metadata; `files` are names, types and locales of files of the output."""
+    builder = flatbuffers.Builder(256)
+    made = []
+    for name, kind, locale in files:
+        name, locale = builder.CreateString(name), builder.CreateString(locale)
+        made.append(table(builder, [(0, "offset", name), (2, "byte", kind), (3, "offset", locale)]))
+    made = vector(builder, made)
+    name = builder.CreateString(output_name)
+    outputs = vector(builder, [table(builder, [(0, "offset", name), (6, "offset", made)])])
+    name = builder.CreateString(input_name)
+    inputs = vector(builder, [table(builder, [(0, "offset", name)])])
+    graphs = vector(builder, [table(builder, [(2, "offset", inputs), (3, "offset", outputs)])])
+    builder.Finish(table(builder, [(3, "offset", graphs)]), file_identifier=b"M001")
+    return bytes(builder.Output())
+
+
+class Labelled(Model):
+    """A model with metadata and files behind it."""
+
+    def file(self):
+        axis_labels, value_labels = 2, 3
+        model = schema.ModelT.InitFromPackedBuf(super().file())
+        buffer = schema.BufferT()
+        files = [("values", value_labels, ""), ("de", axis_labels, "de"), ("en", axis_labels, "")]
+        buffer.data = np.frombuffer(metadata("pixels", "scores", files), np.uint8)
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = "TFLITE_METADATA", len(model.buffers)
+        model.buffers.append(buffer)
+        model.metadata = [entry]
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+        file = io.BytesIO(bytes(builder.Output()))
+        with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+            for name, lines in (("values", "no\nnot\nthese"), ("de", "Ente\nGans\nMöwe"),
+                                ("en", "duck\r\ngoose\r\ngull\r\n")):
+                archive.writestr(zipfile.ZipInfo(name), lines, zipfile.ZIP_DEFLATED)
+        return file.getvalue()
+
+
+def labelled():
+    m = Labelled("labelled")
+    m.give(m.operator("SOFTMAX", schema.SoftmaxOptionsT(beta=1.0), [m.input((1, 3))], [(1, 3)]))
+
+
 def numbers(tensor):
     if tensor.dtype == np.float32:
         return [float(f"{value:.9g}") for value in tensor.ravel()]
@@ -251,6 +317,7 @@ def main():
         resize_models(kind, quant)
     quantized_core()
     relu6_requantized()
+    labelled()
     refused_slices()
     refused_arguments()
     refused_resize()

@@ -43,6 +43,8 @@ fn a_network_of_dunlin_survives_the_round_trip() {
     let x = Data::I8(x.iter().map(|pixel| (pixel * 255.0 - 128.0) as i8).collect());
     let here = Program::compile(&quantized).unwrap().run(std::slice::from_ref(&x)).unwrap();
     assert_eq!(round_trip(&quantized, &[x]).unwrap(), here);
+    let back = import::read(&export::tflite(&quantized).unwrap(), "digits").unwrap();
+    assert_eq!((&back.labels, &back[back.inputs()[0]].name[..]), (&quantized.labels, "x"));
 }
 
 #[test]
@@ -67,6 +69,7 @@ fn exported_digits_give_what_other_runtimes_give() {
     let held_out = Digits::load().unwrap().held_out;
     for name in ["f32", "int8"] {
         let program = import::compile(&folder.join(format!("digits_{name}.tflite"))).unwrap();
+        assert_eq!(program.graph.labels, digits::LABELS);
         let (model, mut outputs) = (program.model().unwrap(), Vec::new());
         let input = model.input(0).unwrap();
         for i in 0..golden["n_samples"].as_u64().unwrap() as usize {

@@ -1,14 +1,19 @@
 //! Damaged `.tflite` files, made with a fixed seed from the reference models: each is refused with an error or
 //! becomes a model that the runtime accepts, soon and in little memory.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dunlin_converter::{Program, import, passes};
 use dunlin_tests::assets::folder;
 use fastrand::Rng;
 
-/// Files that are made of each model: many of the small ones, where most bytes are structure.
-const SEEDS: [(&str, usize); 5] = [
+/// Files that are made of each model: many of the small ones, where most bytes are structure. The first ones
+/// are in the repository; one of those has labels in an archive behind it.
+const SEEDS: [(&str, usize); 8] = [
+    ("../tests/import/labelled", 30_000),
+    ("../tests/import/strided_slice_masks_int8", 30_000),
+    ("../models/digits/digits_int8", 10_000),
     ("tflm_hello_world_int8", 20_000),
     ("tflm_hello_world_float", 10_000),
     ("mlperf_kws_int8", 3000),
@@ -62,9 +67,12 @@ fn convert(file: &[u8]) -> bool {
 
 #[test]
 fn damaged_files_are_refused_or_become_models() {
-    let Some(folder) = folder() else { return };
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let assets = folder().map(|folder| folder.join("models"));
     for (i, (name, n_files)) in SEEDS.into_iter().enumerate() {
-        let whole = std::fs::read(folder.join("models").join(format!("{name}.tflite"))).unwrap();
+        let folder = if name.starts_with("..") { Some(repository) } else { assets.as_deref() };
+        let Some(folder) = folder else { continue };
+        let whole = std::fs::read(folder.join(format!("{name}.tflite"))).unwrap();
         let mut rng = Rng::with_seed(i as u64);
         let (mut accepted, mut longest) = (0, Duration::ZERO);
         for _ in 0..n_files {

@@ -87,7 +87,7 @@ fn imported_models_give_the_numbers_of_the_goldens() {
         check(name, &plain.unwrap_or_else(|e| panic!("{name}: {e}")), inputs, outputs);
         check(name, &import::compile(&path).unwrap(), inputs, outputs);
     }
-    assert!(golden.models.len() >= 45, "{} models", golden.models.len());
+    assert!(golden.models.len() >= 48, "{} models", golden.models.len());
 }
 
 /// A padding that a convolution can take over does not run by itself.
@@ -101,4 +101,17 @@ fn paddings_are_fused_into_convolutions() {
             assert_eq!(program.graph.nodes().len(), n_steps, "{name} in {kind}");
         }
     }
+}
+
+#[test]
+fn names_and_labels_come_from_the_metadata() {
+    let graph = import::load(&folder().join("labelled.tflite")).unwrap();
+    let names = [graph.inputs()[0], graph.outputs()[0]].map(|id| &graph[id].name[..]);
+    assert_eq!(names, ["pixels", "scores"]);
+    assert_eq!(graph.labels, ["duck", "goose", "gull"]);
+    // The archive may have been cut off.
+    let bytes = std::fs::read(folder().join("labelled.tflite")).unwrap();
+    let end = bytes.windows(4).position(|four| four == b"PK\x03\x04").unwrap();
+    let graph = import::read(&bytes[..end], "cut").unwrap();
+    assert_eq!((&graph[graph.inputs()[0]].name[..], graph.labels.len()), ("pixels", 0));
 }

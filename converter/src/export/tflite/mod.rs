@@ -5,6 +5,7 @@
 
 mod flatbuffer;
 mod layer;
+mod metadata;
 
 use std::collections::HashMap;
 
@@ -63,7 +64,7 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>> {
     if bytes.len() > MAX_FILE_BYTES {
         return Err(Error::graph(&graph.name, "takes more than 2 GB, which a .tflite file does not hold"));
     }
-    Ok(bytes)
+    if graph.labels.is_empty() { Ok(bytes) } else { metadata::with_labels(bytes, &graph.labels) }
 }
 
 /// An export in progress.
@@ -135,11 +136,15 @@ impl<'g> Writer<'g> {
 
     /// Adds a constant.
     pub fn constant(&mut self, name: &str, dims: &[usize], data: &Data, quant: Option<&Quant>) -> Index {
-        let bytes = data.bytes();
-        // The schema aligns data to 16 bytes, so that kernels read it in place.
+        let buffer = self.buffer(data.bytes());
+        self.add(name, dims, data.dtype(), quant, buffer)
+    }
+
+    /// Adds a buffer. The schema aligns its data to 16 bytes, so that kernels read them in place.
+    fn buffer(&mut self, bytes: Vec<u8>) -> u32 {
         let blob = Value::Numbers { len: bytes.len(), align: 16, bytes };
         self.buffers.push(Table::new().with(schema::buffer::DATA, blob));
-        self.add(name, dims, data.dtype(), quant, self.buffers.len() as u32 - 1)
+        self.buffers.len() as u32 - 1
     }
 
     /// Adds a constant of int32 that describes a shape, axes, paddings.
@@ -209,7 +214,15 @@ impl<'g> Writer<'g> {
     }
 
     /// The root table.
-    fn model(self, inputs: &[Index], outputs: &[Index]) -> Table {
+    fn model(mut self, inputs: &[Index], outputs: &[Index]) -> Table {
+        let mut metadata = Vec::new();
+        if !self.graph.labels.is_empty() {
+            let buffer = self.buffer(metadata::metadata(self.graph));
+            let entry = Table::new()
+                .with(schema::metadata::NAME, schema::METADATA)
+                .with(schema::metadata::BUFFER, buffer);
+            metadata.push(entry);
+        }
         let graph = Table::new()
             .with(schema::subgraph::TENSORS, self.tensors)
             .with(schema::subgraph::INPUTS, numbers(inputs))
@@ -222,6 +235,7 @@ impl<'g> Writer<'g> {
             .with(schema::model::OPERATOR_CODES, codes)
             .with(schema::model::SUBGRAPHS, vec![graph])
             .with(schema::model::BUFFERS, self.buffers)
+            .with(schema::model::METADATA, metadata)
     }
 }
 

@@ -14,7 +14,8 @@ const MAX_ARITY: usize = 64;
 
 /// A `.tflite` file with one graph.
 pub struct File<'a> {
-    bytes: &'a [u8],
+    /// All of it.
+    pub bytes: &'a [u8],
     codes: Tables<'a>,
     buffers: Tables<'a>,
     tensors: Tables<'a>,

@@ -1,10 +1,11 @@
 //! TensorFlow Lite: from the bytes of a `.tflite` file to a graph in real form.
 //!
-//! [`flatbuffer`] reads tables, [`file`](mod@file) tensors and operators. Which operators are taken, and how each
+//! [`flatbuffer`] reads tables, [`file`](mod@file) tensors and operators, `metadata` names and labels. Which operators are taken, and how each
 //! becomes nodes, the operators themselves say: see [`Rule`] and `HostOperator::TFLITE`.
 
 pub mod file;
 pub mod flatbuffer;
+mod metadata;
 mod operator;
 pub mod schema;
 
@@ -65,6 +66,7 @@ pub fn read(bytes: &[u8], name: &str) -> Result<Graph> {
         import.graph.mark_output(id);
     }
     import.graph.verify()?;
+    import.name_ports()?;
     Ok(import.graph)
 }
 
@@ -133,6 +135,24 @@ impl<'a> Import<'a> {
         let rule = rule(record.name).ok_or_else(|| Error::graph(&what, "has no rule"))?;
         let outcome = (rule.import)(&mut Operator { import: self, record });
         outcome.map_err(|error| Error::graph(&what, error.to_string()))
+    }
+
+    /// Takes over what the metadata say. Labels are left out unless they are as many as the first output has
+    /// elements along its last axis.
+    fn name_ports(&mut self) -> Result<()> {
+        let metadata = metadata::read(&self.file)?;
+        let graph = &mut self.graph;
+        let ports = [(graph.inputs(), metadata.inputs), (graph.outputs(), metadata.outputs)];
+        let named: Vec<(TensorId, String)> =
+            ports.into_iter().flat_map(|(ids, names)| ids.iter().copied().zip(names)).collect();
+        for (id, name) in named.into_iter().filter(|(_, name)| !name.is_empty()) {
+            graph[id].name = name;
+        }
+        let n_classes = graph.outputs().first().and_then(|&id| graph.dims(id).last().copied());
+        if n_classes == Some(metadata.labels.len()) {
+            graph.labels = metadata.labels;
+        }
+        Ok(())
     }
 
     /// The tensor of the graph for tensor `i` of the file; a constant is added at its first use.

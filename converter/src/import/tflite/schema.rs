@@ -7,6 +7,16 @@ pub const IDENTIFIER: &[u8; 4] = b"TFL3";
 /// The version that the root table must have.
 pub const VERSION: u32 = 3;
 
+/// The name of the buffer that holds TensorFlow Lite Metadata, a FlatBuffer of its own
+/// (`tensorflow_lite_support/metadata/metadata_schema.fbs` of TensorFlow Lite Support).
+pub const METADATA: &str = "TFLITE_METADATA";
+
+/// Its file identifier.
+pub const METADATA_IDENTIFIER: &[u8; 4] = b"M001";
+
+/// The type of an associated file with a label a line, one for each index along an axis.
+pub const AXIS_LABELS: i8 = 2;
+
 macro_rules! fields {
     ($($(#[$doc:meta])* $table:ident { $($field:ident = $number:literal)* })*) => {$(
         $(#[$doc])*
@@ -34,6 +44,14 @@ fields! {
     buffer { DATA = 0 OFFSET = 1 SIZE = 2 }
     /// A named buffer.
     metadata { NAME = 0 BUFFER = 1 }
+    /// Root table of TensorFlow Lite Metadata; see [`METADATA`].
+    model_metadata { NAME = 0 SUBGRAPHS = 3 MIN_PARSER_VERSION = 7 }
+    /// What it says of a graph.
+    subgraph_metadata { INPUTS = 2 OUTPUTS = 3 }
+    /// What it says of an input or output.
+    tensor_metadata { NAME = 0 FILES = 6 }
+    /// A file in the archive behind the model.
+    associated_file { NAME = 0 TYPE = 2 LOCALE = 3 }
     /// Options of CONV_2D.
     conv2d { PADDING = 0 STRIDE_W = 1 STRIDE_H = 2 ACTIVATION = 3 DILATION_W = 4 DILATION_H = 5 }
     /// Options of DEPTHWISE_CONV_2D.
