@@ -1,8 +1,10 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use dunlin_converter::device::fit::Fit;
 use dunlin_converter::report::ModelReport;
 use dunlin_converter::{Error, Result, export, file, import};
+use serde::Serialize;
 
 use crate::{print, print_json};
 
@@ -20,6 +22,10 @@ pub struct Args {
     /// The format of the result; tflite is the imported network, simplified, for TensorFlow Lite (Micro)
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Dunlin)]
     to: Format,
+    /// Check the core, such as cortex-m4, and show how the flash and the RAM of its board compare with the model and
+    /// the arena; the result is the same for every core
+    #[arg(long, value_name = "CORE")]
+    target: Option<String>,
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
@@ -34,6 +40,7 @@ enum Format {
 pub fn convert(args: &Args) -> Result<()> {
     let program = import::compile(&args.file)?;
     let report = ModelReport::of(&program.model()?)?;
+    let fit = args.target.as_ref().map(|core| Fit::of(core, &report)).transpose()?;
     let written = match args.to {
         Format::Dunlin => {
             let path = output_path(args, "dunlin")?;
@@ -46,7 +53,23 @@ pub fn convert(args: &Args) -> Result<()> {
             path.display().to_string()
         }
     };
-    if args.json { print_json(&report) } else { print(&format!("{report}\n{written} written")) }
+    if args.json {
+        return print_json(&Converted { report: &report, target: fit.as_ref() });
+    }
+    print(&format!("{report}"))?;
+    if let Some(fit) = fit {
+        print(&fit.to_string())?;
+    }
+    print(&format!("{written} written"))
+}
+
+/// What is printed for programs.
+#[derive(Serialize)]
+struct Converted<'a> {
+    #[serde(flatten)]
+    report: &'a ModelReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a Fit>,
 }
 
 /// Where the result goes: never over what it is made from, unless that is asked for.

@@ -222,6 +222,13 @@ fn a_tflite_file_is_converted_or_taken_as_it_is() {
         folder.prints(&["inspect", "net.tflite", "--json"]),
         folder.prints(&["inspect", "net.dunlin", "--json"])
     );
+    let text = folder.prints(&["convert", "net.tflite", "--target", "cortex-m0"]);
+    assert!(text.contains("on qemu-cortex-m0 the model takes") && text.contains("bytes of RAM"), "{text}");
+    let unknown = folder.error(&["convert", "net.tflite", "--target", "z80"]);
+    assert!(unknown.contains("z80") && unknown.contains("cortex-m4"), "{unknown}");
+    let json = folder.prints(&["convert", "net.tflite", "--target", "cortex-m7", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["target"]["core"], &json["target"]["fits"]), (&"cortex-m7".into(), &true.into()));
     let text = folder.prints(&["convert", "net.tflite", "--to", "tflite", "-o", "again.tflite"]);
     assert!(text.contains("again.tflite written"), "{text}");
     let again = folder.prints(&["inspect", "again.tflite", "--json"]);

@@ -9,6 +9,7 @@ pub mod boards;
 pub mod elf;
 pub mod emulator;
 pub mod firmware;
+pub mod fit;
 mod icount;
 mod log;
 mod process;
