@@ -1,7 +1,9 @@
-//! The reference models against TensorFlow Lite Micro: int8 byte for byte, on the host.
+//! The reference models on the host: int8 byte for byte as in TensorFlow Lite Micro, f32 near f64 and LiteRT.
 
+use dunlin::ops::{Dequantize, Quantize};
 use dunlin_converter::program::set_input;
-use dunlin_converter::{Data, Program};
+use dunlin_converter::quantize::to_f32;
+use dunlin_converter::{Data, Kind, Node, Program, export, import};
 use dunlin_tests::assets::{array, folder, program, samples};
 use serde_json::Value;
 
@@ -13,7 +15,8 @@ const MLPERF: [(&str, usize); 4] = [
     ("mlperf_ad_int8", 1024),
 ];
 
-/// Greatest difference of f32 outputs, relative to the larger magnitude (absolute below 1).
+/// Greatest difference of f32 outputs, relative to the larger magnitude (absolute below 1), or to the greatest
+/// output.
 const F32_TOLERANCE: f32 = 1e-5;
 
 /// Runs `program` on every sample of `inputs` and compares with the samples of `outputs`.
@@ -106,5 +109,67 @@ fn every_operator_gives_the_bytes_of_the_goldens() {
                 assert_eq!(expected, crc, "{name}: operator {i}, {}", program.graph.nodes()[i].name);
             }
         }
+    }
+}
+
+/// The real numbers that the inputs of an int8 model stand for.
+fn real_inputs(int8_name: &str) -> Option<Vec<Data>> {
+    let program = program(int8_name)?;
+    let model = program.model().unwrap();
+    let input = model.input(0).unwrap();
+    let stored = array(&format!("golden/{int8_name}/input20.npy"))?;
+    let real = |sample: &Data| Data::F32(to_f32(sample.as_i8().unwrap(), input.scale, input.zero_point));
+    Some(samples(&stored, stored.dims[0]).iter().map(real).collect())
+}
+
+/// `tests/reference/make.py` computed the models in f64 and in LiteRT. Distances are relative to the greatest
+/// output.
+#[test]
+fn f32_models_are_near_f64_and_litert() {
+    let golden = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/reference/golden.json")).unwrap();
+    let golden: Value = serde_json::from_slice(&golden).unwrap();
+    for name in ["vww", "ic", "ad"] {
+        let (f32_name, int8_name) = (format!("mlperf_{name}_float32"), format!("mlperf_{name}_int8"));
+        let (Some(program), Some(inputs)) = (program(&f32_name), real_inputs(&int8_name)) else { return };
+        let golden = &golden[&f32_name];
+        let n_samples = golden["n_samples"].as_u64().unwrap() as usize;
+        let run = |x: &Data| program.run(std::slice::from_ref(x)).unwrap();
+        let outputs: Vec<f32> =
+            inputs[..n_samples].iter().flat_map(|x| run(x)[0].as_f32().unwrap().to_vec()).collect();
+        for oracle in ["f64", "litert"] {
+            let expected: Vec<f64> = serde_json::from_value(golden[oracle].clone()).unwrap();
+            assert_eq!(outputs.len(), expected.len());
+            let greatest = expected.iter().fold(0f64, |most, y| most.max(y.abs()));
+            let far = outputs.iter().zip(&expected).map(|(&y, e)| (y as f64 - e).abs()).fold(0., f64::max);
+            println!("{f32_name}: {:.2e} of the greatest output from {oracle}", far / greatest);
+            assert!(
+                far <= F32_TOLERANCE as f64 * greatest,
+                "{f32_name} is {far} of {greatest} away from {oracle}"
+            );
+        }
+    }
+}
+
+/// Keyword spotting with f32 input and output around its int8 core, exported and imported again.
+#[test]
+fn keyword_spotting_in_real_numbers_gives_what_its_integers_stand_for() {
+    let (Some(folder), Some(inputs)) = (folder(), real_inputs("mlperf_kws_int8")) else { return };
+    let mut graph = import::load(&folder.join("models/mlperf_kws_int8.tflite")).unwrap();
+    let (x, y) = (graph.inputs()[0], graph.outputs()[0]);
+    let scale = graph[x].quant.as_ref().unwrap().scale();
+    let real = graph.input("real", &graph.dims(x)).unwrap();
+    graph[x].kind = Kind::Value;
+    let quantize = Quantize::F32 { scale }.into();
+    let node = Node { name: "quantize".to_string(), op: quantize, inputs: vec![real], outputs: vec![x] };
+    graph.nodes_mut().insert(0, node);
+    let quant = graph[y].quant.clone().unwrap();
+    let scores = graph.apply("scores", Dequantize { scale: quant.scale() }, &[y]).unwrap();
+    graph.set_ports(vec![real], vec![scores]);
+    let file = export::tflite(&graph).unwrap();
+    let program = import::read(&file, "kws").and_then(|graph| Program::compile(&graph)).unwrap();
+    let expected = array("golden/mlperf_kws_int8/output20.tflm.npy").unwrap();
+    for (x, stored) in inputs.iter().zip(samples(&expected, inputs.len())) {
+        let stored = to_f32(stored.as_i8().unwrap(), quant.scale(), quant.zero_point);
+        assert_eq!(program.run(std::slice::from_ref(x)).unwrap()[0], Data::F32(stored));
     }
 }
