@@ -92,6 +92,13 @@ impl<'a, T: Element> View<'a, T> {
         self.len
     }
 
+    /// The first element, for a CPU's kernels.
+    #[allow(dead_code)]
+    #[inline(always)]
+    pub(crate) fn as_ptr(&self) -> *const T {
+        self.ptr
+    }
+
     /// Element `i`.
     #[inline(always)]
     pub(crate) fn at(&self, i: usize) -> T {
@@ -136,6 +143,13 @@ impl<T> Copy for ViewMut<'_, T> {}
 impl<'a, T: Element> ViewMut<'a, T> {
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// The first element, for a CPU's kernels.
+    #[allow(dead_code)]
+    #[inline(always)]
+    pub(crate) fn as_ptr(&self) -> *mut T {
+        self.ptr
     }
 
     /// Element `i`.

@@ -5,3 +5,8 @@
 mod generic;
 
 pub(crate) use generic::*;
+
+#[cfg(dunlin_dsp)]
+mod armv7em;
+#[cfg(dunlin_dsp)]
+pub(crate) use armv7em::{conv, depthwise};

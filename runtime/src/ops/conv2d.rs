@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::bounds::Bounds;
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::arithmetic::{Arithmetic, F32, I8};
-use crate::kernels::conv::conv_row;
+use crate::kernels::arithmetic::{F32, I8};
+use crate::kernels::conv::{conv_row, conv_row_i8, conv_scratch_bytes};
 use crate::kernels::requantize::{Channels, Requantize};
-use crate::mem::Memory;
+use crate::mem::{Memory, Rows, View, ViewMut};
 use crate::model::Node;
-use crate::{DType, Error, Shape, TensorType};
+use crate::{DType, Element, Error, Shape, TensorType};
 
 /// Parameters of a 2-D convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,15 @@ impl Operator for Conv2d {
         1 | OUTPUT
     }
 
+    fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
+        match (self.infer(inputs).as_deref(), inputs) {
+            (Ok([out, ..]), [x, w, ..]) if x.dtype == DType::I8 => {
+                conv_scratch_bytes(&Geometry::new(self.window, kernel(&w.shape), &x.shape, &out.shape))
+            }
+            _ => 0,
+        }
+    }
+
     fn macs(&self, inputs: &[TensorType]) -> u64 {
         match (self.infer(inputs).as_deref(), inputs) {
             (Ok([out, ..]), [_, w, ..]) => {
@@ -64,7 +73,8 @@ impl Operator for Conv2d {
 
 impl Run<f32> for Conv2d {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        run(&f32_arithmetic(node, mem, self.bounds), self.window, node, mem, rows);
+        let arithmetic = f32_arithmetic(node, mem, self.bounds);
+        run_rows(self.window, node, mem, rows, |g, x, w, y, out| conv_row(&arithmetic, g, x, w, y, out));
     }
 }
 
@@ -74,16 +84,27 @@ impl Run<i8> for Conv2d {
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        run(&i8_arithmetic(node, mem, self.bounds), self.window, node, mem, rows);
+        let arithmetic = i8_arithmetic(node, mem, self.bounds);
+        run_rows(self.window, node, mem, rows, |g, x, w, y, out| {
+            let scratch = node.scratch(mem, conv_scratch_bytes(g) / 4);
+            conv_row_i8(&arithmetic, g, x, w, y, out, scratch);
+        });
     }
 }
 
-fn run<A: Arithmetic>(arithmetic: &A, window: Window, node: &Node, mem: &Memory, rows: Range<usize>) {
+/// Runs the row kernel `row` of a layer whose window slides over an image.
+pub(super) fn run_rows<T: Element>(
+    window: Window,
+    node: &Node,
+    mem: &Memory,
+    rows: Range<usize>,
+    row: impl Fn(&Geometry, &Rows<T>, View<T>, usize, ViewMut<T>),
+) {
     let (x, w, out) = (node.input(0), node.input(1), node.output(0));
     let geometry = Geometry::new(window, kernel(&w.ty.shape), &x.ty.shape, &out.ty.shape);
     let (x, w, out) = (x.rows(mem), w.view(mem), out.rows_mut(mem));
     for y in rows {
-        conv_row(arithmetic, &geometry, &x, w, y, out.row(y));
+        row(&geometry, &x, w, y, out.row(y));
     }
 }
 

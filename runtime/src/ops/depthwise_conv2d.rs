@@ -9,14 +9,13 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::conv2d::{check_channels, check_weights, f32_arithmetic, i8_arithmetic, kernel};
+use super::conv2d::{check_channels, check_weights, f32_arithmetic, i8_arithmetic, kernel, run_rows};
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::arithmetic::Arithmetic;
-use crate::kernels::depthwise::depthwise_row;
+use crate::kernels::depthwise::{depthwise_row, depthwise_row_i8, depthwise_scratch_bytes};
 use crate::mem::Memory;
 use crate::model::Node;
-use crate::{Error, Shape, TensorType};
+use crate::{DType, Error, Shape, TensorType};
 
 /// Parameters of a depthwise convolution; the depth multiplier follows from the shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +52,15 @@ impl Operator for DepthwiseConv2d {
         1 | OUTPUT
     }
 
+    fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
+        match (self.infer(inputs).as_deref(), inputs) {
+            (Ok([out, ..]), [x, w, ..]) if x.dtype == DType::I8 => {
+                depthwise_scratch_bytes(&Geometry::new(self.window, kernel(&w.shape), &x.shape, &out.shape))
+            }
+            _ => 0,
+        }
+    }
+
     fn macs(&self, inputs: &[TensorType]) -> u64 {
         match (self.infer(inputs).as_deref(), inputs) {
             (Ok([out, ..]), [_, w, ..]) => {
@@ -65,7 +73,8 @@ impl Operator for DepthwiseConv2d {
 
 impl Run<f32> for DepthwiseConv2d {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        run(&f32_arithmetic(node, mem, self.bounds), self.window, node, mem, rows);
+        let arithmetic = f32_arithmetic(node, mem, self.bounds);
+        run_rows(self.window, node, mem, rows, |g, x, w, y, out| depthwise_row(&arithmetic, g, x, w, y, out));
     }
 }
 
@@ -75,16 +84,11 @@ impl Run<i8> for DepthwiseConv2d {
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        run(&i8_arithmetic(node, mem, self.bounds), self.window, node, mem, rows);
-    }
-}
-
-fn run<A: Arithmetic>(arithmetic: &A, window: Window, node: &Node, mem: &Memory, rows: Range<usize>) {
-    let (x, w, out) = (node.input(0), node.input(1), node.output(0));
-    let geometry = Geometry::new(window, kernel(&w.ty.shape), &x.ty.shape, &out.ty.shape);
-    let (x, w, out) = (x.rows(mem), w.view(mem), out.rows_mut(mem));
-    for y in rows {
-        depthwise_row(arithmetic, &geometry, &x, w, y, out.row(y));
+        let arithmetic = i8_arithmetic(node, mem, self.bounds);
+        run_rows(self.window, node, mem, rows, |g, x, w, y, out| {
+            let scratch = node.scratch(mem, depthwise_scratch_bytes(g) / 4);
+            depthwise_row_i8(&arithmetic, g, x, w, y, out, scratch);
+        });
     }
 }
 

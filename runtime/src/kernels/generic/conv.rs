@@ -1,8 +1,28 @@
 //! One output row of a convolution.
 
-use super::arithmetic::Arithmetic;
+use super::arithmetic::{Arithmetic, I8};
+use super::tile::Tile;
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
+
+/// Bytes of scratch memory that [`conv_row_i8`] of some core needs.
+pub fn conv_scratch_bytes(geometry: &Geometry) -> usize {
+    let ([kh, kw], [_, _, c_in], [_, out_w, c_out]) = (geometry.kernel, geometry.input, geometry.output);
+    Tile::new(kh * kw * c_in, c_out).scratch_bytes(out_w)
+}
+
+/// [`conv_row`] of int8, for which a core may have instructions of its own.
+pub fn conv_row_i8(
+    arithmetic: &I8,
+    geometry: &Geometry,
+    x: &Rows<i8>,
+    w: View<i8>,
+    y: usize,
+    out: ViewMut<i8>,
+    _scratch: ViewMut<i32>,
+) {
+    conv_row(arithmetic, geometry, x, w, y, out);
+}
 
 /// Row `y` of a convolution of `x` with weights `w` `[c_out, kh, kw, c_in]`. Taps in the padding are skipped.
 pub fn conv_row<A: Arithmetic>(

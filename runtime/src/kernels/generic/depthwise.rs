@@ -1,8 +1,63 @@
 //! One output row of a depthwise convolution.
 
-use super::arithmetic::Arithmetic;
+use super::arithmetic::{Arithmetic, I8};
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
+
+/// Words of a column of a [`Strip`].
+pub const COLUMN_WORDS: usize = 6;
+
+/// How kernels that widen the columns of a 3x3 window cut a row.
+#[derive(Clone, Copy)]
+pub struct Strip {
+    /// The most outputs of a strip.
+    pub outputs: usize,
+    /// Columns from output to output.
+    pub stride: usize,
+}
+
+impl Strip {
+    /// The strips of a layer, if it is one that such kernels compute: four channels at a time with 3x3 windows.
+    pub fn of(geometry: &Geometry) -> Option<Strip> {
+        let ([_, _, c_in], [_, out_w, c_out]) = (geometry.input, geometry.output);
+        let stride = geometry.window.stride[1] as usize;
+        let fits = geometry.kernel == [3, 3]
+            && geometry.window.dilation == [1, 1]
+            && c_in == c_out
+            && c_in.is_multiple_of(4)
+            && (stride == 1 || stride == 2);
+        let outputs = out_w.min(if stride == 1 { 16 } else { 8 });
+        if fits { Some(Strip { outputs, stride }) } else { None }
+    }
+
+    /// Columns that `outputs` neighbouring outputs read.
+    pub fn columns(stride: usize, outputs: usize) -> usize {
+        outputs.wrapping_sub(1).wrapping_mul(stride).wrapping_add(3)
+    }
+
+    /// Words of a strip's columns.
+    pub fn column_words(&self) -> usize {
+        Self::columns(self.stride, self.outputs).wrapping_mul(COLUMN_WORDS)
+    }
+}
+
+/// Bytes of scratch memory that [`depthwise_row_i8`] of some core needs: three columns of weights, and a strip.
+pub fn depthwise_scratch_bytes(geometry: &Geometry) -> usize {
+    Strip::of(geometry).map_or(0, |strip| 4 * (3 * COLUMN_WORDS + strip.column_words()))
+}
+
+/// [`depthwise_row`] of int8, for which a core may have instructions of its own.
+pub fn depthwise_row_i8(
+    arithmetic: &I8,
+    geometry: &Geometry,
+    x: &Rows<i8>,
+    w: View<i8>,
+    y: usize,
+    out: ViewMut<i8>,
+    _scratch: ViewMut<i32>,
+) {
+    depthwise_row(arithmetic, geometry, x, w, y, out);
+}
 
 /// Row `y` of a depthwise convolution of `x` with weights `w` `[1, kh, kw, c_in * multiplier]`. Taps in the
 /// padding are skipped.

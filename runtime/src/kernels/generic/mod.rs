@@ -23,4 +23,5 @@ pub(crate) mod requantize;
 pub(crate) mod resize;
 pub(crate) mod softmax;
 pub(crate) mod table;
+pub(crate) mod tile;
 pub(crate) mod update;

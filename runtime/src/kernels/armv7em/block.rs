@@ -1,0 +1,92 @@
+//! Activations widened to 16 bits, without their zero point, in the order that [`super::sums`] reads.
+
+use core::arch::asm;
+
+use crate::mem::{View, ViewMut};
+
+/// The block of a group of positions.
+#[derive(Clone, Copy)]
+pub struct Block<'a> {
+    pub words: ViewMut<'a, i32>,
+    pub positions: usize,
+    /// Minus the zero point of the activations.
+    pub offset: i32,
+}
+
+impl<'a> Block<'a> {
+    /// Writes taps of a position from tap `at` on, a multiple of 4; zeros behind them up to the next one.
+    pub fn widen(&self, position: usize, at: usize, x: View<i8>) {
+        let fours = x.len() / 4;
+        if fours != 0 {
+            self.widen_fours(position, at, x, fours);
+        }
+        let rest = x.slice(fours.wrapping_mul(4), x.len() % 4);
+        if rest.len() != 0 {
+            let tap = |i: usize| if i < rest.len() { rest.at(i) as i32 + self.offset } else { 0 };
+            let pair = |i: usize| tap(i) & 0xFFFF | tap(i.wrapping_add(2)) << 16;
+            self.set_four(position, at.wrapping_add(fours.wrapping_mul(4)), pair(0), pair(1));
+        }
+    }
+
+    /// Writes `len` taps that lie in the padding; `at` and `len` are multiples of 4.
+    pub fn clear(&self, position: usize, at: usize, len: usize) {
+        let mut i = 0;
+        while i < len {
+            self.set_four(position, at.wrapping_add(i), 0, 0);
+            i = i.wrapping_add(4);
+        }
+    }
+
+    /// `acc` and the products of the only position.
+    pub fn dot_of_one(&self, mut acc: i32, w: View<i8>) -> i32 {
+        for i in 0..w.len() {
+            // Taps 0, 2, 1, 3.
+            let half = (i & !3) | (i & 1) << 1 | (i >> 1 & 1);
+            let word = self.words.at(half / 2);
+            let x = if half % 2 == 0 { word as i16 } else { (word >> 16) as i16 };
+            acc = acc.wrapping_add((x as i32).wrapping_mul(w.at(i) as i32));
+        }
+        acc
+    }
+
+    /// Index of the word of taps `at` and `at + 2`.
+    #[inline(always)]
+    fn index(&self, position: usize, at: usize) -> usize {
+        (at / 2).wrapping_mul(self.positions).wrapping_add(position)
+    }
+
+    #[inline(always)]
+    fn set_four(&self, position: usize, at: usize, even: i32, odd: i32) {
+        let i = self.index(position, at);
+        self.words.set(i, even);
+        self.words.set(i.wrapping_add(self.positions), odd);
+    }
+
+    /// At least four taps.
+    #[inline(always)]
+    fn widen_fours(&self, position: usize, at: usize, x: View<i8>, fours: usize) {
+        let to = self.words.slice(self.index(position, at), 1).as_ptr();
+        // SAFETY: reads 4 * fours bytes of `x`, and writes the words of as many taps of one position.
+        unsafe {
+            asm!(
+                "20:",
+                "ldr {even}, [{x}], #4",
+                "sxtab16 {odd}, {offset}, {even}, ror #8",
+                "sxtab16 {even}, {offset}, {even}",
+                "cmp {x}, {end}",
+                "str {odd}, [{to}, {step}]",
+                "str {even}, [{to}]",
+                "add {to}, {to}, {step}, lsl #1",
+                "bne 20b",
+                x = inout(reg) x.as_ptr() => _,
+                end = in(reg) x.as_ptr().wrapping_add(fours.wrapping_mul(4)),
+                to = inout(reg) to => _,
+                step = in(reg) self.positions.wrapping_mul(4),
+                offset = in(reg) self.offset & 0xFFFF | self.offset << 16,
+                even = out(reg) _,
+                odd = out(reg) _,
+                options(nostack),
+            );
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! One output row of an int8 depthwise convolution with a 3x3 window, four channels at a time.
+//!
+//! Three rows of four channels are widened, column by column, to six words: of each channel the pair of the two upper
+//! rows, and of two channels each the lower row. The weights are brought to the same form, so that two SMLAD are one
+//! column of an output.
+
+use core::arch::naked_asm;
+
+use super::requantize::clamp_row;
+use crate::kernels::generic;
+use crate::kernels::generic::arithmetic::I8;
+use crate::kernels::generic::depthwise::{COLUMN_WORDS, Strip};
+use crate::kernels::generic::requantize::saturate;
+use crate::mem::{Rows, View, ViewMut};
+use crate::ops::window::Geometry;
+
+pub use crate::kernels::generic::depthwise::{depthwise_row, depthwise_scratch_bytes};
+
+/// [`depthwise_row`] of int8.
+pub fn depthwise_row_i8(
+    arithmetic: &I8,
+    geometry: &Geometry,
+    x: &Rows<i8>,
+    w: View<i8>,
+    y: usize,
+    out: ViewMut<i8>,
+    scratch: ViewMut<i32>,
+) {
+    let (image, rows) = geometry.row_taps(y);
+    let strip = match Strip::of(geometry) {
+        // The rows in the padding get weights of 0, so they may be any row.
+        Some(strip) if !rows.valid.is_empty() => strip,
+        _ => return generic::depthwise::depthwise_row_i8(arithmetic, geometry, x, w, y, out, scratch),
+    };
+    let channels = geometry.output[2];
+    let row = |ky: usize| {
+        let inside = if rows.valid.contains(&ky) { ky } else { rows.valid.start };
+        x.row(image.wrapping_add(rows.index(inside))).as_ptr()
+    };
+    let layer = Layer {
+        geometry,
+        strip,
+        rows: [row(0), row(1), row(2)],
+        offset: arithmetic.x_offset & 0xFFFF | arithmetic.x_offset << 16,
+        columns: scratch.slice(3 * COLUMN_WORDS, strip.column_words()),
+    };
+    let weights = scratch.slice(0, 3 * COLUMN_WORDS);
+    let inside = [0, 1, 2].map(|ky| rows.valid.contains(&ky));
+    let mut c = 0;
+    while c < channels {
+        widen_weights(w, c, channels, inside, weights);
+        let mut ox = 0;
+        while ox < geometry.output[1] {
+            let n = strip.outputs.min(geometry.output[1].wrapping_sub(ox));
+            layer.widen(c, ox, n);
+            layer.sweep(arithmetic, weights.view(), c, ox, n, out);
+            ox = ox.wrapping_add(n);
+        }
+        c = c.wrapping_add(4);
+    }
+    clamp_row(out, arithmetic.requantize.bounds);
+}
+
+/// Brings the weights of channels `c..c + 4` to the form of columns; rows of the window outside the image become 0.
+fn widen_weights(w: View<i8>, c: usize, channels: usize, inside: [bool; 3], to: ViewMut<i32>) {
+    let line = w.as_ptr().wrapping_add(c);
+    let line_len = channels.wrapping_mul(3);
+    let job = Widen {
+        rows: [line, line.wrapping_add(line_len), line.wrapping_add(line_len.wrapping_mul(2))],
+        at: 0,
+        step: channels,
+        offset: 0,
+        to: to.as_ptr(),
+        end: channels.wrapping_mul(3),
+    };
+    // SAFETY: three columns of four weights in each of three lines, and room for three columns.
+    unsafe { widen_columns(&job) };
+    if inside == [true; 3] {
+        return;
+    }
+    let pair = (if inside[0] { 0xFFFF } else { 0 }) | (if inside[1] { -0x10000 } else { 0 });
+    let lower = if inside[2] { -1 } else { 0 };
+    for column in 0..3 {
+        for (i, mask) in [pair, lower, pair, pair, lower, pair].into_iter().enumerate() {
+            let at = COLUMN_WORDS * column + i;
+            to.set(at, to.at(at) & mask);
+        }
+    }
+}
+
+/// What the groups of four channels of an output row have in common.
+struct Layer<'a> {
+    geometry: &'a Geometry,
+    strip: Strip,
+    /// The three rows of the image.
+    rows: [*const i8; 3],
+    /// Minus the zero point of the activations, twice.
+    offset: i32,
+    columns: ViewMut<'a, i32>,
+}
+
+impl Layer<'_> {
+    /// Widens the columns that outputs `ox..ox + n` of channels `c..c + 4` read.
+    fn widen(&self, c: usize, ox: usize, n: usize) {
+        let [_, width, channels] = self.geometry.input;
+        let stride = self.strip.stride;
+        // Column 0 of the strip stands for the image's column `first`, which may lie in the padding.
+        let first = ox.wrapping_mul(stride) as isize - self.geometry.window.pads[1] as isize;
+        let n_columns = Strip::columns(stride, n) as isize;
+        let start = first.wrapping_neg().max(0).min(n_columns) as usize;
+        let end = ((width as isize - first).max(0).min(n_columns) as usize).max(start);
+        self.columns.slice(0, start * COLUMN_WORDS).fill(0);
+        self.columns.slice(end * COLUMN_WORDS, (n_columns as usize - end) * COLUMN_WORDS).fill(0);
+        let job = Widen {
+            rows: self.rows.map(|row| row.wrapping_add(c)),
+            at: first.wrapping_add(start as isize).wrapping_mul(channels as isize) as usize,
+            step: channels,
+            offset: self.offset,
+            to: self.columns.as_ptr().wrapping_add(start * COLUMN_WORDS),
+            end: first.wrapping_add(end as isize).wrapping_mul(channels as isize) as usize,
+        };
+        if start < end {
+            // SAFETY: columns of the image, of which each row has `width`, and room for them.
+            unsafe { widen_columns(&job) };
+        }
+    }
+
+    /// Computes outputs `ox..ox + n` of channels `c..c + 4` from the widened columns.
+    fn sweep(&self, arithmetic: &I8, weights: View<i32>, c: usize, ox: usize, n: usize, out: ViewMut<i8>) {
+        let channels = self.geometry.output[2];
+        let requantize = &arithmetic.requantize;
+        let fast = |c: usize| {
+            let factor = requantize.channels.factor(c);
+            factor.multiplier >= 1 << 30 && factor.shift < 0
+        };
+        let out = out.slice(ox.wrapping_mul(channels).wrapping_add(c), (n - 1).wrapping_mul(channels) + 4);
+        if (0..4).all(|i| fast(c.wrapping_add(i))) {
+            let step = self.strip.stride.wrapping_mul(COLUMN_WORDS);
+            let columns = self.columns.as_ptr().cast_const();
+            let job = Sweep {
+                table: requantize.channels.0.slice(c.wrapping_mul(3), 12).as_ptr(),
+                stride: channels,
+                end: columns.wrapping_add(n.wrapping_mul(step)),
+                columns,
+                weights: weights.as_ptr(),
+                out: out.as_ptr(),
+                zero_point: requantize.zero_point,
+            };
+            let sweep = if self.strip.stride == 1 { sweep_1 } else { sweep_2 };
+            // SAFETY: `n` outputs of four channels, the columns that they read, three columns of weights.
+            unsafe { sweep(&job) };
+            return;
+        }
+        for i in 0..4 {
+            for position in 0..n {
+                let column = position.wrapping_mul(self.strip.stride).wrapping_mul(COLUMN_WORDS);
+                let acc = dot_of_channel(self.columns.view().slice(column, 3 * COLUMN_WORDS), weights, i);
+                let channel = c.wrapping_add(i);
+                let acc = requantize.channels.bias(channel).wrapping_add(acc);
+                let q = saturate(
+                    requantize.channels.factor(channel).apply(acc),
+                    requantize.zero_point,
+                    (i8::MIN, i8::MAX),
+                );
+                out.set(position.wrapping_mul(channels).wrapping_add(i), q);
+            }
+        }
+    }
+}
+
+/// The products of channel `i` of four, in three columns.
+fn dot_of_channel(columns: View<i32>, weights: View<i32>, i: usize) -> i32 {
+    let [pair, lower] = [[0, 1], [3, 4], [2, 1], [5, 4]][i % 4];
+    let lanes = |word: i32| [word as i16 as i32, word >> 16];
+    let mut acc = 0i32;
+    for column in 0..3 {
+        let words = |at: usize| {
+            let at = COLUMN_WORDS * column + at;
+            (lanes(columns.at(at)), lanes(weights.at(at)))
+        };
+        let (x, w) = words(pair);
+        acc = acc.wrapping_add(x[0].wrapping_mul(w[0])).wrapping_add(x[1].wrapping_mul(w[1]));
+        let (x, w) = words(lower);
+        acc = acc.wrapping_add(x[i / 2 % 2].wrapping_mul(w[i / 2 % 2]));
+    }
+    acc
+}
+
+/// What [`widen_columns`] works on. The assembly knows the order of the fields.
+#[repr(C)]
+struct Widen {
+    rows: [*const i8; 3],
+    /// First byte in each row.
+    at: usize,
+    /// Bytes from column to column.
+    step: usize,
+    /// Added to every element: a pair of 16-bit numbers.
+    offset: i32,
+    to: *mut i32,
+    end: usize,
+}
+
+/// Makes six words of four channels in each column of three rows; at least one column.
+#[unsafe(naked)]
+unsafe extern "C" fn widen_columns(job: &Widen) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "ldm.w r0, {{r6-r12, lr}}",
+        "20:",
+        "ldr.w r0, [r6, r9]",
+        "ldr.w r2, [r7, r9]",
+        "ldr.w r4, [r8, r9]",
+        "add r9, r10",
+        // Channels 0 and 1 of both upper rows, then 2 and 3.
+        "pkhbt r3, r0, r2, lsl #16",
+        "pkhtb r5, r2, r0, asr #16",
+        "sxtab16 r0, r11, r3",
+        "sxtab16 r1, r11, r4",
+        "sxtab16 r2, r11, r5",
+        "sxtab16 r3, r11, r3, ror #8",
+        "sxtab16 r4, r11, r4, ror #8",
+        "sxtab16 r5, r11, r5, ror #8",
+        "stm.w r12!, {{r0-r5}}",
+        "cmp r9, lr",
+        "bne 20b",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+/// What a sweep works on. The assembly knows the order of the fields.
+#[repr(C)]
+struct Sweep {
+    /// Bias, multiplier and shift of four channels; multipliers of 31 bits, and shifts to the right.
+    table: *const i32,
+    /// From output to output.
+    stride: usize,
+    /// Where the columns of the output behind the last one begin.
+    end: *const i32,
+    columns: *const i32,
+    weights: *const i32,
+    out: *mut i8,
+    zero_point: i32,
+}
+
+/// One channel: `$words` is where its two words are in a column (in bytes), `$mask` keeps the part of the lower row's
+/// weights (in `$lower`) that is this channel's, `$step` is the distance of two outputs' columns.
+macro_rules! channel {
+    ($words:literal, [$($mask:literal)+], $step:literal) => {
+        concat!(
+            // On the stack: bias, stride, end, columns, weights, out, table.
+            "ldr.w r8, [sp, #24]\n",
+            "ldm.w r8!, {{r9, r12, lr}}\n",
+            "str.w r8, [sp, #24]\n",
+            "str.w r9, [sp]\n",
+            "lsl.w r12, r12, #1\n",
+            "rsb.w lr, lr, #0\n",
+            "ldr.w r8, [sp, #16]\n",
+            "ldrd r0, r1, [r8, #", $words, "]\n",
+            "ldrd r2, r3, [r8, #24 + ", $words, "]\n",
+            "ldrd r4, r5, [r8, #48 + ", $words, "]\n",
+            $($mask, "\n",)+
+            "ldr.w r10, [sp, #12]\n",
+            "ldr.w r11, [sp, #20]\n",
+            "add.w r8, r11, #1\n",
+            "str.w r8, [sp, #20]\n",
+            "30:\n",
+            "ldr.w r6, [sp]\n",
+            "ldrd r8, r9, [r10, #", $words, "]\n",
+            "smlad r6, r8, r0, r6\n",
+            "smlad r6, r9, r1, r6\n",
+            "ldrd r8, r9, [r10, #24 + ", $words, "]\n",
+            "smlad r6, r8, r2, r6\n",
+            "smlad r6, r9, r3, r6\n",
+            "ldrd r8, r9, [r10, #48 + ", $words, "]\n",
+            "smlad r6, r8, r4, r6\n",
+            "smlad r6, r9, r5, r6\n",
+            "add.w r10, r10, #", $step, "\n",
+            "smmlar r6, r6, r12, r6\n",
+            "add r6, r6, r6, asr #31\n",
+            "asrs r6, r6, lr\n",
+            "adc r6, r6, r7\n",
+            "ssat r6, #8, r6\n",
+            "ldrd r8, r9, [sp, #4]\n",
+            "strb r6, [r11]\n",
+            "add r11, r8\n",
+            "cmp r10, r9\n",
+            "bne 30b\n",
+        )
+    };
+}
+
+/// Defines the sweep over outputs whose columns are `$step` bytes apart.
+macro_rules! define {
+    ($name:ident, $step:literal) => {
+        /// Computes and requantizes the outputs of four channels; at least one.
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(job: &Sweep) {
+            naked_asm!(
+                "push {{r4-r11, lr}}",
+                "ldm.w r0, {{r1-r7}}",
+                // The table's place becomes the bias's.
+                "mov r8, r1",
+                "push {{r1-r6, r8}}",
+                channel!("0", ["uxth r1, r1" "uxth r3, r3" "uxth.w r5, r5"], $step),
+                channel!("12", ["uxth r1, r1" "uxth r3, r3" "uxth.w r5, r5"], $step),
+                channel!("4", ["bfc r0, #0, #16" "bfc r2, #0, #16" "bfc r4, #0, #16"], $step),
+                channel!("16", ["bfc r0, #0, #16" "bfc r2, #0, #16" "bfc r4, #0, #16"], $step),
+                "add sp, #28",
+                "pop {{r4-r11, pc}}",
+            )
+        }
+    };
+}
+
+define!(sweep_1, "24");
+define!(sweep_2, "48");

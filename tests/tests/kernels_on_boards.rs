@@ -1,0 +1,249 @@
+//! Random int8 layers on every emulated core against the portable kernels, which the host runs: every length and
+//! remainder, unaligned rows, padding on all sides, and factors and biases at the ends of their ranges.
+
+use dunlin::ops::Factor;
+use dunlin::ops::add::AddFactors;
+use dunlin::ops::bounds::Bounds;
+use dunlin::ops::pooling::Pooling;
+use dunlin::ops::window::Window;
+use dunlin::{DType, Model, Session, ops};
+use dunlin_converter::device::{
+    self,
+    boards::Board,
+    emulator::Options,
+    firmware,
+    suite::{self, Answer},
+};
+use dunlin_converter::graph::Form;
+use dunlin_converter::ops::Op;
+use dunlin_converter::plan::plan;
+use dunlin_converter::program::AlignedBytes;
+use dunlin_converter::write::write;
+use dunlin_converter::{Data, Graph, Quant, Result, TensorId};
+use dunlin_tests::boards::runnable_boards;
+use fastrand::Rng;
+
+/// Layers for each board.
+const N_LAYERS: u64 = 1500;
+/// Boards with less RAM may have no room for a layer.
+const ENOUGH_RAM: u64 = 1 << 18;
+
+/// A layer, its inputs, and the host's outputs.
+struct Case {
+    name: String,
+    model: Vec<u8>,
+    inputs: Vec<u8>,
+    outputs: Vec<u8>,
+}
+
+#[test]
+fn every_core_computes_random_layers_as_the_portable_kernels() {
+    let cases: Vec<Case> = (0..N_LAYERS).filter_map(case).collect();
+    assert!(cases.len() as u64 > N_LAYERS / 2, "only {} layers are valid", cases.len());
+    let failures: Vec<String> =
+        runnable_boards().iter().flat_map(|board| differences(board, &cases)).collect();
+    for failure in &failures {
+        println!("{failure}");
+    }
+    assert!(failures.is_empty(), "{} layers differ", failures.len());
+}
+
+fn differences(board: &Board, cases: &[Case]) -> Vec<String> {
+    let home = device::home().unwrap();
+    let firmware = firmware::build(&home, board, firmware::Program::Suite, true).unwrap();
+    let sent: Vec<suite::Case> =
+        cases.iter().map(|case| suite::Case { model: &case.model, inputs: &case.inputs }).collect();
+    let options = Options { count: false, ..Options::default() };
+    let answers = suite::run(&home, board, &firmware, &sent, options).unwrap();
+    let is_small = board.memory().unwrap().ram_bytes < ENOUGH_RAM;
+    let compared = cases.iter().zip(&answers).filter_map(|(case, answer)| match answer {
+        Answer::Ran { outputs, .. } if *outputs == case.outputs => None,
+        Answer::NoRoom if is_small => None,
+        Answer::Ran { outputs, .. } => {
+            let at = (0..outputs.len()).find(|&i| outputs[i] != case.outputs[i]);
+            Some(format!("{} on {}: differs from element {at:?} on", case.name, board.name))
+        }
+        other => Some(format!("{} on {}: {other:?}", case.name, board.name)),
+    });
+    compared.collect()
+}
+
+/// Layer number `seed`, unless its sizes are no layer.
+fn case(seed: u64) -> Option<Case> {
+    let mut layer = Layer::new(seed);
+    let made = match seed % 8 {
+        0 => layer.pointwise(),
+        1 | 2 => layer.conv(),
+        3 | 4 => layer.depthwise(),
+        5 => layer.fully_connected(),
+        6 => layer.average_pool(),
+        _ => layer.add(),
+    };
+    let output = made.ok()?;
+    let Layer { mut graph, inputs, mut rng } = layer;
+    graph[output].quant =
+        Some(Quant::i8(1.0, graph[output].quant.as_ref().map_or(zero_point(&mut rng), |q| q.zero_point)));
+    graph.mark_output(output);
+    let name = format!("layer {seed}: {:?}", graph.nodes()[0].op);
+    let model = write(&graph, &plan(&graph)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let bytes = AlignedBytes::from(&model[..]);
+    let checked = Model::check(&bytes, ops::ALL).ok()?;
+    let mut arena = AlignedBytes::zeroed(checked.arena_bytes());
+    let mut session = Session::new(&checked, &mut arena).unwrap();
+    for (i, x) in inputs.iter().enumerate() {
+        session.input(i).unwrap().copy_from(x).unwrap();
+    }
+    let outputs = session.run().output_bytes(0).unwrap().to_vec();
+    let inputs = inputs.concat().iter().map(|&x| x as u8).collect();
+    Some(Case { name, model, inputs, outputs })
+}
+
+/// A graph of one layer in the making.
+struct Layer {
+    graph: Graph,
+    inputs: Vec<Vec<i8>>,
+    rng: Rng,
+}
+
+impl Layer {
+    fn new(seed: u64) -> Layer {
+        let mut graph = Graph::new("layer");
+        graph.form = Form::Device;
+        Layer { graph, inputs: Vec::new(), rng: Rng::with_seed(seed) }
+    }
+
+    fn input(&mut self, dims: &[usize]) -> Result<TensorId> {
+        let id = self.graph.input_of(&format!("x{}", self.inputs.len()), DType::I8, dims)?;
+        self.graph[id].quant = Some(Quant::i8(1.0, zero_point(&mut self.rng)));
+        self.inputs.push(elements(&mut self.rng, dims.iter().product()));
+        Ok(id)
+    }
+
+    fn weights(&mut self, dims: &[usize]) -> Result<TensorId> {
+        let data = elements(&mut self.rng, dims.iter().product());
+        self.graph.constant("w", dims, Data::I8(data))
+    }
+
+    /// A channel table for sums of `n` products.
+    fn table(&mut self, channels: usize, n: usize) -> Result<TensorId> {
+        let rng = &mut self.rng;
+        // Small images have few outputs of which one could see anything if most of them are saturated.
+        let usual_shift = -(n.ilog2() as i32 / 2) - 6;
+        let odd_channels = rng.bool();
+        let mut table = Vec::new();
+        for _ in 0..channels {
+            let odd = odd_channels && rng.u8(..3) == 0;
+            let bias =
+                if odd { rng.choice([0, i32::MAX, i32::MIN, -1]).unwrap_or(0) } else { rng.i32(-9999..9999) };
+            let edges = [0, 1, (1 << 30) - 1, 1 << 30, i32::MAX];
+            let multiplier = if odd { rng.choice(edges).unwrap_or(0) } else { rng.i32(1 << 30..=i32::MAX) };
+            let shift = if odd { rng.i32(-31..=30) } else { usual_shift + rng.i32(-2..=2) };
+            table.extend([bias, multiplier, shift]);
+        }
+        self.graph.constant("table", &[channels, 3], Data::I32(table))
+    }
+
+    fn bounds(&mut self) -> Bounds {
+        match self.rng.u8(..4) {
+            0 => Bounds::I8 { lo: self.rng.i8(-128..0), hi: self.rng.i8(0..) },
+            _ => Bounds::None,
+        }
+    }
+
+    fn window(&mut self, kernel: [usize; 2]) -> Window {
+        let rng = &mut self.rng;
+        let mut pad = |kernel: usize| if rng.bool() { 0 } else { rng.usize(..kernel + 1) as u8 };
+        let pads = [pad(kernel[0]), pad(kernel[1]), pad(kernel[0]), pad(kernel[1])];
+        let dilation = if rng.u8(..6) == 0 { [rng.u8(1..3), rng.u8(1..3)] } else { [1, 1] };
+        Window { stride: [rng.u8(1..4), rng.u8(1..4)], dilation, pads }
+    }
+
+    /// Rows of every width, and numbers of channels with every remainder.
+    fn pointwise(&mut self) -> Result<TensorId> {
+        let width = self.rng.usize(1..24);
+        let (c_in, c_out) = (self.channels(200), self.channels(40));
+        let x = self.input(&[1, 2, width, c_in])?;
+        let inputs = [x, self.weights(&[c_out, 1, 1, c_in])?, self.table(c_out, c_in)?];
+        let op = ops::Conv2d { window: Window::UNIT, bounds: self.bounds() };
+        self.graph.apply("layer", op, &inputs)
+    }
+
+    fn conv(&mut self) -> Result<TensorId> {
+        let kernel = [self.rng.usize(1..6), self.rng.usize(1..6)];
+        let (c_in, c_out) = (self.channels(40), self.channels(36));
+        let x = self.image(c_in)?;
+        let n = kernel[0] * kernel[1] * c_in;
+        let inputs = [x, self.weights(&[c_out, kernel[0], kernel[1], c_in])?, self.table(c_out, n)?];
+        let op = ops::Conv2d { window: self.window(kernel), bounds: self.bounds() };
+        self.graph.apply("layer", op, &inputs)
+    }
+
+    fn depthwise(&mut self) -> Result<TensorId> {
+        let usual = self.rng.u8(..4) != 0;
+        let kernel = if usual { [3, 3] } else { [self.rng.usize(1..6), self.rng.usize(1..6)] };
+        let c_in = if usual { 4 * self.rng.usize(1..9) } else { self.channels(20) };
+        let c_out = if usual { c_in } else { c_in * self.rng.usize(1..3) };
+        let x = self.image(c_in)?;
+        let inputs =
+            [x, self.weights(&[1, kernel[0], kernel[1], c_out])?, self.table(c_out, kernel[0] * kernel[1])?];
+        let op = ops::DepthwiseConv2d { window: self.window(kernel), bounds: self.bounds() };
+        self.graph.apply("layer", op, &inputs)
+    }
+
+    fn fully_connected(&mut self) -> Result<TensorId> {
+        let (n, k, c_out) = (self.rng.usize(1..3), self.channels(700), self.channels(60));
+        let x = self.input(&[n, k])?;
+        let inputs = [x, self.weights(&[c_out, k])?, self.table(c_out, k)?];
+        let op = ops::FullyConnected { bounds: self.bounds() };
+        self.graph.apply("layer", op, &inputs)
+    }
+
+    fn average_pool(&mut self) -> Result<TensorId> {
+        let kernel = [self.rng.u8(1..9), self.rng.u8(1..9)];
+        let channels = self.channels(40);
+        let x = self.image(channels)?;
+        let window = Window { dilation: [1, 1], ..self.window(kernel.map(usize::from)) };
+        let op = ops::AveragePool2d(Pooling { kernel, window, bounds: self.bounds() });
+        let output = self.graph.apply("layer", op, &[x])?;
+        self.graph[output].quant = self.graph[x].quant.clone();
+        Ok(output)
+    }
+
+    fn add(&mut self) -> Result<TensorId> {
+        let channels = self.channels(40);
+        let dims = [1, self.rng.usize(1..4), self.rng.usize(1..9), channels];
+        let [a, b] = [self.input(&dims)?, self.input(&dims)?];
+        let factor = |rng: &mut Rng, real: f64| Factor::from_real(real * rng.f64()).unwrap_or_default();
+        let rng = &mut self.rng;
+        let operands = [factor(rng, 1.0), factor(rng, 1.0)];
+        let output = factor(rng, 8.0 / (1 << 20) as f64);
+        let op = ops::Add { bounds: self.bounds(), factors: Some(AddFactors { operands, output }) };
+        self.graph.apply("layer", Op::from(op), &[a, b])
+    }
+
+    fn image(&mut self, channels: usize) -> Result<TensorId> {
+        let dims = [self.rng.usize(1..3), self.rng.usize(1..7), self.rng.usize(1..36), channels];
+        self.input(&dims)
+    }
+
+    /// A number of channels, of which every other one is a multiple of 4.
+    fn channels(&mut self, most: usize) -> usize {
+        let n = self.rng.usize(1..=most);
+        if self.rng.bool() { n.next_multiple_of(4) } else { n }
+    }
+}
+
+/// Elements of which some layers have nothing but the ends of the range.
+fn elements(rng: &mut Rng, n: usize) -> Vec<i8> {
+    let extreme = rng.u8(..5) == 0;
+    let one = |rng: &mut Rng| if rng.bool() { i8::MAX } else { i8::MIN };
+    (0..n).map(|_| if extreme { one(rng) } else { rng.i8(..) }).collect()
+}
+
+fn zero_point(rng: &mut Rng) -> i32 {
+    match rng.u8(..4) {
+        0 => -128,
+        1 => 127,
+        _ => rng.i8(..) as i32,
+    }
+}
