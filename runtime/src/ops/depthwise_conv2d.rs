@@ -53,9 +53,10 @@ impl Operator for DepthwiseConv2d {
     }
 
     fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
-        match (self.infer(inputs).as_deref(), inputs) {
-            (Ok([out, ..]), [x, w, ..]) if x.dtype == DType::I8 => {
-                depthwise_scratch_bytes(&Geometry::new(self.window, kernel(&w.shape), &x.shape, &out.shape))
+        match inputs {
+            [x, w, ..] if x.dtype == DType::I8 => {
+                let geometry = Geometry::infer(self.window, kernel(&w.shape), &x.shape, w.shape.dim(3));
+                geometry.map_or(0, |geometry| depthwise_scratch_bytes(&geometry))
             }
             _ => 0,
         }

@@ -55,6 +55,8 @@ impl Pooling {
     }
 
     /// Accumulators of a pooling to one row, of `acc_bytes` each.
+    // Not inlined: the check's stack is the deepest.
+    #[inline(never)]
     pub(super) fn scratch_bytes(&self, inputs: &[TensorType], acc_bytes: usize) -> usize {
         match (self.order(inputs), self.infer(inputs).as_deref()) {
             (Order::Reduction, Ok([out])) => out.shape.count() * acc_bytes,

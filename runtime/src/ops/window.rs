@@ -160,6 +160,15 @@ impl Geometry {
         Geometry { window, kernel, input: hwc(image), output: hwc(output) }
     }
 
+    /// The sizes for an image of rank 4 and an output of `channels`; `None` if the window refuses the image.
+    // Not inlined: the check's stack is the deepest.
+    #[inline(never)]
+    pub fn infer(window: Window, kernel: [usize; 2], image: &Shape, channels: usize) -> Option<Geometry> {
+        let [h, w] = window.output(kernel, image).ok()?;
+        let input = [image.dim(1), image.dim(2), image.dim(3)];
+        Some(Geometry { window, kernel, input, output: [h, w, channels] })
+    }
+
     /// For row `y` of the output: the first row of its image, and the taps along the rows.
     #[inline]
     pub fn row_taps(&self, y: usize) -> (usize, Taps) {

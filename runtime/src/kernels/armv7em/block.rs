@@ -16,15 +16,15 @@ pub struct Block<'a> {
 impl<'a> Block<'a> {
     /// Writes taps of a position from tap `at` on, a multiple of 4; zeros behind them up to the next one.
     pub fn widen(&self, position: usize, at: usize, x: View<i8>) {
-        let fours = x.len() / 4;
-        if fours != 0 {
-            self.widen_fours(position, at, x, fours);
+        let whole = x.len() & !3;
+        if whole != 0 {
+            self.widen_fours(position, at, x.slice(0, whole));
         }
-        let rest = x.slice(fours.wrapping_mul(4), x.len() % 4);
+        let rest = x.slice(whole, x.len() % 4);
         if rest.len() != 0 {
             let tap = |i: usize| if i < rest.len() { rest.at(i) as i32 + self.offset } else { 0 };
             let pair = |i: usize| tap(i) & 0xFFFF | tap(i.wrapping_add(2)) << 16;
-            self.set_four(position, at.wrapping_add(fours.wrapping_mul(4)), pair(0), pair(1));
+            self.set_four(position, at.wrapping_add(whole), pair(0), pair(1));
         }
     }
 
@@ -62,11 +62,11 @@ impl<'a> Block<'a> {
         self.words.set(i.wrapping_add(self.positions), odd);
     }
 
-    /// At least four taps.
+    /// Writes taps of a position from tap `at` on: at least four, and a multiple of 4.
     #[inline(always)]
-    fn widen_fours(&self, position: usize, at: usize, x: View<i8>, fours: usize) {
+    pub fn widen_fours(&self, position: usize, at: usize, x: View<i8>) {
         let to = self.words.slice(self.index(position, at), 1).as_ptr();
-        // SAFETY: reads 4 * fours bytes of `x`, and writes the words of as many taps of one position.
+        // SAFETY: reads the elements of `x`, and writes the words of as many taps of one position.
         unsafe {
             asm!(
                 "20:",
@@ -79,7 +79,7 @@ impl<'a> Block<'a> {
                 "add {to}, {to}, {step}, lsl #1",
                 "bne 20b",
                 x = inout(reg) x.as_ptr() => _,
-                end = in(reg) x.as_ptr().wrapping_add(fours.wrapping_mul(4)),
+                end = in(reg) x.as_ptr().wrapping_add(x.len()),
                 to = inout(reg) to => _,
                 step = in(reg) self.positions.wrapping_mul(4),
                 offset = in(reg) self.offset & 0xFFFF | self.offset << 16,

@@ -1,19 +1,26 @@
 //! One output row of an int8 convolution: groups of positions, their patches widened, times all channels.
 
+use core::arch::asm;
 use core::ops::Range;
+use core::ptr::null;
 
 use super::block::Block;
 use super::requantize::clamp_row;
-use super::tile::{self, Group};
+use super::tile::Group;
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
 use crate::kernels::generic::tile::Tile;
 use crate::mem::{Rows, View, ViewMut};
-use crate::ops::window::{Geometry, Taps};
+use crate::ops::window::Geometry;
 
 pub use crate::kernels::generic::conv::{conv_row, conv_scratch_bytes};
 
+/// The most rows of a window.
+const MAX_LINES: usize = 12;
+
 /// [`conv_row`] of int8.
+// Inlined, its variables would lie beside those of what calls it.
+#[inline(never)]
 pub fn conv_row_i8(
     arithmetic: &I8,
     geometry: &Geometry,
@@ -23,100 +30,195 @@ pub fn conv_row_i8(
     out: ViewMut<i8>,
     scratch: ViewMut<i32>,
 ) {
-    let ([kh, kw], [_, out_w, c_out]) = (geometry.kernel, geometry.output);
-    let line_len = kw.wrapping_mul(geometry.input[2]);
-    let n_taps = kh.wrapping_mul(line_len);
+    let ([kh, kw], [_, _, c_in], [_, out_w, c_out]) = (geometry.kernel, geometry.input, geometry.output);
+    let tile = Tile::of(geometry);
     // Pieces of a line that dilation tears apart are too short to gain.
-    if n_taps < 4 || (geometry.window.dilation[1] != 1 && kw != 1) {
+    if tile.taps < 4 || kh > MAX_LINES || (geometry.window.dilation[1] != 1 && kw != 1) {
         return generic::conv::conv_row_i8(arithmetic, geometry, x, w, y, out, scratch);
     }
-    let tile = Tile::new(n_taps, c_out);
-    let (image, rows) = geometry.row_taps(y);
-    let patch =
-        Patch { geometry, x, image, rows, line_len, padding: arithmetic.x_offset.wrapping_neg() as i8 };
+    let (image, taps) = geometry.row_taps(y);
+    let row = |ky: usize| {
+        let inside = taps.valid.contains(&ky);
+        if inside { x.row(image.wrapping_add(taps.index(ky))).as_ptr() } else { null() }
+    };
+    let mut rows = [null(); MAX_LINES];
+    for (ky, slot) in rows.iter_mut().enumerate().take(kh) {
+        *slot = row(ky);
+    }
+    let patch = Patch {
+        geometry,
+        rows,
+        line_len: kw.wrapping_mul(c_in),
+        padding: arithmetic.x_offset.wrapping_neg() as i8,
+        bytes: lines(tile, scratch),
+    };
+    let step = c_in.wrapping_mul(geometry.window.stride[1] as usize);
     let mut ox = 0;
     while ox < out_w {
         let positions = Tile::positions(out_w.wrapping_sub(ox));
         let start = ox.wrapping_mul(c_out);
-        let group = Group { positions, w, out: out.slice(start, positions.wrapping_mul(c_out)) };
-        tile::compute(arithmetic, tile, scratch, group, |taps, block| {
-            for position in 0..positions {
-                patch.widen(taps.clone(), ox.wrapping_add(position), position, &block);
-            }
+        let out = out.slice(start, positions.wrapping_mul(c_out));
+        Group { arithmetic, tile, positions, w, out, scratch }.compute(|taps, block| match patch.rows {
+            [row, ..] if tile.pointwise => widen_pixels(row, ox.wrapping_mul(step), step, &taps, &block),
+            _ => patch.widen(&taps, ox, &block),
         });
         ox = ox.wrapping_add(positions);
     }
     clamp_row(out, arithmetic.requantize.bounds);
 }
 
+/// The last bytes of the scratch memory: a chunk of taps as they are. Empty if `Tile` sees no need of it.
+fn lines<'a>(tile: Tile, scratch: ViewMut<'a, i32>) -> ViewMut<'a, i8> {
+    let words = tile.line_words();
+    let last = scratch.slice(scratch.len().wrapping_sub(words), words);
+    // SAFETY: the words are `words` times four bytes, which nothing else uses.
+    unsafe { core::slice::from_raw_parts_mut(last.as_ptr().cast(), words.wrapping_mul(4)) }.into()
+}
+
 /// What the positions of an output row read: `kh` lines of `kw * c_in` taps.
 struct Patch<'a> {
     geometry: &'a Geometry,
-    x: &'a Rows<'a, i8>,
-    /// First row of the image.
-    image: usize,
-    rows: Taps,
+    /// The rows of the lines; null in the padding.
+    rows: [*const i8; MAX_LINES],
     line_len: usize,
     /// The stored number that stands for 0.
     padding: i8,
+    /// Where lines that begin anywhere are put together. Empty if all begin at multiples of 4.
+    bytes: ViewMut<'a, i8>,
 }
 
 impl Patch<'_> {
-    /// Widens `taps` of output column `ox`.
+    /// Widens `taps` of a group's positions from output column `ox` on.
     #[inline(never)]
-    fn widen(&self, taps: Range<usize>, ox: usize, position: usize, block: &Block) {
-        let c_in = self.geometry.input[2];
-        if self.line_len == c_in && self.geometry.window.pads == [0; 4] && self.geometry.kernel[0] == 1 {
-            let stride = self.geometry.window.stride[1] as usize;
-            let row = self.x.row(self.image.wrapping_add(self.rows.index(0)));
-            let start = ox.wrapping_mul(stride).wrapping_mul(c_in).wrapping_add(taps.start);
-            return block.widen(position, 0, row.slice(start, taps.len()));
+    fn widen(&self, taps: &Range<usize>, ox: usize, block: &Block) {
+        let [_, width, c_in] = self.geometry.input;
+        let kw = self.geometry.kernel[1];
+        let stride = self.geometry.window.stride[1] as usize;
+        let first_ky = taps.start.checked_div(self.line_len).unwrap_or(0);
+        let skipped = taps.start.wrapping_sub(first_ky.wrapping_mul(self.line_len));
+        // The image's column of the first tap.
+        let mut column = ox.wrapping_mul(stride) as isize - self.geometry.window.pads[1] as isize;
+        for position in 0..block.positions {
+            let line = Line {
+                start: (column as usize).wrapping_mul(c_in),
+                inside: if column >= 0 && column as usize + kw <= width {
+                    (0, self.line_len)
+                } else {
+                    let inside = |column: isize| (column.max(0) as usize).min(kw).wrapping_mul(c_in);
+                    (inside(-column), inside(width as isize - column))
+                },
+            };
+            let (mut ky, mut from, mut at) = (first_ky, skipped, 0usize);
+            while at < taps.len() {
+                let to = self.line_len.min(from.wrapping_add(taps.len().wrapping_sub(at)));
+                self.widen_line(ky, from..to, &line, at, position, block);
+                (at, ky, from) = (at.wrapping_add(to.wrapping_sub(from)), ky.wrapping_add(1), 0);
+            }
+            if self.bytes.len() != 0 {
+                let end = taps.len().next_multiple_of(4);
+                while at < end {
+                    self.bytes.set(at, 0);
+                    at = at.wrapping_add(1);
+                }
+                block.widen_fours(position, 0, self.bytes.slice(0, end).view());
+            }
+            column = column.wrapping_add(stride as isize);
         }
-        if c_in.is_multiple_of(4) {
-            self.pieces(taps, ox, |at, len, source| match source {
-                Some(x) => block.widen(position, at, x),
-                None => block.clear(position, at, len),
-            });
-            return;
-        }
-        // Pieces that begin anywhere are put together first.
-        let mut bytes = [0i8; generic::tile::MAX_CHUNK];
-        let together = ViewMut::from(&mut bytes[..]);
-        let n = taps.len();
-        self.pieces(taps, ox, |at, len, source| match source {
-            Some(x) => together.slice(at, len).copy_from(x),
-            None => together.slice(at, len).fill(self.padding),
-        });
-        block.widen(position, 0, together.slice(0, n).view());
     }
 
-    /// Calls `piece` with where it begins among `taps`, its length, and the elements, or `None` in the padding.
+    /// Widens the taps `taps` of line `ky`, or puts them together, from tap `at` of the block on.
     #[inline(always)]
-    fn pieces(&self, taps: Range<usize>, ox: usize, mut piece: impl FnMut(usize, usize, Option<View<i8>>)) {
-        let c_in = self.geometry.input[2];
-        let columns = self.geometry.column_taps(ox);
-        let inside = [columns.valid.start, columns.valid.end].map(|column| column.wrapping_mul(c_in));
-        let row_start = (columns.start as usize).wrapping_mul(c_in);
-        let mut at = taps.start;
-        while at < taps.end {
-            let ky = at.checked_div(self.line_len).unwrap_or(0);
-            let line = ky.wrapping_mul(self.line_len);
-            let end = taps.end.min(line.wrapping_add(self.line_len));
-            let valid = if self.rows.valid.contains(&ky) { inside } else { [0, 0] };
-            let [start, stop] = valid.map(|tap| line.wrapping_add(tap).max(at).min(end));
-            if at < start {
-                piece(at.wrapping_sub(taps.start), start.wrapping_sub(at), None);
-            }
-            if start < stop {
-                let row = self.x.row(self.image.wrapping_add(self.rows.index(ky)));
-                let from = row_start.wrapping_add(start.wrapping_sub(line));
-                let len = stop.wrapping_sub(start);
-                piece(start.wrapping_sub(taps.start), len, Some(row.slice(from, len)));
-            }
-            if stop < end {
-                piece(stop.wrapping_sub(taps.start), end.wrapping_sub(stop), None);
-            }
-            at = end;
+    fn widen_line(
+        &self,
+        ky: usize,
+        taps: Range<usize>,
+        line: &Line,
+        at: usize,
+        position: usize,
+        block: &Block,
+    ) {
+        let row = self.rows.get(ky).copied().unwrap_or(null());
+        let (start, end) = (taps.start.max(line.inside.0), taps.end.min(line.inside.1));
+        let together = self.bytes.len() != 0;
+        if row.is_null() || start >= end {
+            return self.clear(at, taps.len(), position, block);
         }
+        let x = elements(row, line.start.wrapping_add(start), end.wrapping_sub(start));
+        let inner = at.wrapping_add(start.wrapping_sub(taps.start));
+        if together {
+            copy(x, self.bytes.slice(inner, x.len()));
+        } else {
+            block.widen_fours(position, inner, x);
+        }
+        if start != taps.start || end != taps.end {
+            self.clear(at, start.wrapping_sub(taps.start), position, block);
+            self.clear(inner.wrapping_add(x.len()), taps.end.wrapping_sub(end), position, block);
+        }
+    }
+
+    /// Taps of the padding.
+    #[inline(never)]
+    fn clear(&self, at: usize, len: usize, position: usize, block: &Block) {
+        if self.bytes.len() == 0 {
+            return block.clear(position, at, len);
+        }
+        for i in at..at.wrapping_add(len) {
+            self.bytes.set(i, self.padding);
+        }
+    }
+}
+
+/// Widens `taps` of pixels `step` elements apart, from element `start` of the row on: a window of one pixel without
+/// padding.
+fn widen_pixels(row: *const i8, mut start: usize, step: usize, taps: &Range<usize>, block: &Block) {
+    for position in 0..block.positions {
+        block.widen(position, 0, elements(row, start.wrapping_add(taps.start), taps.len()));
+        start = start.wrapping_add(step);
+    }
+}
+
+/// Elements of a row that has them.
+#[inline(always)]
+fn elements<'a>(row: *const i8, start: usize, len: usize) -> View<'a, i8> {
+    // SAFETY: the window's geometry keeps them inside the row.
+    unsafe { core::slice::from_raw_parts(row.wrapping_add(start), len) }.into()
+}
+
+/// What a position reads of each row.
+struct Line {
+    /// Element of its first tap; it wraps where that lies in the padding.
+    start: usize,
+    /// The taps inside the image: from the first to the one behind the last.
+    inside: (usize, usize),
+}
+
+/// Copies a few elements, at least one, for which `memmove` is long.
+#[inline(always)]
+fn copy(from: View<i8>, to: ViewMut<i8>) {
+    // SAFETY: reads and writes as many elements as both have; ARMv7-M loads and stores words anywhere.
+    unsafe {
+        asm!(
+            "subs {n}, #4",
+            "blt 21f",
+            "20:",
+            "ldr {x}, [{from}], #4",
+            "subs {n}, #4",
+            "str {x}, [{to}], #4",
+            "bge 20b",
+            "21:",
+            "adds {n}, #4",
+            "beq 23f",
+            "22:",
+            "ldrb {x}, [{from}], #1",
+            "subs {n}, #1",
+            "strb {x}, [{to}], #1",
+            "bne 22b",
+            "23:",
+            n = inout(reg) from.len() => _,
+            from = inout(reg) from.as_ptr() => _,
+            to = inout(reg) to.as_ptr() => _,
+            x = out(reg) _,
+            options(nostack),
+        );
     }
 }

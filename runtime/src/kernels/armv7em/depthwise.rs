@@ -17,6 +17,8 @@ use crate::ops::window::Geometry;
 pub use crate::kernels::generic::depthwise::{depthwise_row, depthwise_scratch_bytes};
 
 /// [`depthwise_row`] of int8.
+// Inlined, its variables would lie beside those of what calls it.
+#[inline(never)]
 pub fn depthwise_row_i8(
     arithmetic: &I8,
     geometry: &Geometry,

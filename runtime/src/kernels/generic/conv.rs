@@ -7,8 +7,7 @@ use crate::ops::window::Geometry;
 
 /// Bytes of scratch memory that [`conv_row_i8`] of some core needs.
 pub fn conv_scratch_bytes(geometry: &Geometry) -> usize {
-    let ([kh, kw], [_, _, c_in], [_, out_w, c_out]) = (geometry.kernel, geometry.input, geometry.output);
-    Tile::new(kh * kw * c_in, c_out).scratch_bytes(out_w)
+    Tile::of(geometry).scratch_bytes(geometry.output[1])
 }
 
 /// [`conv_row`] of int8, for which a core may have instructions of its own.

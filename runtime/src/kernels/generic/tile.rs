@@ -1,12 +1,13 @@
 //! How kernels that widen activations cut a layer: they decide the scratch memory of a model, which is the same for
 //! every core. The portable kernels need none.
 
+use crate::ops::window::Geometry;
+
 /// The most taps that are widened at a time.
-pub const MAX_CHUNK: usize = 128;
-/// Channels whose accumulators are in memory at a time: where the taps come in several chunks, they are widened anew for
-/// so many channels.
-const CHANNELS: usize = 16;
-const CHANNELS_OF_CHUNKED: usize = 32;
+const MAX_CHUNK: usize = 144;
+/// Channels whose sums are in memory at a time, where the taps come in several chunks or there is one position: the taps
+/// are widened anew for so many channels.
+const MAX_SUMS: usize = 32;
 
 /// Sizes of a layer's tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,17 +18,26 @@ pub struct Tile {
     pub chunk: usize,
     /// Channels of the output.
     pub channels: usize,
-    /// Channels of which accumulators are held.
-    pub channels_at_once: usize,
+    /// Whether a window is one pixel without padding.
+    pub pointwise: bool,
+    /// Whether lines of taps are put together as bytes before they are widened.
+    pub by_lines: bool,
 }
 
 impl Tile {
-    /// The tiles of a layer.
+    /// The tiles of a layer without lines.
     pub fn new(taps: usize, channels: usize) -> Tile {
         let chunks = taps.div_ceil(MAX_CHUNK).max(1);
         let chunk = taps.div_ceil(chunks).next_multiple_of(4);
-        let at_once = if chunk < taps { CHANNELS_OF_CHUNKED } else { CHANNELS };
-        Tile { taps, chunk, channels, channels_at_once: at_once.min(channels) }
+        Tile { taps, chunk, channels, pointwise: false, by_lines: false }
+    }
+
+    /// The tiles of a convolution.
+    pub fn of(geometry: &Geometry) -> Tile {
+        let ([kh, kw], [_, _, c_in], [_, _, c_out]) = (geometry.kernel, geometry.input, geometry.output);
+        let tile = Tile::new(kh.wrapping_mul(kw).wrapping_mul(c_in), c_out);
+        let pointwise = kh == 1 && kw == 1 && geometry.window.pads == [0; 4];
+        Tile { pointwise, by_lines: !c_in.is_multiple_of(4) && !pointwise, ..tile }
     }
 
     /// Positions of the next group, of `left` in the row: 5 are the most economical, and 6 better than 5 and 1.
@@ -35,16 +45,33 @@ impl Tile {
         if left == 6 { 6 } else { left.min(5) }
     }
 
+    /// Channels that are computed before the taps are widened anew.
+    pub fn channels_at_once(&self, positions: usize) -> usize {
+        if self.chunk < self.taps || positions == 1 { self.channels.min(MAX_SUMS) } else { self.channels }
+    }
+
+    /// Words of the sums that are in memory; of a group in one chunk only one channel's may be.
+    fn sum_words(&self, positions: usize) -> usize {
+        let keeps_sums = self.chunk < self.taps || positions == 1;
+        positions.wrapping_mul(if keeps_sums { self.channels_at_once(positions) } else { 1 })
+    }
+
     /// Words of the block of widened activations.
     pub fn block_words(&self, positions: usize) -> usize {
         (self.chunk / 2).wrapping_mul(positions)
     }
 
-    /// Bytes of scratch memory for rows of `width` positions: block and accumulators.
+    /// Words of a chunk of lines.
+    pub fn line_words(&self) -> usize {
+        if self.by_lines { self.chunk / 4 } else { 0 }
+    }
+
+    /// Bytes of scratch memory for rows of `width` positions: block, accumulators, lines.
     pub fn scratch_bytes(&self, width: usize) -> usize {
+        let widest = Self::positions(width.min(5));
         let last = Self::positions(if width > 5 { 5 + width % 5 } else { width });
-        let positions = last.max(width.min(5));
-        4 * (self.block_words(positions) + positions * self.channels_at_once)
+        let words = |positions| self.block_words(positions) + self.sum_words(positions);
+        4 * (words(widest).max(words(last)) + self.line_words())
     }
 }
 
