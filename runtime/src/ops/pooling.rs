@@ -49,19 +49,25 @@ impl Pooling {
 
     /// A pooling to one row takes the rows of the image as they come.
     pub(super) fn order(&self, inputs: &[TensorType]) -> Order {
-        let out = self.infer(inputs);
-        let one_row = out.is_ok_and(|out| out.iter().all(|out| out.shape.rows() == 1));
-        if one_row { Order::Reduction } else { Order::Rows }
+        match self.sizes(inputs) {
+            Some(Geometry { output: [1, ..], .. }) if inputs.iter().all(|x| x.shape.dim(0) == 1) => {
+                Order::Reduction
+            }
+            _ => Order::Rows,
+        }
     }
 
     /// Accumulators of a pooling to one row, of `acc_bytes` each.
-    // Not inlined: the check's stack is the deepest.
-    #[inline(never)]
     pub(super) fn scratch_bytes(&self, inputs: &[TensorType], acc_bytes: usize) -> usize {
-        match (self.order(inputs), self.infer(inputs).as_deref()) {
-            (Order::Reduction, Ok([out])) => out.shape.count() * acc_bytes,
+        match (self.order(inputs), self.sizes(inputs)) {
+            (Order::Reduction, Some(Geometry { output: [_, w, c], .. })) => w * c * acc_bytes,
             _ => 0,
         }
+    }
+
+    fn sizes(&self, inputs: &[TensorType]) -> Option<Geometry> {
+        let x = inputs.first()?;
+        Geometry::infer(self.window, self.taps(), &x.shape, x.shape.dim(3))
     }
 
     pub(super) fn run<P: Pool>(&self, pool: &P, node: &Node, mem: &Memory, rows: Range<usize>) {
