@@ -7,4 +7,5 @@ pub mod cases;
 pub mod convnet;
 pub mod damage;
 pub mod parts;
+pub mod random_networks;
 pub mod training;

@@ -7,6 +7,7 @@ use dunlin_converter::{Data, Graph, Program, export, import, passes};
 use dunlin_models::digits::Digits;
 use dunlin_models::{demo, digits};
 use dunlin_tests::cases::{cases, operators};
+use dunlin_tests::random_networks::{Networks, network};
 
 /// The outputs of a graph after it was exported and imported again.
 fn round_trip(graph: &Graph, inputs: &[Data]) -> Result<Vec<Data>, String> {
@@ -45,6 +46,36 @@ fn a_network_of_dunlin_survives_the_round_trip() {
     assert_eq!(round_trip(&quantized, &[x]).unwrap(), here);
     let back = import::read(&export::tflite(&quantized).unwrap(), "digits").unwrap();
     assert_eq!((&back.labels, &back[back.inputs()[0]].name[..]), (&quantized.labels, "x"));
+}
+
+/// Whether int8 is equal; f32 may be rounded otherwise where a padding has become an operator.
+fn alike(a: &Data, b: &Data) -> bool {
+    match (a, b) {
+        (Data::F32(a), Data::F32(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-5 * b.abs().max(1.0))
+        }
+        _ => a == b,
+    }
+}
+
+#[test]
+fn random_networks_survive_the_round_trip() {
+    let mut n_networks = 0;
+    for seed in 0..300 {
+        let Ok(Networks { real, quantized }) = network(seed) else { continue };
+        n_networks += 1;
+        let n: usize = real.dims(real.inputs()[0]).iter().product();
+        let x = Data::F32((0..n).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect());
+        let q = Data::I8((0..n).map(|i| (i * 37 % 256) as u8 as i8).collect());
+        for (graph, x) in [(&real, x), (&quantized, q)] {
+            let here = Program::compile(graph).unwrap().run(std::slice::from_ref(&x)).unwrap();
+            match round_trip(graph, &[x]) {
+                Ok(there) => assert!(alike(&here[0], &there[0]), "seed {seed}: {here:?}, {there:?}"),
+                Err(error) => assert!(error.contains("without dimensions"), "seed {seed}: {error}"),
+            }
+        }
+    }
+    assert!(n_networks > 250, "only {n_networks} networks");
 }
 
 #[test]

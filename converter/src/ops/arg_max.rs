@@ -22,7 +22,7 @@ impl HostOperator for ArgMax {
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
-        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "axis", &[1], &[self.axis.into()])];
+        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "axis", &[1], &[self.axis.into()])?];
         let output = cx.output(node)?;
         let options = Table::new().with(schema::arg_max::OUTPUT_TYPE, schema::element::I32);
         cx.operator(("ARG_MAX", 2), &inputs, &[output], Some((schema::options::ARG_MAX, options)));

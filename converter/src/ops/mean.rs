@@ -36,7 +36,7 @@ impl HostOperator for Mean {
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
         let axes: Vec<i32> = (0..8).filter(|axis| self.axes >> axis & 1 != 0).collect();
-        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "axes", &[axes.len()], &axes)];
+        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "axes", &[axes.len()], &axes)?];
         let output = cx.output(node)?;
         let options = Table::new().with(schema::reducer::KEEP_DIMS, self.keep_dims);
         cx.operator(("MEAN", 2), &inputs, &[output], Some((schema::options::REDUCER, options)));

@@ -31,7 +31,7 @@ impl HostOperator for Pad {
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
         let rank = cx.graph.dims(node.inputs[0]).len();
         let pads: Vec<i32> = self.pads[..rank].as_flattened().iter().map(|&pad| pad.into()).collect();
-        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "pads", &[rank, 2], &pads)];
+        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "pads", &[rank, 2], &pads)?];
         let output = cx.output(node)?;
         cx.operator(("PAD", 2), &inputs, &[output], None);
         Ok(())

@@ -32,7 +32,7 @@ impl HostOperator for Reshape {
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
         let dims: Vec<i32> = cx.graph.dims(node.outputs[0]).iter().map(|&dim| dim as i32).collect();
-        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "shape", &[dims.len()], &dims)];
+        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "shape", &[dims.len()], &dims)?];
         let output = cx.output(node)?;
         let options = Table::new().with(schema::reshape::NEW_SHAPE, &dims[..]);
         cx.operator(("RESHAPE", 1), &inputs, &[output], Some((schema::options::RESHAPE, options)));

@@ -27,7 +27,7 @@ impl HostOperator for ResizeNearest {
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
         use schema::resize_nearest::*;
-        let size = cx.ints(node, "size", &[2], &self.0.size.map(i32::from));
+        let size = cx.ints(node, "size", &[2], &self.0.size.map(i32::from))?;
         let (x, output) = (cx.tensor(node.inputs[0])?, cx.output(node)?);
         let options = Table::new()
             .with(ALIGN_CORNERS, self.0.align_corners)

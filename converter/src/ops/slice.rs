@@ -50,9 +50,9 @@ impl HostOperator for Slice {
         let (x, output) = (cx.tensor(node.inputs[0])?, cx.output(node)?);
         let begin: Vec<i32> = self.begin[..rank].iter().map(|&i| i as i32).collect();
         let len: Vec<i32> = self.len[..rank].iter().map(|&i| i as i32).collect();
-        let first = cx.ints(node, "begin", &[rank], &begin);
+        let first = cx.ints(node, "begin", &[rank], &begin)?;
         if (0..rank).all(|axis| self.stride[axis] == 1) {
-            let len = cx.ints(node, "len", &[rank], &len);
+            let len = cx.ints(node, "len", &[rank], &len)?;
             cx.operator(("SLICE", 2), &[x, first, len], &[output], None);
             return Ok(());
         }
@@ -64,8 +64,8 @@ impl HostOperator for Slice {
             end_mask |= i32::from(end < 0) << axis;
             ends.push(end);
         }
-        let end = cx.ints(node, "end", &[rank], &ends);
-        let stride = cx.ints(node, "stride", &[rank], &self.stride[..rank]);
+        let end = cx.ints(node, "end", &[rank], &ends)?;
+        let stride = cx.ints(node, "stride", &[rank], &self.stride[..rank])?;
         let options = Table::new().with(END_MASK, end_mask);
         let options = Some((schema::options::STRIDED_SLICE, options));
         cx.operator(("STRIDED_SLICE", 2), &[x, first, end, stride], &[output], options);

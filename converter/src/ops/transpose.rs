@@ -28,7 +28,7 @@ impl HostOperator for Transpose {
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
         let rank = cx.graph.dims(node.inputs[0]).len();
         let perm: Vec<i32> = self.perm[..rank].iter().map(|&axis| axis.into()).collect();
-        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "perm", &[rank], &perm)];
+        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "perm", &[rank], &perm)?];
         let output = cx.output(node)?;
         cx.operator(("TRANSPOSE", 2), &inputs, &[output], None);
         Ok(())

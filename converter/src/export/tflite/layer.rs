@@ -29,7 +29,7 @@ impl Writer<'_> {
         }
         let padded = self.value_like(node, "padded", &dims, node.inputs[0]);
         let pads = pads.as_flattened().iter().map(|&pad| pad as i32).collect::<Vec<_>>();
-        let pads = self.ints(node, "pads", &[4, 2], &pads);
+        let pads = self.ints(node, "pads", &[4, 2], &pads)?;
         self.operator(("PAD", 2), &[x, pads], &[padded], None);
         Ok((padded, schema::padding::VALID))
     }

@@ -148,8 +148,16 @@ impl<'g> Writer<'g> {
     }
 
     /// Adds a constant of int32 that describes a shape, axes, paddings.
-    pub fn ints(&mut self, node: &Node, what: &str, dims: &[usize], ints: &[i32]) -> Index {
-        self.constant(&format!("{}/{what}", node.name), dims, &Data::I32(ints.to_vec()), None)
+    ///
+    /// # Errors
+    /// If it is empty, which readers take for a tensor that is not constant.
+    pub fn ints(&mut self, node: &Node, what: &str, dims: &[usize], ints: &[i32]) -> Result<Index> {
+        if ints.is_empty() {
+            let what =
+                "has a tensor without dimensions, and TensorFlow Lite no way to say so: reshape it to [1]";
+            return Err(Error::graph(&node.name, what));
+        }
+        Ok(self.constant(&format!("{}/{what}", node.name), dims, &Data::I32(ints.to_vec()), None))
     }
 
     /// Adds a tensor between operators of one node, stored as tensor `like` of the graph.
