@@ -6,7 +6,8 @@
 
 use std::collections::HashSet;
 
-use super::Block;
+use super::rows::timeline::{Item, Part};
+use super::{Block, rows};
 
 /// Nodes that the search may visit; a second at most.
 const BUDGET_NODES: usize = 200_000;
@@ -43,20 +44,32 @@ pub(super) fn place(blocks: &[Block], bound_bytes: usize) -> (Vec<usize>, Proof)
     let mut nodes = 0;
     let mut candidate = bound_bytes;
     while candidate < height(blocks, &best) {
-        let mut search = Search::new(blocks, candidate, BUDGET_NODES - nodes);
-        let found = search.decide();
-        nodes += search.nodes;
-        match found {
+        match decide(blocks, candidate, BUDGET_NODES, &mut nodes) {
             Decision::Fits(offsets) => {
                 best = offsets;
                 break;
             }
             Decision::Impossible => candidate = next_height(blocks, candidate),
-            Decision::Unknown => return (best, Proof::Budget { nodes }),
+            Decision::Unknown => {
+                // Too hard to decide; a placement may be easy to find all the same.
+                let found = repaired(blocks, bound_bytes);
+                best = if height(blocks, &found) < height(blocks, &best) { found } else { best };
+                if height(blocks, &best) > bound_bytes {
+                    return (best, Proof::Budget { nodes });
+                }
+            }
         }
     }
     let proof = if height(blocks, &best) == bound_bytes { Proof::Clique } else { Proof::Exhausted { nodes } };
     (best, proof)
+}
+
+/// A low placement, without a proof.
+fn repaired(blocks: &[Block], bound_bytes: usize) -> Vec<usize> {
+    let item =
+        |b: &Block| Item { parts: vec![Part { start: 0, bytes: b.bytes, first: b.first, last: b.last }] };
+    let items: Vec<Item> = blocks.iter().map(item).collect();
+    rows::place::place(&items, bound_bytes, BUDGET_NODES).offsets
 }
 
 fn height(blocks: &[Block], offsets: &[usize]) -> usize {
@@ -113,6 +126,29 @@ fn first_fit(blocks: &[Block], order: &[usize], offsets: &mut [Option<usize>]) {
     }
 }
 
+/// Whether `blocks` fit below `height`. A search that gets lost may find its way with other preferences, so
+/// each has a share of the budget.
+fn decide(blocks: &[Block], height: usize, budget_nodes: usize, nodes: &mut usize) -> Decision {
+    let left = budget_nodes.saturating_sub(*nodes);
+    for preference in [Preference::Large, Preference::Long, Preference::Late] {
+        let mut search = Search::new(blocks, height, preference, left / 3);
+        let found = search.decide();
+        *nodes += search.nodes;
+        if !matches!(found, Decision::Unknown) {
+            return found;
+        }
+    }
+    Decision::Unknown
+}
+
+/// Which of several blocks with one floor is tried first.
+#[derive(Clone, Copy, Debug)]
+enum Preference {
+    Large,
+    Long,
+    Late,
+}
+
 enum Decision {
     Fits(Vec<usize>),
     Impossible,
@@ -131,15 +167,17 @@ struct Search<'b> {
     offsets: Vec<Option<usize>>,
     /// Positions from which no completion exists: floors of the unplaced blocks, and the last offset.
     dead_ends: HashSet<(Vec<usize>, usize)>,
+    preference: Preference,
     nodes: usize,
     budget_nodes: usize,
 }
 
 impl<'b> Search<'b> {
-    fn new(blocks: &'b [Block], height: usize, budget_nodes: usize) -> Search<'b> {
+    fn new(blocks: &'b [Block], height: usize, preference: Preference, budget_nodes: usize) -> Search<'b> {
         let (core, peeled) = peel(blocks, height);
         let offsets = vec![None; blocks.len()];
-        Search { blocks, height, peeled, core, offsets, dead_ends: HashSet::new(), nodes: 0, budget_nodes }
+        let dead_ends = HashSet::new();
+        Search { blocks, height, peeled, core, offsets, dead_ends, preference, nodes: 0, budget_nodes }
     }
 
     fn decide(&mut self) -> Decision {
@@ -170,7 +208,15 @@ impl<'b> Search<'b> {
             return Some(false);
         }
         let mut choices: Vec<usize> = (0..unplaced.len()).collect();
-        choices.sort_by_key(|&k| (floors[k], std::cmp::Reverse(self.blocks[unplaced[k]].bytes)));
+        choices.sort_by_key(|&k| {
+            let block = &self.blocks[unplaced[k]];
+            let preferred = match self.preference {
+                Preference::Large => block.bytes,
+                Preference::Long => block.last - block.first,
+                Preference::Late => block.last,
+            };
+            (floors[k], std::cmp::Reverse((preferred, block.bytes)))
+        });
         for k in choices {
             let i = unplaced[k];
             // Only at its true floor: above it the block would hang in the air.
@@ -276,6 +322,23 @@ mod tests {
             last: first + life,
         });
         prop::collection::vec(block, 1..most)
+    }
+
+    /// What `tests/placement/make.py` asked another solver.
+    #[test]
+    fn heights_are_those_that_another_solver_proved() {
+        let golden = include_str!("../../../tests/placement/placement.json");
+        let golden: Vec<serde_json::Value> = serde_json::from_str(golden).unwrap();
+        assert_eq!(golden.len(), 300);
+        for (i, problem) in golden.iter().enumerate() {
+            let blocks: Vec<[usize; 3]> = serde_json::from_value(problem["blocks"].clone()).unwrap();
+            assert!((6..=30).contains(&blocks.len()));
+            let block = |&[bytes, first, last]: &[usize; 3]| Block { bytes, first, last };
+            let blocks: Vec<Block> = blocks.iter().map(block).collect();
+            let (offsets, proof) = place(&blocks, clique(&blocks));
+            assert!(!matches!(proof, Proof::Budget { .. }), "problem {i}: {proof:?}");
+            assert_eq!(problem["height"], height(&blocks, &offsets), "problem {i}: {proof:?}");
+        }
     }
 
     proptest! {

@@ -8,12 +8,13 @@
 mod executor;
 mod groups;
 mod model;
-mod place;
+pub(super) mod place;
 mod search;
 mod state;
 #[cfg(test)]
 mod tests;
-mod timeline;
+mod tidy;
+pub(super) mod timeline;
 
 use std::collections::HashMap;
 
@@ -54,9 +55,12 @@ impl Default for Options {
 /// States of the search for each unit of effort.
 const STATES: usize = 20_000;
 /// Moves of the placement for each unit of effort.
-const MOVES: usize = 50_000;
+const MOVES: usize = 40_000;
 /// The largest group that is tried without search.
 const GROUP_NODES: usize = 32;
+
+/// Schedules that are placed at most, the best ones.
+const SCHEDULES: usize = 4;
 
 /// Plans the arena of a graph in device form by rows.
 ///
@@ -64,33 +68,59 @@ const GROUP_NODES: usize = 32;
 /// If the input is to be fed by rows and there is not exactly one.
 pub fn plan(graph: &Graph, options: &Options) -> Result<Plan> {
     let model = Model::new(graph, options.fed)?;
-    let found = schedule(&model, options);
-    let timeline = Timeline::new(&model, &found.steps);
-    let placed = place::place(&timeline.items, found.peak_bytes, options.effort * MOVES);
+    let found = schedules(&model, options);
+    let placed = place(&model, &found, options.effort * MOVES);
     let proof = match options.style {
-        Style::Overlap if placed.height == found.peak_bytes => Proof::Clique,
-        Style::Overlap => Proof::Budget { nodes: placed.moves },
+        Style::Overlap if placed.arena.height == found.peak_bytes() => Proof::Clique,
+        Style::Overlap => Proof::Budget { nodes: placed.arena.moves },
         Style::Rows => Proof::Rows {
             bound_bytes: found.bound_bytes,
-            exhausted: found.bound_bytes == found.peak_bytes,
+            exhausted: found.bound_bytes == found.peak_bytes(),
             states: found.states,
         },
     };
-    Ok(assemble(graph, &model, &found, &timeline, &placed, proof))
+    Ok(assemble(graph, &model, &placed, proof))
 }
 
-fn schedule(model: &Model, options: &Options) -> Found {
-    let in_order = groups::node_by_node(model);
+fn schedules(model: &Model, options: &Options) -> Found {
     match options.style {
         Style::Overlap => {
-            let peak_bytes = search::peak_bytes(model, &in_order);
-            Found { steps: in_order, peak_bytes, bound_bytes: 0, states: 0 }
+            let steps = groups::node_by_node(model);
+            let peak_bytes = search::peak_bytes(model, &steps);
+            Found { schedules: vec![(steps, peak_bytes)], bound_bytes: 0, states: 0 }
         }
         Style::Rows => {
             let grouped = groups::grouped(model, GROUP_NODES);
             Search::new(model, options.effort * STATES).improve(grouped)
         }
     }
+}
+
+/// A schedule with its rows in their places.
+struct Placed {
+    steps: Vec<usize>,
+    timeline: Timeline,
+    arena: place::Placed,
+}
+
+/// Places the best schedules, until one of them needs no more than the best can: a schedule with a higher
+/// peak may leave smaller gaps. Each is tried as it is, with the fewest calls, and tidied.
+fn place(model: &Model, found: &Found, budget_moves: usize) -> Placed {
+    let mut best: Option<Placed> = None;
+    for (steps, peak_bytes) in found.schedules.iter().rev().take(SCHEDULES) {
+        for is_tidy in [false, true] {
+            if best.as_ref().is_some_and(|best| best.arena.height <= *peak_bytes) {
+                break;
+            }
+            let steps = if is_tidy { tidy::tidy(model, steps.clone(), *peak_bytes) } else { steps.clone() };
+            let timeline = Timeline::new(model, &steps);
+            let arena = place::place(&timeline.items, *peak_bytes, budget_moves);
+            if best.as_ref().is_none_or(|best| arena.height < best.arena.height) {
+                best = Some(Placed { steps, timeline, arena });
+            }
+        }
+    }
+    best.expect("there is a schedule")
 }
 
 /// Calls of a schedule, and the call (counted from 1) of every step: neighbouring steps of a node are one.
@@ -116,35 +146,28 @@ fn calls(model: &Model, steps: &[usize]) -> (Vec<Call>, Vec<usize>) {
     (calls, call_of)
 }
 
-fn assemble(
-    graph: &Graph,
-    model: &Model,
-    found: &Found,
-    timeline: &Timeline,
-    placed: &place::Placed,
-    proof: Proof,
-) -> Plan {
-    let (calls, call_of) = calls(model, &found.steps);
+fn assemble(graph: &Graph, model: &Model, placed: &Placed, proof: Proof) -> Plan {
+    let (calls, call_of) = calls(model, &placed.steps);
     let end = calls.len() + 1;
     let call_at = |time: usize| match time {
         0 => 0,
         time => call_of.get(time - 1).copied().unwrap_or(end),
     };
     let mut live_bytes = vec![0; end + 1];
-    for (time, &bytes) in timeline.live_bytes.iter().enumerate() {
+    for (time, &bytes) in placed.timeline.live_bytes.iter().enumerate() {
         let slot = &mut live_bytes[call_at(time)];
         *slot = bytes.max(*slot);
     }
     let mut scratch_offsets = vec![0; graph.nodes().len()];
-    for (node, item) in model.nodes.iter().zip(&timeline.scratch) {
+    for (node, item) in model.nodes.iter().zip(&placed.timeline.scratch) {
         if let (Source::Node(i), Some(item)) = (node.source, item) {
-            scratch_offsets[i] = placed.offsets[*item];
+            scratch_offsets[i] = placed.arena.offsets[*item];
         }
     }
     let mut tensors = HashMap::new();
     let lives = lives(graph, &calls);
-    for (store, items) in model.stores.iter().zip(&timeline.of_store) {
-        let offsets: Vec<usize> = items.iter().map(|&item| placed.offsets[item]).collect();
+    for (store, items) in model.stores.iter().zip(&placed.timeline.of_store) {
+        let offsets: Vec<usize> = items.iter().map(|&item| placed.arena.offsets[item]).collect();
         for &id in &store.tensors {
             let (first, last) = lives[&id];
             let row_bytes = graph[id].ty.shape.row_len() * graph[id].ty.dtype.bytes();
@@ -154,7 +177,7 @@ fn assemble(
             tensors.insert(id, Placement { offset, rows, first, last });
         }
     }
-    Plan { tensors, scratch_offsets, calls, arena_bytes: placed.height, live_bytes, proof }
+    Plan { tensors, scratch_offsets, calls, arena_bytes: placed.arena.height, live_bytes, proof }
 }
 
 /// First and last call of every tensor of the arena.

@@ -1,8 +1,9 @@
 //! Places the items of a timeline in an arena as low as possible.
 //!
-//! First fit in several orders; if none meets the bound, repair: below a given height, an item that finds no
-//! gap takes the place where it ejects the least, and what was ejected is placed again, the dearer the more
-//! often it was in the way. Everything is counted in moves, so that equal input gives equal output.
+//! First fit in several orders, each improved by squeaky wheel: an item that sticks out comes earlier next
+//! time. If the bound is not met, repair: below a given height, an item that finds no gap takes the place where
+//! it ejects the least, and what was ejected is placed again, the dearer the more often it was in the way.
+//! Everything is counted in moves, so that equal input gives equal output.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -12,10 +13,15 @@ use super::timeline::Item;
 
 /// Seed of the ties: any number.
 const SEED: u64 = 1;
+/// How far an item that sticks out moves forward at most, as a part of the order.
+const FORWARD: f64 = 0.1;
+
+/// Moves of first fit that take the time of one of repair.
+const REPAIR_COST: usize = 3;
 
 /// Offsets of items.
 #[derive(Clone, Debug)]
-pub(super) struct Placed {
+pub(in crate::plan) struct Placed {
     pub offsets: Vec<usize>,
     /// Bytes of the arena.
     pub height: usize,
@@ -24,23 +30,35 @@ pub(super) struct Placed {
 }
 
 /// Places items; no height below `bound_bytes` is possible.
-pub(super) fn place(items: &[Item], bound_bytes: usize, budget_moves: usize) -> Placed {
-    let placer = Placer::new(items);
-    let mut best = placer.best_first_fit();
-    // At the bound first, then halfway between what is known to be possible and what failed.
-    let (mut failed, mut target) = (bound_bytes, bound_bytes);
+pub(in crate::plan) fn place(items: &[Item], bound_bytes: usize, budget_moves: usize) -> Placed {
+    // Pieces die from the front. Upside down the bytes that become free adjoin those that are.
+    let flipped: Vec<Item> = items.iter().map(Item::flipped).collect();
+    let placers = [Placer::new(items), Placer::new(&flipped)];
+    let mut best: Option<(Placed, bool)> = None;
     let mut moves = 0;
-    while best.height > target && moves < budget_moves {
-        match placer.repair(&best, target, (budget_moves - moves).min(budget_moves.div_ceil(2)), &mut moves) {
-            Some(found) => best = found,
-            None => failed = target,
-        }
-        target = (failed + (best.height - failed) / 2).next_multiple_of(ALIGN);
-        if target >= best.height {
-            break;
+    for repairs in [false, true] {
+        for (placer, is_flipped) in placers.iter().zip([false, true]) {
+            if best.as_ref().is_some_and(|(placed, _)| placed.height <= bound_bytes) {
+                break;
+            }
+            let height = best.as_ref().map_or(usize::MAX, |(placed, _)| placed.height);
+            let found = match repairs {
+                false => placer.squeaky(bound_bytes, budget_moves / 2),
+                true => placer.repaired(bound_bytes, height, budget_moves / 2 / REPAIR_COST),
+            };
+            moves += found.moves;
+            if found.height < height {
+                best = Some((found, is_flipped));
+            }
         }
     }
-    Placed { moves, ..best }
+    let (mut placed, is_flipped) = best.expect("something is placed");
+    if is_flipped {
+        for (offset, item) in placed.offsets.iter_mut().zip(items) {
+            *offset = placed.height - *offset - item.bytes();
+        }
+    }
+    Placed { moves, ..placed }
 }
 
 /// Distances from a neighbour that are forbidden: an open interval.
@@ -74,19 +92,62 @@ impl<'t> Placer<'t> {
         Placer { items, bytes, conflicts }
     }
 
-    /// The best of a few orders, each placed first fit.
-    fn best_first_fit(&self) -> Placed {
+    /// A few orders to begin with.
+    fn orders(&self) -> [Vec<usize>; 3] {
         let by_birth = |i: &usize| (self.items[*i].life().start, Reverse(self.items[*i].life().end));
-        let by_size = |i: &usize| (Reverse(self.bytes[*i]), by_birth(i));
-        let by_area = |i: &usize| Reverse(self.bytes[*i] * self.items[*i].life().len());
-        let by_life = |i: &usize| (Reverse(self.items[*i].life().len()), by_size(i));
-        let mut orders = vec![(0..self.items.len()).collect::<Vec<usize>>(); 4];
-        orders[0].sort_by_key(by_birth);
-        orders[1].sort_by_key(by_size);
-        orders[2].sort_by_key(by_area);
-        orders[3].sort_by_key(by_life);
-        let placed = orders.iter().map(|order| self.first_fit(order));
-        placed.min_by_key(|placed| placed.height).expect("there are orders")
+        let mut orders: [Vec<usize>; 3] = std::array::from_fn(|_| (0..self.items.len()).collect());
+        orders[0].sort_by_key(|i| (Reverse(self.bytes[*i]), by_birth(i)));
+        orders[1].sort_by_key(by_birth);
+        orders[2].sort_by_key(|i| Reverse(self.bytes[*i] * self.items[*i].life().len()));
+        orders
+    }
+
+    /// The best first fit of several orders, in which items that stick out move forward.
+    fn squeaky(&self, bound_bytes: usize, budget_moves: usize) -> Placed {
+        let mut best: Option<Placed> = None;
+        let mut moves = 0;
+        let n = self.items.len();
+        for order in self.orders() {
+            let mut rng = fastrand::Rng::with_seed(SEED);
+            let mut order = order;
+            let mut spent = 0;
+            while spent < budget_moves / 3 && best.as_ref().is_none_or(|best| best.height > bound_bytes) {
+                spent += n.max(1);
+                let placed = self.first_fit(&order);
+                let height = best.as_ref().map_or(usize::MAX, |best| best.height).min(placed.height);
+                let mut ranks: Vec<(f64, usize)> = Vec::with_capacity(n);
+                for (rank, &i) in order.iter().enumerate() {
+                    let sticks_out = placed.offsets[i] + self.bytes[i] >= height;
+                    let forward = if sticks_out { n as f64 * FORWARD * rng.f64() } else { 0.0 };
+                    ranks.push((rank as f64 - forward + rng.f64(), i));
+                }
+                ranks.sort_by(|a, b| a.0.total_cmp(&b.0));
+                order = ranks.into_iter().map(|(_, i)| i).collect();
+                if best.as_ref().is_none_or(|best| placed.height < best.height) {
+                    best = Some(placed);
+                }
+            }
+            moves += spent;
+        }
+        Placed { moves, ..best.expect("one order is tried") }
+    }
+
+    /// The lowest placement that repair finds: at the bound first, then halfway between what failed and what
+    /// is known to be possible.
+    fn repaired(&self, bound_bytes: usize, height: usize, budget_moves: usize) -> Placed {
+        let firsts = self.orders().map(|order| self.first_fit(&order));
+        let mut best = firsts.into_iter().min_by_key(|placed| placed.height).expect("there are orders");
+        let (mut failed, mut target, mut moves) = (bound_bytes, bound_bytes, 0);
+        while target < best.height.min(height) && moves < budget_moves {
+            let budget = (budget_moves - moves).min(budget_moves.div_ceil(2));
+            match self.repair(&best, target, budget, &mut moves) {
+                Some(found) => best = found,
+                None => failed = target,
+            }
+            let gap = best.height.min(height) - failed;
+            target = (failed + gap.max(2 * ALIGN) / 2).next_multiple_of(ALIGN);
+        }
+        Placed { moves, ..best }
     }
 
     fn first_fit(&self, order: &[usize]) -> Placed {
@@ -150,7 +211,8 @@ impl<'t> Placer<'t> {
     }
 }
 
-/// The start between 0 and `top` at which the least weight is in the way, among equals any.
+/// The start between 0 and `top` at which the least weight is in the way. Of gaps in which nothing is, the
+/// smallest; of other places any.
 fn cheapest(
     spans: &[(isize, isize, usize)],
     top: isize,
@@ -164,26 +226,39 @@ fn cheapest(
         ends.push((low, true, weights[other] as isize));
         ends.push((high, false, weights[other] as isize));
     }
+    // Whatever starts below 0 or above `top` is in the way.
     ends.push((0, false, 0));
-    ends.push((top, false, 0));
+    ends.push((top, true, 0));
     ends.sort_unstable();
-    let (mut cost, mut best, mut n_best) = (0, (isize::MAX, 0), 0);
+    let (mut cost, mut best, mut n_best) = (0, (isize::MAX, isize::MAX, 0), 0);
+    let mut start = 0;
     for (k, &(at, opens, weight)) in ends.iter().enumerate() {
         if !opens {
             cost -= weight;
+            start = at;
         }
-        let last_of_closing = ends.get(k + 1).is_none_or(|next| next.0 != at || next.1);
-        let is_candidate = (0..=top).contains(&at) && (opens || last_of_closing);
-        if is_candidate && !(opens && k > 0 && ends[k - 1].0 == at) {
-            n_best = if cost < best.0 { 0 } else { n_best };
-            if cost < best.0 || cost == best.0 && rng.usize(0..=n_best + 1) == 0 {
-                best = (cost, at);
+        let last_of_closing = !opens && ends.get(k + 1).is_none_or(|next| next.0 != at || next.1);
+        let first_of_opening = opens && (k == 0 || ends[k - 1].0 != at);
+        if (0..=top).contains(&at) && (last_of_closing || first_of_opening) {
+            // The gap that is left: to the next start behind a closing, from the last end before an opening.
+            let gap = match opens {
+                true => at - start.max(0),
+                false => ends[k + 1..].iter().find(|next| next.1).map_or(0, |next| next.0.min(top) - at),
+            };
+            let rank = (cost, if cost == 0 { gap } else { 0 });
+            if rank < (best.0, best.1) {
+                n_best = 0;
             }
-            n_best += (cost == best.0) as usize;
+            if rank <= (best.0, best.1) {
+                n_best += 1;
+                if rng.usize(0..n_best) == 0 {
+                    best = (rank.0, rank.1, at);
+                }
+            }
         }
         if opens {
             cost += weight;
         }
     }
-    best.1
+    best.2
 }

@@ -8,17 +8,22 @@ use std::collections::HashSet;
 use super::model::Model;
 use super::state::State;
 
-/// A schedule, its peak, and what is known of better ones.
+/// Schedules, and what is known of better ones.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
-    /// The node of every step.
-    pub steps: Vec<usize>,
-    /// Bytes alive at the fullest step.
-    pub peak_bytes: usize,
+    /// The node of every step, and the bytes alive at the fullest; the best schedule last.
+    pub schedules: Vec<(Vec<usize>, usize)>,
     /// No schedule has a lower peak than this.
     pub bound_bytes: usize,
     /// States visited.
     pub states: usize,
+}
+
+impl Found {
+    /// The lowest peak that was found.
+    pub fn peak_bytes(&self) -> usize {
+        self.schedules.last().map_or(0, |(_, peak)| *peak)
+    }
 }
 
 /// The peak of a schedule: bytes alive before its first step or at its fullest.
@@ -82,17 +87,17 @@ impl<'m> Search<'m> {
         Search { model, closed: HashSet::new(), states: 0, budget_states }
     }
 
-    /// The best schedule, starting from a known one.
+    /// Better and better schedules, starting from a known one.
     pub fn improve(mut self, known: Vec<usize>) -> Found {
         let floor = local_bound(self.model);
         let mut peak = peak_bytes(self.model, &known);
-        let mut best = known;
+        let mut schedules = vec![(known, peak)];
         let mut bound = floor;
         while peak > floor {
             match self.within(peak - 1) {
                 Some(Some(steps)) => {
                     peak = peak_bytes(self.model, &steps);
-                    best = steps;
+                    schedules.push((steps, peak));
                 }
                 Some(None) => {
                     bound = peak;
@@ -101,7 +106,7 @@ impl<'m> Search<'m> {
                 None => break,
             }
         }
-        Found { steps: best, peak_bytes: peak, bound_bytes: bound.min(peak), states: self.states }
+        Found { schedules, bound_bytes: bound.min(peak), states: self.states }
     }
 
     /// A schedule whose peak is at most `limit`; `Some(None)` if there is none, `None` if the budget is spent.

@@ -8,7 +8,7 @@ use super::state::State;
 
 /// Bytes at a fixed distance from their item's offset, while they are alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(in crate::plan) struct Part {
     /// Distance from the item's offset.
     pub start: usize,
     pub bytes: usize,
@@ -26,7 +26,7 @@ impl Part {
 
 /// What is placed as one: a row (and those that replace it in place), a piece, or the scratch of a node.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Item {
+pub(in crate::plan) struct Item {
     pub parts: Vec<Part>,
 }
 
@@ -40,6 +40,13 @@ impl Item {
     pub fn life(&self) -> Range<usize> {
         let first = self.parts.iter().map(|part| part.first).min().unwrap_or(0);
         first..self.parts.iter().map(|part| part.last + 1).max().unwrap_or(0)
+    }
+
+    /// Upside down.
+    pub fn flipped(&self) -> Item {
+        let bytes = self.bytes();
+        let flip = |part: &Part| Part { start: bytes - part.start - part.bytes, ..*part };
+        Item { parts: self.parts.iter().map(flip).collect() }
     }
 
     /// Distances of this item from `other` at which they would share live bytes, as open intervals.
