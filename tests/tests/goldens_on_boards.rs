@@ -1,6 +1,6 @@
-//! Every golden case on every emulated core: the same bytes as on the host, which `goldens.rs` holds to the goldens.
+//! Every golden case, and networks of random operators, on every emulated core: the same bytes as on the host, which
+//! `goldens.rs` and `export.rs` hold to the goldens.
 
-use dunlin_converter::Program;
 use dunlin_converter::device::{
     self,
     boards::Board,
@@ -8,10 +8,18 @@ use dunlin_converter::device::{
     firmware,
     suite::{self, Answer},
 };
+use dunlin_converter::{Data, Graph, Program};
 use dunlin_tests::boards::runnable_boards;
 use dunlin_tests::cases::{cases, operators};
+use dunlin_tests::random_networks::network;
+use fastrand::Rng;
 
-/// A golden case, ready to be sent.
+/// Random networks that are made.
+const N_NETWORKS: u64 = 120;
+/// The most bytes of a random network's model and arena.
+const MAX_BYTES: usize = 6000;
+
+/// A model and its input, ready to be sent.
 struct Case {
     name: String,
     model: Vec<u8>,
@@ -21,26 +29,43 @@ struct Case {
     outputs: Vec<u8>,
 }
 
-fn all_cases() -> Vec<Case> {
-    let golden_cases = operators().into_iter().flat_map(|operator| cases(&operator));
-    golden_cases
-        .map(|case| {
-            let program = Program::compile(&case.graph).unwrap_or_else(|e| panic!("{}: {e}", case.name));
-            let outputs = program.run(&case.inputs).unwrap_or_else(|e| panic!("{}: {e}", case.name));
-            Case {
-                name: case.name,
-                model: program.bytes().to_vec(),
-                arena_bytes: program.plan.arena_bytes,
-                inputs: case.inputs.iter().flat_map(|data| data.bytes()).collect(),
-                outputs: outputs.iter().flat_map(|data| data.bytes()).collect(),
-            }
-        })
-        .collect()
+impl Case {
+    fn of(name: String, graph: &Graph, inputs: &[Data]) -> Case {
+        let bytes = |data: &[Data]| data.iter().flat_map(|data| data.bytes()).collect();
+        let program = Program::compile(graph).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let outputs = program.run(inputs).unwrap_or_else(|e| panic!("{name}: {e}"));
+        Case {
+            name,
+            model: program.bytes().to_vec(),
+            arena_bytes: program.plan.arena_bytes,
+            inputs: bytes(inputs),
+            outputs: bytes(&outputs),
+        }
+    }
+}
+
+fn golden_cases() -> Vec<Case> {
+    let cases = operators().into_iter().flat_map(|operator| cases(&operator));
+    cases.map(|case| Case::of(case.name, &case.graph, &case.inputs)).collect()
+}
+
+/// Random networks in int8 that the smallest board has room for.
+fn random_cases() -> Vec<Case> {
+    let networks = (0..N_NETWORKS).filter_map(|seed| Some((seed, network(seed).ok()?.quantized)));
+    let cases = networks.map(|(seed, graph)| {
+        let n: usize = graph.dims(graph.inputs()[0]).iter().product();
+        let mut rng = Rng::with_seed(seed);
+        let x = Data::I8((0..n).map(|_| rng.i8(..)).collect());
+        Case::of(graph.name.clone(), &graph, &[x])
+    });
+    cases.filter(|case| case.model.len() + case.arena_bytes <= MAX_BYTES).collect()
 }
 
 #[test]
 fn every_core_computes_what_the_host_computes() {
-    let cases = all_cases();
+    let (mut cases, networks) = (golden_cases(), random_cases());
+    assert!(networks.len() > 50, "only {} networks are small", networks.len());
+    cases.extend(networks);
     let failures: Vec<String> =
         runnable_boards().iter().flat_map(|board| differences(board, &cases)).collect();
     for failure in &failures {
