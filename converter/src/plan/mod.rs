@@ -4,12 +4,16 @@
 //! writes it first to the step that reads it last; blocks that live at the same time get disjoint bytes.
 //! No plan can need less than the bytes alive at the fullest step: that is the lower bound.
 
+mod alternatives;
+mod picture;
 mod place;
 pub mod rows;
 
 use std::collections::HashMap;
 use std::ops::Range;
 
+pub use alternatives::{Alternative, alternatives};
+pub use picture::picture;
 pub use place::Proof;
 
 use dunlin::TensorType;

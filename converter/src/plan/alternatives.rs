@@ -1,0 +1,90 @@
+//! The plans of a graph, from the fewest calls to the fewest bytes.
+
+use super::rows::{self, Options, Style};
+use super::{Call, Plan, plan};
+use crate::{Graph, Result};
+
+/// Bytes of flash for a call, or for an entry of a table of rows.
+const ENTRY_BYTES: usize = 4;
+
+/// One way to run a graph.
+#[derive(Clone, Debug)]
+pub struct Alternative {
+    /// What it is called in tables: `whole`, `overlap`, `rows`, `overlap, fed` or `rows, fed`.
+    pub name: &'static str,
+    /// Whether the caller hands over the input row by row.
+    pub fed: bool,
+    /// Its arena.
+    pub plan: Plan,
+    /// Bytes of flash for its calls and its tables of rows, about.
+    pub table_bytes: usize,
+}
+
+/// All plans of a graph in device form: tensors whole, operators one after another with rows written over dead
+/// rows, operators by turns; and, if it has one input of several rows, the latter two with that input fed.
+///
+/// # Errors
+/// As [`rows::plan`].
+pub fn alternatives(graph: &Graph, effort: usize) -> Result<Vec<Alternative>> {
+    let made =
+        |name, fed, plan: Plan| Alternative { name, fed, table_bytes: table_bytes(graph, &plan), plan };
+    let mut all = vec![made("whole", false, plan(graph))];
+    let fed = matches!(graph.inputs(), [input] if graph[*input].ty.shape.rows() > 1);
+    let styles = [
+        ("overlap", Style::Overlap, false),
+        ("rows", Style::Rows, false),
+        ("overlap, fed", Style::Overlap, true),
+        ("rows, fed", Style::Rows, true),
+    ];
+    for (name, style, is_fed) in styles.into_iter().filter(|&(_, _, is_fed)| fed || !is_fed) {
+        all.push(made(name, is_fed, rows::plan(graph, &Options { style, fed: is_fed, effort })?));
+    }
+    Ok(all)
+}
+
+/// Bytes of the tables of a plan: nothing if the nodes run one after another on tensors in one piece.
+fn table_bytes(graph: &Graph, plan: &Plan) -> usize {
+    let in_order = plan.calls.len() == graph.nodes().len()
+        && plan
+            .calls
+            .iter()
+            .enumerate()
+            .all(|(i, call)| matches!(call, Call::Run { node, .. } if *node == i));
+    let calls = if in_order { 0 } else { plan.calls.len() };
+    let entries = plan.tensors.values().filter_map(|place| place.rows.as_deref()).map(period);
+    (calls + entries.sum::<usize>()) * ENTRY_BYTES
+}
+
+/// Rows after which the offsets of a tensor come round again: a table need not be longer.
+fn period(rows: &[usize]) -> usize {
+    let repeats = |&period: &usize| rows.iter().zip(&rows[period..]).all(|(a, b)| a == b);
+    (1..rows.len()).find(repeats).unwrap_or(rows.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use dunlin::ops::Concat;
+
+    use super::*;
+
+    #[test]
+    fn an_input_is_fed_only_if_there_is_one_of_several_rows() {
+        let names = |inputs: &[&[usize]]| {
+            let mut graph = Graph::new("sum");
+            let inputs: Vec<_> = inputs.iter().map(|dims| graph.input("x", dims).unwrap()).collect();
+            let y = graph.apply("y", Concat { axis: 0 }, &inputs).unwrap();
+            graph.mark_output(y);
+            alternatives(&graph, 1).unwrap().iter().map(|each| each.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[&[4, 3]]), ["whole", "overlap", "rows", "overlap, fed", "rows, fed"]);
+        assert_eq!(names(&[&[1, 3]]), ["whole", "overlap", "rows"]);
+        assert_eq!(names(&[&[4, 3], &[2, 3]]), ["whole", "overlap", "rows"]);
+    }
+
+    #[test]
+    fn a_ring_is_stored_once() {
+        assert_eq!(period(&[0, 8, 16, 0, 8, 16, 0]), 3);
+        assert_eq!(period(&[0, 8, 16]), 3);
+        assert_eq!(period(&[4, 4, 4]), 1);
+    }
+}
