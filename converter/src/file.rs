@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use dunlin::Model;
 
 use crate::program::{AlignedBytes, Program};
-use crate::{Error, Result, import};
+use crate::report::ModelReport;
+use crate::{Error, Graph, Result, import};
 
 /// Writes `bytes` in place of whatever `path` holds: into a temporary file beside it first, which takes its
 /// name when it is complete.
@@ -53,6 +54,8 @@ pub struct ModelFile {
     /// Where it was read.
     pub path: PathBuf,
     bytes: AlignedBytes,
+    /// The device form, if it was converted just now.
+    graph: Option<Graph>,
 }
 
 impl ModelFile {
@@ -63,11 +66,24 @@ impl ModelFile {
     /// If it cannot be read or converted.
     pub fn read(path: &Path) -> Result<ModelFile> {
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
-        let bytes = match import::recognizes(&bytes) {
-            true => AlignedBytes::from(import::compile(path)?.bytes()),
-            false => AlignedBytes::from(&bytes[..]),
-        };
-        Ok(ModelFile { path: path.to_owned(), bytes })
+        let path = path.to_owned();
+        if !import::recognizes(&bytes) {
+            return Ok(ModelFile { path, bytes: AlignedBytes::from(&bytes[..]), graph: None });
+        }
+        let program = import::compile(&path)?;
+        Ok(ModelFile { path, bytes: AlignedBytes::from(program.bytes()), graph: Some(program.graph) })
+    }
+
+    /// What is in the model; of a file that was converted just now, with all scales.
+    ///
+    /// # Errors
+    /// As [`ModelFile::model`].
+    pub fn report(&self) -> Result<ModelReport> {
+        let report = ModelReport::of(&self.model()?)?;
+        Ok(match &self.graph {
+            Some(graph) => report.with_scales(graph),
+            None => report,
+        })
     }
 
     /// All bytes.

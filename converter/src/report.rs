@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::ops::Op;
 use crate::plan::ALIGN;
-use crate::{Error, Result};
+use crate::{Error, Graph, Quant, Result};
 
 /// A model: its ports, its steps and its plan.
 #[derive(Clone, Debug, Serialize)]
@@ -61,10 +61,17 @@ pub struct OperatorReport {
     pub operator: &'static str,
     /// The dtype that it computes in.
     pub dtype: &'static str,
+    /// Dimensions of its inputs, constants included.
+    pub input_shapes: Vec<Vec<u32>>,
     /// Dimensions of its first output.
     pub output_shape: Vec<u32>,
     /// Element type of its first output.
     pub output_dtype: &'static str,
+    /// The stored number for 0.0 in its first output, if that is quantized.
+    pub zero_point: Option<i32>,
+    /// The scale of its first output, if that is quantized and the graph is known: a model file holds the
+    /// factors that follow from scales, and scales of inputs and outputs only.
+    pub scale: Option<f32>,
     /// Multiply-accumulates of one run; 0 for operators that are not counted in MACs.
     pub macs: u64,
     /// Bytes of its constants.
@@ -128,6 +135,18 @@ impl ModelReport {
     }
 }
 
+impl ModelReport {
+    /// With the scales of `graph`, the device form that the model was written from.
+    pub fn with_scales(mut self, graph: &Graph) -> ModelReport {
+        if graph.nodes().len() == self.operators.len() {
+            for (step, node) in self.operators.iter_mut().zip(graph.nodes()) {
+                step.scale = node.outputs.first().and_then(|&id| graph[id].quant.as_ref()).map(Quant::scale);
+            }
+        }
+        self
+    }
+}
+
 fn refused(name: &str) -> impl FnOnce(dunlin::Error) -> Error {
     let what = format!("model `{name}`");
     move |source| Error::Model { what, source }
@@ -153,8 +172,11 @@ fn operator_report(index: usize, node: &Node, live_bytes: usize) -> Result<Opera
         index,
         operator: op.name(),
         dtype: DType::from_code(node.record().dtype).map_or("?", DType::name),
+        input_shapes: inputs.iter().map(|input| input.shape.dims().to_vec()).collect(),
         output_shape: output.ty.shape.dims().to_vec(),
         output_dtype: output.ty.dtype.name(),
+        zero_point: (output.ty.dtype == DType::I8).then(|| output.zero_point()),
+        scale: None,
         macs: op.macs(&inputs),
         weight_bytes: constants.map(|constant| constant.ty.bytes()).sum(),
         live_bytes,
@@ -266,24 +288,39 @@ impl ModelReport {
 
     /// A row for each step, and the totals.
     pub fn operators_table(&self) -> Table {
-        let header = ["#", "operator", "output", "dtype", "MACs", "weights B", "live B", "at"];
-        let mut table = table(&header, &[0, 4, 5, 6, 7]);
+        let mut header = vec!["#", "operator", "output", "dtype", "MACs", "weights B", "live B", "at"];
+        let mut right = vec![0, 4, 5, 6, 7];
+        let has_scales = self.operators.iter().any(|step| step.scale.is_some());
+        if has_scales {
+            header.splice(4..4, ["scale", "zero point"]);
+            right = (4..10).chain([0]).collect();
+        }
+        let mut table = table(&header, &right);
+        let positive = |n: u64| if n == 0 { String::new() } else { n.to_string() };
         for step in &self.operators {
-            table.add_row([
+            let mut row = vec![
                 step.index.to_string(),
                 step.operator.to_string(),
                 shape_text(&step.output_shape),
                 step.output_dtype.to_string(),
-                if step.macs == 0 { String::new() } else { step.macs.to_string() },
-                if step.weight_bytes == 0 { String::new() } else { step.weight_bytes.to_string() },
+                positive(step.macs),
+                positive(step.weight_bytes as u64),
                 step.live_bytes.to_string(),
                 step.arena_offset.to_string(),
-            ]);
+            ];
+            if has_scales {
+                let scale = step.scale.map_or(String::new(), |scale| scale.to_string());
+                let zero_point = step.zero_point.map_or(String::new(), |zero_point| zero_point.to_string());
+                row.splice(4..4, [scale, zero_point]);
+            }
+            table.add_row(row);
         }
-        let most = self.plan.arena_lower_bound_bytes;
-        let totals = [self.macs.to_string(), self.weight_bytes.to_string(), format!("≤ {most}")];
-        let [macs, weights, live] = totals;
-        table.add_row(["".into(), "total".into(), "".into(), "".into(), macs, weights, live, "".into()]);
+        let most = format!("≤ {}", self.plan.arena_lower_bound_bytes);
+        let mut totals = vec![String::new(); header.len()];
+        let [.., macs, weights, live, _] = &mut totals[..] else { return table };
+        (*macs, *weights, *live) = (self.macs.to_string(), self.weight_bytes.to_string(), most);
+        totals[1] = "total".to_string();
+        table.add_row(totals);
         table
     }
 

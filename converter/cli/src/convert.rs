@@ -39,7 +39,7 @@ enum Format {
 
 pub fn convert(args: &Args) -> Result<()> {
     let program = import::compile(&args.file)?;
-    let report = ModelReport::of(&program.model()?)?;
+    let report = ModelReport::of(&program.model()?)?.with_scales(&program.graph);
     let fit = args.target.as_ref().map(|core| Fit::of(core, &report)).transpose()?;
     let written = match args.to {
         Format::Dunlin => {

@@ -2,7 +2,6 @@ use std::path::PathBuf;
 
 use dunlin_converter::Result;
 use dunlin_converter::file::ModelFile;
-use dunlin_converter::report::ModelReport;
 
 use crate::{print, print_json};
 
@@ -17,7 +16,6 @@ pub struct Args {
 }
 
 pub fn inspect(args: &Args) -> Result<()> {
-    let file = ModelFile::read(&args.file)?;
-    let report = ModelReport::of(&file.model()?)?;
+    let report = ModelFile::read(&args.file)?.report()?;
     if args.json { print_json(&report) } else { print(&report.to_string()) }
 }

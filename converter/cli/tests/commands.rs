@@ -218,10 +218,19 @@ fn a_tflite_file_is_converted_or_taken_as_it_is() {
     let text = folder.prints(&["convert", "net.tflite"]);
     assert!(text.contains("fully_connected") && text.contains("net.rs written"), "{text}");
     assert!(std::fs::read_to_string(folder.path("net.rs")).unwrap().contains("ARENA_BYTES"));
+    let inspect = |name: &str| -> serde_json::Value {
+        serde_json::from_str(&folder.prints(&["inspect", name, "--json"])).unwrap()
+    };
+    let (imported, written) = (inspect("net.tflite"), inspect("net.dunlin"));
+    assert_eq!((&imported["plan"], &imported["inputs"]), (&written["plan"], &written["inputs"]));
+    let last = |report: &serde_json::Value| report["operators"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(
-        folder.prints(&["inspect", "net.tflite", "--json"]),
-        folder.prints(&["inspect", "net.dunlin", "--json"])
+        (&last(&imported)["scale"], &last(&imported)["zero_point"]),
+        (&(1.0 / 256.0).into(), &(-128).into())
     );
+    // A model file holds no scales but those of its ports.
+    assert_eq!((&last(&written)["scale"], &last(&written)["zero_point"]), (&().into(), &(-128).into()));
+    assert_eq!(last(&imported)["input_shapes"], serde_json::json!([[1, 10]]));
     let text = folder.prints(&["convert", "net.tflite", "--target", "cortex-m0"]);
     assert!(text.contains("on qemu-cortex-m0 the model takes") && text.contains("bytes of RAM"), "{text}");
     let unknown = folder.error(&["convert", "net.tflite", "--target", "z80"]);
@@ -231,10 +240,7 @@ fn a_tflite_file_is_converted_or_taken_as_it_is() {
     assert_eq!((&json["target"]["core"], &json["target"]["fits"]), (&"cortex-m7".into(), &true.into()));
     let text = folder.prints(&["convert", "net.tflite", "--to", "tflite", "-o", "again.tflite"]);
     assert!(text.contains("again.tflite written"), "{text}");
-    let again = folder.prints(&["inspect", "again.tflite", "--json"]);
-    let operators =
-        |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["operators"].clone();
-    assert_eq!(operators(&again), operators(&folder.prints(&["inspect", "net.dunlin", "--json"])));
+    assert_eq!(inspect("again.tflite")["operators"], imported["operators"]);
     let error = folder.error(&["convert", "net.tflite", "--to", "tflite"]);
     assert!(error.contains("net.tflite: would be overwritten") && error.contains("-o"), "{error}");
     let error = folder.error(&["convert", "net.dunlin", "--to", "tflite"]);
