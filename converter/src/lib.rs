@@ -19,6 +19,7 @@ pub mod export;
 pub mod file;
 pub mod graph;
 pub mod import;
+pub mod lives;
 pub mod lower;
 pub mod nn;
 pub mod npy;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use dunlin::session::Step;
 use dunlin::{Model, Session};
 
 use crate::lower::lower;
@@ -61,8 +62,16 @@ impl Program {
     /// # Errors
     /// What lowering or the format refuse.
     pub fn compile(real: &Graph) -> Result<Program> {
+        Program::compile_with(real, |graph| Ok(plan(graph)))
+    }
+
+    /// [`Program::compile`] with another planner of the graph in device form.
+    ///
+    /// # Errors
+    /// What lowering, the planner or the format refuse.
+    pub fn compile_with(real: &Graph, plan: impl FnOnce(&Graph) -> Result<Plan>) -> Result<Program> {
         let (graph, stored) = lower(real)?;
-        let plan = plan(&graph);
+        let plan = plan(&graph)?;
         let bytes = AlignedBytes::from(&write(&graph, &plan)?[..]);
         let program = Program { graph, plan, bytes, stored };
         program.model()?; // a plan that the runtime refuses is a bug here, and must not be written
@@ -87,8 +96,11 @@ impl Program {
     /// # Errors
     /// What the runtime refuses.
     pub fn model(&self) -> Result<Model<'_>> {
-        Model::check(&self.bytes, dunlin::ops::ALL)
-            .map_err(|source| Error::Model { what: format!("model `{}`", self.graph.name), source })
+        Model::check(&self.bytes, dunlin::ops::ALL).map_err(|source| self.refused(source))
+    }
+
+    fn refused(&self, source: dunlin::Error) -> Error {
+        Error::Model { what: format!("model `{}`", self.graph.name), source }
     }
 
     /// An arena for the model.
@@ -101,8 +113,7 @@ impl Program {
     /// # Errors
     /// What the runtime refuses.
     pub fn session<'m, 'a>(&self, model: &'m Model<'m>, arena: &'a mut [u8]) -> Result<Session<'m, 'a>> {
-        let mut session = Session::new(model, arena)
-            .map_err(|source| Error::Model { what: format!("model `{}`", self.graph.name), source })?;
+        let mut session = Session::new(model, arena).map_err(|source| self.refused(source))?;
         for (id, tensor) in self.graph.tensors() {
             if let (Kind::State(data), Some(place)) = (&tensor.kind, self.plan.tensors.get(&id)) {
                 let bytes = data.bytes();
@@ -134,18 +145,20 @@ impl Program {
                 self.graph.name
             )));
         }
-        for (i, data) in inputs.iter().enumerate() {
-            set_input(&mut session, i, data).map_err(|source| {
-                let tensor = &self.graph[self.graph.inputs()[i]];
+        for (data, &id) in inputs.iter().zip(self.graph.inputs()) {
+            let tensor = &self.graph[id];
+            if data.dtype() != tensor.ty.dtype || data.len() != tensor.ty.shape.count() {
                 let (dtype, shape) = (tensor.ty.dtype.name(), tensor.ty.shape);
                 let (have, n) = (data.dtype().name(), data.len());
-                Error::Model {
-                    what: format!("input `{}` is {dtype}[{shape}], given {n} × {have}", tensor.name),
-                    source,
-                }
-            })?;
+                return Err(Error::Invalid(format!(
+                    "input `{}` is {dtype}[{shape}], given {n} × {have}",
+                    tensor.name
+                )));
+            }
         }
-        session.run();
+        let bytes: Vec<Vec<u8>> = inputs.iter().map(Data::bytes).collect();
+        let bytes: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
+        run_on(&mut session, &bytes, |step| step.run()).map_err(|source| self.refused(source))?;
         (0..model.n_outputs()).map(|i| output(&session, i)).collect()
     }
 }
@@ -162,6 +175,44 @@ pub fn set_input(session: &mut Session, i: usize, data: &Data) -> Result<(), dun
         Data::I16(v) => input.copy_from(v),
         Data::I32(v) => input.copy_from(v),
     }
+}
+
+/// Runs a session on the bytes of all inputs, which arrive by rows where the model wants that, with every call in the
+/// hands of `each`.
+///
+/// # Errors
+/// If an input has another length.
+pub fn run_on(
+    session: &mut Session,
+    inputs: &[&[u8]],
+    mut each: impl FnMut(&mut Step),
+) -> Result<(), dunlin::Error> {
+    let fed = session.model().fed_input();
+    for (i, bytes) in inputs.iter().enumerate().filter(|&(i, _)| Some(i) != fed) {
+        copy(session.input_bytes_mut(i)?, bytes)?;
+    }
+    let Some(rows) = fed.and_then(|i| inputs.get(i)) else {
+        session.run_each(each);
+        return Ok(());
+    };
+    let mut rest = *rows;
+    loop {
+        let row = session.next_row()?.bytes_mut();
+        let (bytes, after) = rest.split_at_checked(row.len()).ok_or(dunlin::Error::WrongLength)?;
+        row.copy_from_slice(bytes);
+        rest = after;
+        if session.row_done_each(&mut each)? {
+            return if rest.is_empty() { Ok(()) } else { Err(dunlin::Error::WrongLength) };
+        }
+    }
+}
+
+fn copy(to: &mut [u8], from: &[u8]) -> Result<(), dunlin::Error> {
+    if to.len() != from.len() {
+        return Err(dunlin::Error::WrongLength);
+    }
+    to.copy_from_slice(from);
+    Ok(())
 }
 
 /// Output `i` of the last run.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::Range;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
-use dunlin::format::Place;
 use dunlin::model::{Node, Port};
 use dunlin::{DType, Model, Shape, TensorType};
 use serde::Serialize;
 
+use crate::lives::Lives;
 use crate::ops::Op;
 use crate::plan::ALIGN;
 use crate::{Error, Graph, Quant, Result};
@@ -93,6 +92,10 @@ pub struct PlanReport {
     pub gap_bytes: usize,
     /// The step at which most bytes are in use; absent if that is before the first or after the last one.
     pub fullest_operator: Option<usize>,
+    /// Calls of operators and rows that arrive in one run; as many as steps if all tensors are whole.
+    pub n_calls: usize,
+    /// The input that arrives by rows, if one does.
+    pub fed_input: Option<usize>,
 }
 
 impl ModelReport {
@@ -114,11 +117,12 @@ impl ModelReport {
         let mut labels: Vec<String> = names.collect();
         // The section's padding reads as empty names.
         labels.truncate(labels.iter().rposition(|label| !label.is_empty()).map_or(0, |i| i + 1));
-        let lives = Lives::of(model).map_err(refused(&name))?;
+        let live_bytes = Lives::of(model).map_err(refused(&name))?.live_bytes();
+        let step_bytes = step_live_bytes(model, &live_bytes).map_err(refused(&name))?;
         let operators: Vec<OperatorReport> = model
             .steps()
             .enumerate()
-            .map(|(i, node)| operator_report(i, &node, lives.bytes[i + 1]))
+            .map(|(i, node)| operator_report(i, &node, step_bytes[i]))
             .collect::<Result<_, _>>()
             .map_err(refused(&name))?;
         Ok(ModelReport {
@@ -128,7 +132,7 @@ impl ModelReport {
             labels,
             macs: operators.iter().map(|step| step.macs).sum(),
             weight_bytes: weight_bytes(model),
-            plan: lives.plan(model.arena_bytes()),
+            plan: plan_report(model, &live_bytes),
             operators,
             name,
         })
@@ -199,57 +203,30 @@ fn weight_bytes(model: &Model) -> usize {
     constants.iter().map(|&(_, bytes)| bytes).sum()
 }
 
-/// How many bytes of the arena are in use before the first step, at each step, and after the last.
-struct Lives {
-    bytes: Vec<usize>,
-}
-
-impl Lives {
-    /// From the lifetimes in the file. Tensors that replace each other in place lie on the same bytes, which
-    /// count once; all others that live together are disjoint, as the check has verified.
-    fn of(model: &Model) -> Result<Lives, dunlin::Error> {
-        let mut in_use: Vec<Vec<Range<usize>>> = vec![Vec::new(); model.n_steps() + 2];
-        for i in 0..model.header().n_activations as usize {
-            let (ty, record) = model.tensor(i)?;
-            debug_assert!(record.place != Place::Constant);
-            for time in record.first..=record.last {
-                in_use[time as usize].push(words(record.offset as usize, ty.bytes()));
-            }
-        }
-        for (i, node) in model.steps().enumerate() {
-            let op = Op::decode(node.record().op, node.record().params)?;
-            let scratch_bytes = op.scratch_bytes(&input_types(&node));
-            in_use[i + 1].push(words(node.record().scratch_offset as usize, scratch_bytes));
-        }
-        Ok(Lives { bytes: in_use.into_iter().map(union_bytes).collect() })
-    }
-
-    fn plan(&self, arena_bytes: usize) -> PlanReport {
-        let bound = self.bytes.iter().copied().max().unwrap_or(0);
-        let fullest_time = self.bytes.iter().position(|&bytes| bytes == bound).unwrap_or(0);
-        PlanReport {
-            arena_bytes,
-            arena_lower_bound_bytes: bound,
-            gap_bytes: arena_bytes.saturating_sub(bound),
-            fullest_operator: fullest_time.checked_sub(1).filter(|&i| i + 2 < self.bytes.len()),
-        }
+/// The arena's plan, from the bytes alive at each time.
+fn plan_report(model: &Model, live_bytes: &[usize]) -> PlanReport {
+    let bound = live_bytes.iter().copied().max().unwrap_or(0);
+    let fullest_time = live_bytes.iter().position(|&bytes| bytes == bound).unwrap_or(0);
+    let fullest_call = fullest_time.checked_sub(1).and_then(|i| model.call(i).ok());
+    PlanReport {
+        arena_bytes: model.arena_bytes(),
+        arena_lower_bound_bytes: bound,
+        gap_bytes: model.arena_bytes().saturating_sub(bound),
+        fullest_operator: fullest_call.map(|call| call.step as usize).filter(|&i| i < model.n_steps()),
+        n_calls: model.n_calls(),
+        fed_input: model.fed_input(),
     }
 }
 
-/// The bytes of a tensor with what its alignment adds, as the planner counts them.
-fn words(offset: usize, bytes: usize) -> Range<usize> {
-    offset..offset + bytes.next_multiple_of(ALIGN)
-}
-
-/// Bytes that lie in at least one of the ranges.
-fn union_bytes(mut ranges: Vec<Range<usize>>) -> usize {
-    ranges.sort_by_key(|range| range.start);
-    let (mut total, mut end) = (0, 0);
-    for range in ranges {
-        total += range.end.saturating_sub(end.max(range.start));
-        end = end.max(range.end);
+/// The most bytes that are alive in any call of each step.
+fn step_live_bytes(model: &Model, live_bytes: &[usize]) -> Result<Vec<usize>, dunlin::Error> {
+    let mut most = vec![0; model.n_steps()];
+    for i in 0..model.n_calls() {
+        if let Some(bytes) = most.get_mut(model.call(i)?.step as usize) {
+            *bytes = live_bytes[i + 1].max(*bytes);
+        }
     }
-    total
+    Ok(most)
 }
 
 impl fmt::Display for ModelReport {
@@ -326,7 +303,7 @@ impl ModelReport {
 
     /// The plan in a sentence.
     pub fn plan_sentence(&self) -> String {
-        let PlanReport { arena_bytes, arena_lower_bound_bytes: bound, gap_bytes, fullest_operator } =
+        let PlanReport { arena_bytes, arena_lower_bound_bytes: bound, gap_bytes, fullest_operator, .. } =
             self.plan;
         let at = match fullest_operator.and_then(|i| self.operators.get(i)) {
             Some(step) => format!("at step {} ({})", step.index, step.operator),

@@ -6,7 +6,7 @@ use dunlin::model::Port;
 use dunlin::{DType, Model, Session};
 
 use crate::npy::{self, Array};
-use crate::program::AlignedBytes;
+use crate::program::{self, AlignedBytes};
 use crate::quantize::to_i8;
 use crate::{Data, Error, Result};
 
@@ -121,13 +121,14 @@ pub fn run(model: &Model, samples: &Samples) -> Result<Vec<u8>> {
     let mut rest = samples.bytes();
     let mut outputs = Vec::new();
     for _ in 0..samples.len() {
+        let mut inputs = Vec::new();
         for i in 0..model.n_inputs() {
-            let input = session.input_bytes_mut(i).map_err(refused)?;
-            let (bytes, after) = rest.split_at_checked(input.len()).ok_or_else(other_model)?;
-            input.copy_from_slice(bytes);
+            let n_bytes = model.input(i).map_err(refused)?.ty.bytes();
+            let (bytes, after) = rest.split_at_checked(n_bytes).ok_or_else(other_model)?;
+            inputs.push(bytes);
             rest = after;
         }
-        session.run();
+        program::run_on(&mut session, &inputs, |step| step.run()).map_err(refused)?;
         for i in 0..model.n_outputs() {
             outputs.extend(session.output_bytes(i).map_err(refused)?);
         }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use dunlin::format::{self, Header, Place, PortRecord, StepRecord, TensorRecord};
+use dunlin::format::{self, CallRecord, Header, Place, PortRecord, StepRecord, TensorRecord};
 use dunlin::ops::OpCode;
-use dunlin::{DType, Model};
+use dunlin::{DType, Model, TensorType};
 
-use crate::plan::Plan;
+use crate::plan::{Call, Placement, Plan, n_rows};
 use crate::{Error, Graph, Kind, Node, Result, TensorId};
 
 /// The bytes of `graph` (in device form) with its plan.
@@ -18,6 +18,7 @@ pub fn write(graph: &Graph, plan: &Plan) -> Result<Vec<u8>> {
     let index: HashMap<TensorId, u16> = order.iter().zip(0..).map(|(&id, i)| (id, i)).collect();
     let n_tensors = count(graph, "tensors", order.len())?;
     let n_steps = count(graph, "nodes", graph.nodes().len() + 1)? - 1;
+    let (calls, fed) = calls(graph, plan)?;
     let ports = |n: usize| u8::try_from(n).map_err(|_| Error::graph(&graph.name, "has more than 255 ports"));
     let (n_inputs, n_outputs) = (ports(graph.inputs().len())?, ports(graph.outputs().len())?);
 
@@ -32,10 +33,12 @@ pub fn write(graph: &Graph, plan: &Plan) -> Result<Vec<u8>> {
         let scale = graph[*id].quant.as_ref().map_or(0.0, |q| q.scale());
         file.extend(encode(&PortRecord { tensor: index[id], scale })?);
     }
-    let steps_offset = file.len() as u32;
-    for (node, &scratch_offset) in graph.nodes().iter().zip(&plan.scratch_offsets) {
-        file.extend(step_bytes(graph, node, scratch_offset, &index)?);
+    let calls_offset = file.len() as u32;
+    for call in &calls {
+        file.extend(encode(call)?);
     }
+    let steps_offset = file.len() as u32;
+    file.extend(steps_section(graph, plan, &index));
     let names_offset = file.len() as u32;
     for name in names(graph) {
         file.extend(encode(name)?);
@@ -49,7 +52,7 @@ pub fn write(graph: &Graph, plan: &Plan) -> Result<Vec<u8>> {
         magic: format::MAGIC,
         version: format::VERSION,
         rounding: format::ROUNDING_TFLM,
-        reserved: 0,
+        fed,
         checksum: 0,
         file_bytes: file.len() as u32,
         arena_bytes: plan.arena_bytes as u32,
@@ -58,7 +61,9 @@ pub fn write(graph: &Graph, plan: &Plan) -> Result<Vec<u8>> {
         n_steps,
         n_inputs,
         n_outputs,
+        n_calls: calls.len() as u32,
         ports_offset,
+        calls_offset,
         steps_offset,
         names_offset,
         constants_offset,
@@ -118,18 +123,23 @@ fn tensor_record(
     constants: &mut Constants,
 ) -> Result<TensorRecord> {
     let tensor = &graph[id];
-    let (place, offset, first, last) = match &tensor.kind {
-        Kind::Constant(data) => (Place::Constant, constants.add(data.bytes()), 0, 0),
-        kind => {
-            let p = &plan.tensors[&id];
-            let place = if matches!(kind, Kind::State(_)) { Place::State } else { Place::Arena };
-            (place, p.offset, p.first, p.last)
+    let (place, offset, table) = match &tensor.kind {
+        Kind::Constant(data) => (Place::Constant, constants.add(data.bytes()), Vec::new()),
+        Kind::State(_) => (Place::State, plan.tensors[&id].offset, Vec::new()),
+        Kind::Input | Kind::Value => {
+            let placement = &plan.tensors[&id];
+            (Place::Arena, placement.offset, row_table(&tensor.name, tensor.ty, placement)?)
         }
     };
+    let period = u16::try_from(table.len())
+        .map_err(|_| Error::graph(&tensor.name, "has more rows than a row table takes (65,535)"))?;
+    let table: Vec<u8> = table.iter().flat_map(|entry| entry.to_le_bytes()).collect();
+    let table = if table.is_empty() { 0 } else { constants.add(table) };
     let zero_point = tensor.quant.as_ref().filter(|q| q.axis.is_none()).map_or(0, |q| q.zero_point);
     let zero_point = i8::try_from(zero_point)
         .map_err(|_| Error::graph(&tensor.name, format!("its zero point {zero_point} is beyond int8")))?;
     let dim = |i: usize| tensor.ty.shape.dim(i) as u32;
+    let writer = writer(graph, plan, id);
     Ok(TensorRecord {
         dtype: tensor.ty.dtype as u8,
         rank: tensor.ty.shape.rank() as u8,
@@ -140,27 +150,102 @@ fn tensor_record(
         dim1: dim(1),
         dim2: dim(2),
         dim3: dim(3),
-        first: first as u16,
-        last: last as u16,
+        table: table as u32,
+        period,
+        writer,
     })
 }
 
-fn step_bytes(
-    graph: &Graph,
-    node: &Node,
-    scratch_offset: usize,
-    index: &HashMap<TensorId, u16>,
-) -> Result<Vec<u8>> {
-    let tensors: Vec<u8> =
-        node.inputs.iter().chain(&node.outputs).flat_map(|id| index[id].to_le_bytes()).collect();
-    encode(&StepRecord {
-        op: node.op.code() as u8,
-        dtype: step_dtype(graph, node) as u8,
-        n_inputs: node.inputs.len() as u8,
-        tensors: &tensors,
-        scratch_offset: scratch_offset as u32,
-        params: &node.op.params(),
-    })
+/// The step that writes a tensor, as its record says.
+fn writer(graph: &Graph, plan: &Plan, id: TensorId) -> u16 {
+    let fed = |call: &Call| matches!(call, Call::Feed { input, .. } if graph.inputs()[*input] == id);
+    match graph[id].kind {
+        Kind::Constant(_) | Kind::State(_) => format::NO_STEP,
+        Kind::Input if plan.calls.iter().any(fed) => graph.nodes().len() as u16,
+        Kind::Input => format::NO_STEP,
+        Kind::Value => {
+            let writer = graph.nodes().iter().position(|node| node.outputs.contains(&id));
+            writer.map_or(format::NO_STEP, |i| i as u16)
+        }
+    }
+}
+
+/// The entries of the table that says where the rows of a tensor are, as many as differ; none if the rows follow
+/// each other.
+fn row_table(name: &str, ty: TensorType, placement: &Placement) -> Result<Vec<u16>> {
+    let Some(rows) = &placement.rows else { return Ok(Vec::new()) };
+    let row_bytes = ty.shape.row_len() * ty.dtype.bytes();
+    if rows.iter().enumerate().all(|(y, &offset)| offset == placement.offset + y * row_bytes) {
+        return Ok(Vec::new());
+    }
+    let entry = |&offset: &usize| u16::try_from((offset - placement.offset) / format::ROW_UNIT_BYTES);
+    let entries: Vec<u16> = rows.iter().map(entry).collect::<Result<_, _>>().map_err(|_| {
+        Error::graph(
+            name,
+            "its rows lie more than 262,140 bytes apart, beyond a row table: plan whole tensors",
+        )
+    })?;
+    let repeats = |period: usize| (period..entries.len()).all(|y| entries[y] == entries[y - period]);
+    let period = (1..=entries.len()).find(|&period| repeats(period)).unwrap_or(entries.len());
+    Ok(entries[..period].to_vec())
+}
+
+/// The calls, and what the header says of the input that arrives by rows. No calls where every node is called once,
+/// as a whole, in the order of the graph.
+fn calls(graph: &Graph, plan: &Plan) -> Result<(Vec<CallRecord>, u8)> {
+    let in_order = |(i, call): (usize, &Call)| *call == Call::Run { node: i, rows: 0..n_rows(graph, i) };
+    if plan.calls.len() == graph.nodes().len() && plan.calls.iter().enumerate().all(in_order) {
+        return Ok((Vec::new(), 0));
+    }
+    let too_many =
+        |_| Error::graph(&graph.name, "has more rows than a call takes (65,535): plan whole tensors");
+    let narrow = |n: usize| u16::try_from(n).map_err(too_many);
+    let (mut records, mut fed) = (Vec::new(), 0);
+    for call in &plan.calls {
+        match call {
+            Call::Run { node, rows } if *rows == (0..n_rows(graph, *node)) => {
+                records.push(CallRecord { step: *node as u16, first: 0, count: 0 });
+            }
+            Call::Run { node, rows } => records.push(CallRecord {
+                step: *node as u16,
+                first: narrow(rows.start)?,
+                count: narrow(rows.len())?,
+            }),
+            Call::Feed { input, rows } => {
+                fed = *input as u8 + 1;
+                let step = graph.nodes().len() as u16;
+                for y in rows.clone() {
+                    records.push(CallRecord { step, first: narrow(y)?, count: 1 });
+                }
+            }
+        }
+    }
+    Ok((records, fed))
+}
+
+/// The fixed parts of all steps, then their lists.
+fn steps_section(graph: &Graph, plan: &Plan, index: &HashMap<TensorId, u16>) -> Vec<u8> {
+    let (mut fixed, mut lists) = (Vec::new(), Vec::<u8>::new());
+    let lists_start = graph.nodes().len() * format::STEP_BYTES;
+    for (node, &scratch_offset) in graph.nodes().iter().zip(&plan.scratch_offsets) {
+        let tensors: Vec<u8> =
+            node.inputs.iter().chain(&node.outputs).flat_map(|id| index[id].to_le_bytes()).collect();
+        let types: Vec<TensorType> = node.inputs.iter().map(|&id| graph[id].ty).collect();
+        let step = StepRecord {
+            op: node.op.code() as u8,
+            dtype: step_dtype(graph, node) as u8,
+            n_inputs: node.inputs.len() as u8,
+            order: node.op.order(&types) as u8,
+            scratch_offset: scratch_offset as u32,
+            scratch_bytes: node.op.scratch_bytes(&types) as u32,
+            tensors: &tensors,
+            params: &node.op.params(),
+        };
+        fixed.extend(step.fixed_part((lists_start + lists.len()) as u32));
+        lists.extend(step.tensors.iter().chain(step.params));
+    }
+    fixed.extend(lists);
+    fixed
 }
 
 fn names(graph: &Graph) -> impl Iterator<Item = &str> {

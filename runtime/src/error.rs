@@ -22,7 +22,7 @@ pub enum Error {
     Alignment,
     /// A tensor lies outside its section or the arena, or is not aligned for its dtype.
     TensorPlace,
-    /// Two tensors that are alive at the same step share bytes of the arena.
+    /// A step would write over bytes of the arena that are still to be read.
     Overlap,
     /// A step needs an operator that the given table does not have.
     OperatorMissing,
@@ -42,6 +42,10 @@ pub enum Error {
     WrongDType,
     /// The slice given has another length than the tensor.
     WrongLength,
+    /// The plan has more calls than can be checked in reasonable time.
+    TooManyCalls,
+    /// The input arrives by rows, or no input does; or rows are still missing.
+    Rows,
 }
 
 impl Error {
@@ -57,7 +61,7 @@ impl Error {
                 "model and arena must start at a multiple of 16 bytes: use include_model! and Arena"
             }
             Error::TensorPlace => "a tensor lies outside the file or the arena, or is misaligned",
-            Error::Overlap => "the plan puts two live tensors on the same bytes",
+            Error::Overlap => "the plan writes over bytes that are still to be read",
             Error::OperatorMissing => {
                 "the table of operators lacks one that the model names: use the table written beside the model"
             }
@@ -71,6 +75,11 @@ impl Error {
             Error::NoSuchTensor => "the model has no input or output of that index",
             Error::WrongDType => "the slice has another dtype than the tensor",
             Error::WrongLength => "the slice has another length than the tensor",
+            Error::TooManyCalls => "the plan has too many calls: plan the model again, with whole tensors",
+            Error::Rows => {
+                "the model takes its input by rows: use feed_row until it says that the last is done; others take \
+                 input and run"
+            }
         }
     }
 }

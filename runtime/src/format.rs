@@ -9,15 +9,23 @@ use serde::{Deserialize, Serialize};
 /// The first bytes of every `.dunlin` file.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"DNLN");
 /// The version that this runtime reads and the converter writes.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The file, the constant section and the arena start at multiples of this.
 pub const ALIGN: usize = 16;
 /// Bytes of [`Header`] in the file.
-pub const HEADER_BYTES: usize = 44;
+pub const HEADER_BYTES: usize = 52;
 /// Bytes of [`TensorRecord`] in the file.
-pub const TENSOR_BYTES: usize = 28;
+pub const TENSOR_BYTES: usize = 32;
 /// Bytes of [`PortRecord`] in the file.
 pub const PORT_BYTES: usize = 6;
+/// Bytes of [`CallRecord`] in the file.
+pub const CALL_BYTES: usize = 6;
+/// Bytes of a [`StepRecord`] in the file, without its lists.
+pub const STEP_BYTES: usize = 20;
+/// No step writes the tensor.
+pub const NO_STEP: u16 = u16::MAX;
+/// Row tables count in units of so many bytes.
+pub const ROW_UNIT_BYTES: usize = 4;
 /// The checksum covers the bytes of the file from here on.
 pub const CHECKED_FROM: usize = 12;
 
@@ -36,8 +44,8 @@ pub struct Header {
     pub version: u16,
     /// Requantization profile: [`ROUNDING_TFLM`].
     pub rounding: u8,
-    /// 0.
-    pub reserved: u8,
+    /// 0, or 1 and the index of the input that arrives by rows.
+    pub fed: u8,
     /// [`checksum`] of the bytes from [`CHECKED_FROM`] on.
     #[serde(with = "fix")]
     pub checksum: u32,
@@ -53,17 +61,23 @@ pub struct Header {
     /// Tensors in the arena.
     #[serde(with = "fix")]
     pub n_activations: u16,
-    /// Steps, run in order.
+    /// Steps.
     #[serde(with = "fix")]
     pub n_steps: u16,
     /// Model inputs.
     pub n_inputs: u8,
     /// Model outputs.
     pub n_outputs: u8,
+    /// Calls, run in order; 0 if every step is called once, as a whole, in the order of the steps.
+    #[serde(with = "fix")]
+    pub n_calls: u32,
     /// Where the [`PortRecord`]s start: inputs, then outputs. The [`TensorRecord`]s start at [`HEADER_BYTES`].
     #[serde(with = "fix")]
     pub ports_offset: u32,
-    /// Where the [`StepRecord`]s start.
+    /// Where the [`CallRecord`]s start.
+    #[serde(with = "fix")]
+    pub calls_offset: u32,
+    /// Where the [`StepRecord`]s start; behind them stand their lists.
     #[serde(with = "fix")]
     pub steps_offset: u32,
     /// Where the names start.
@@ -112,12 +126,17 @@ pub struct TensorRecord {
     /// Fourth dimension.
     #[serde(with = "fix")]
     pub dim3: u32,
-    /// The step (counted from 1) that writes it; 0 for inputs, state and constants.
+    /// Where its row table starts in the constant section, if it has one: `period` numbers of 16 bits.
     #[serde(with = "fix")]
-    pub first: u16,
-    /// The last step that reads it; `n_steps + 1` for outputs and state.
+    pub table: u32,
+    /// 0 if the rows follow each other. Else row `y` starts [`ROW_UNIT_BYTES`] times number `y % period` of the
+    /// table behind `offset`.
     #[serde(with = "fix")]
-    pub last: u16,
+    pub period: u16,
+    /// The step that writes it; the number of steps for the input that arrives by rows; [`NO_STEP`] for what is
+    /// there from the start: state, other inputs, constants.
+    #[serde(with = "fix")]
+    pub writer: u16,
 }
 
 impl TensorRecord {
@@ -145,8 +164,9 @@ impl TensorRecord {
             dim1: u32_at(12),
             dim2: u32_at(16),
             dim3: u32_at(20),
-            first: u16_at(24),
-            last: u16_at(26),
+            table: u32_at(24),
+            period: u16_at(28),
+            writer: u16_at(30),
         })
     }
 }
@@ -161,8 +181,35 @@ pub struct PortRecord {
     pub scale: f32,
 }
 
-/// One step of the program. Records follow each other; their length varies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A part of the program that runs at once: rows of a step, or a row that the caller hands over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CallRecord {
+    /// The step; the number of steps stands for a row of the input that arrives by rows.
+    #[serde(with = "fix")]
+    pub step: u16,
+    /// First row: of the step's first output, or of its first input if it is a reduction.
+    #[serde(with = "fix")]
+    pub first: u16,
+    /// Number of rows.
+    #[serde(with = "fix")]
+    pub count: u16,
+}
+
+impl CallRecord {
+    /// The record in its bytes.
+    #[inline]
+    pub fn read(bytes: &[u8; CALL_BYTES]) -> CallRecord {
+        let &[a, b, c, d, e, f] = bytes;
+        CallRecord {
+            step: u16::from_le_bytes([a, b]),
+            first: u16::from_le_bytes([c, d]),
+            count: u16::from_le_bytes([e, f]),
+        }
+    }
+}
+
+/// One step of the program: an operator with its tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepRecord<'a> {
     /// Number of the operator.
     pub op: u8,
@@ -170,14 +217,54 @@ pub struct StepRecord<'a> {
     pub dtype: u8,
     /// How many of `tensors` are inputs; the rest are outputs.
     pub n_inputs: u8,
-    /// Indices of the tensors, two bytes each.
-    #[serde(borrow)]
-    pub tensors: &'a [u8],
+    /// 0 if the rows of the first output are counted, 1 if those of the first input are (a reduction).
+    pub order: u8,
     /// Where the operator's scratch memory starts in the arena.
     pub scratch_offset: u32,
+    /// Bytes of it.
+    pub scratch_bytes: u32,
+    /// Indices of the tensors, two bytes each.
+    pub tensors: &'a [u8],
     /// The operator's parameters, a postcard record that `ops` defines.
-    #[serde(borrow)]
     pub params: &'a [u8],
+}
+
+impl<'a> StepRecord<'a> {
+    /// The record of the step whose fixed part is `bytes`, with lists in `section`, which starts with the steps.
+    /// `None` if a list is not inside.
+    #[inline]
+    pub fn read(bytes: &[u8; STEP_BYTES], section: &'a [u8]) -> Option<StepRecord<'a>> {
+        let (words, _) = bytes.as_chunks::<4>();
+        let &[[op, dtype, n_inputs, n_outputs], scratch_offset, scratch_bytes, lists, [p0, p1, order, _]] =
+            words
+        else {
+            return None;
+        };
+        let lists = section.get(u32::from_le_bytes(lists) as usize..)?;
+        let (tensors, rest) = lists.split_at_checked(2 * (n_inputs as usize + n_outputs as usize))?;
+        let params = rest.get(..u16::from_le_bytes([p0, p1]) as usize)?;
+        let [scratch_offset, scratch_bytes] = [scratch_offset, scratch_bytes].map(u32::from_le_bytes);
+        Some(StepRecord { op, dtype, n_inputs, order, scratch_offset, scratch_bytes, tensors, params })
+    }
+
+    /// The fixed part in the file, for lists that start at byte `lists_offset` of the steps' section: first the
+    /// tensors, then the parameters.
+    pub fn fixed_part(&self, lists_offset: u32) -> [u8; STEP_BYTES] {
+        let n_outputs = (self.tensors.len() / 2) as u8 - self.n_inputs;
+        let [p0, p1] = (self.params.len() as u16).to_le_bytes();
+        let words = [
+            [self.op, self.dtype, self.n_inputs, n_outputs],
+            self.scratch_offset.to_le_bytes(),
+            self.scratch_bytes.to_le_bytes(),
+            lists_offset.to_le_bytes(),
+            [p0, p1, self.order, 0],
+        ];
+        let mut bytes = [0; STEP_BYTES];
+        for (to, from) in bytes.iter_mut().zip(words.as_flattened()) {
+            *to = *from;
+        }
+        bytes
+    }
 }
 
 /// Checksum of little-endian 32-bit words: three instructions a word on a Cortex-M4. Each step is a
@@ -205,7 +292,7 @@ mod tests {
             magic: MAGIC,
             version: VERSION,
             rounding: ROUNDING_TFLM,
-            reserved: 0,
+            fed: 0,
             checksum: u32::MAX,
             file_bytes: u32::MAX,
             arena_bytes: 1,
@@ -214,7 +301,9 @@ mod tests {
             n_steps: 4,
             n_inputs: 5,
             n_outputs: 6,
+            n_calls: 11,
             ports_offset: 7,
+            calls_offset: 12,
             steps_offset: 8,
             names_offset: 9,
             constants_offset: 10,
@@ -231,11 +320,31 @@ mod tests {
             dim1: 0,
             dim2: 1,
             dim3: 1,
-            first: u16::MAX,
-            last: 0,
+            table: 5,
+            period: u16::MAX,
+            writer: NO_STEP,
         };
         let written = postcard::to_slice(&tensor, &mut buf).unwrap();
         assert_eq!(TensorRecord::read((&*written).try_into().unwrap()), Some(tensor));
+        let call = CallRecord { step: 1, first: 0x203, count: u16::MAX };
+        let written = postcard::to_slice(&call, &mut buf).unwrap();
+        assert_eq!(CallRecord::read((&*written).try_into().unwrap()), call);
+        let step = StepRecord {
+            op: 1,
+            dtype: 2,
+            n_inputs: 1,
+            order: 1,
+            scratch_offset: 3 << 20,
+            scratch_bytes: 77,
+            tensors: &[4, 0, 5, 1],
+            params: &[6, 7, 8],
+        };
+        let mut section = [0; 32];
+        section[..STEP_BYTES].copy_from_slice(&step.fixed_part(22));
+        section[22..26].copy_from_slice(step.tensors);
+        section[26..29].copy_from_slice(step.params);
+        assert_eq!(StepRecord::read(section.first_chunk().unwrap(), &section), Some(step));
+        assert_eq!(StepRecord::read(section.first_chunk().unwrap(), &section[..28]), None);
         let port = PortRecord { tensor: u16::MAX, scale: 0.5 };
         assert_eq!(postcard::to_slice(&port, &mut buf).unwrap().len(), PORT_BYTES);
     }

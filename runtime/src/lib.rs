@@ -20,6 +20,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("constants are read in place from a little-endian file");
 
+mod check;
 pub mod error;
 pub mod fixed;
 pub mod format;

@@ -10,6 +10,7 @@
 use core::marker::PhantomData;
 
 use crate::Element;
+use crate::format::ROW_UNIT_BYTES;
 
 /// `N` bytes of working memory for a [`Session`](crate::Session), aligned to 16. Put it in a `static` or on
 /// the stack.
@@ -64,6 +65,19 @@ impl<'a> Memory<'a> {
         ViewMut { ptr: self.arena.wrapping_add(offset).cast(), len: count, borrow: PhantomData }
     }
 
+    /// Elements of the arena from byte `offset` on: rows of them are placed by a table.
+    #[inline(always)]
+    pub(crate) fn arena_from<T: Element>(&self, offset: usize) -> ViewMut<'a, T> {
+        self.arena(offset, self.arena_bytes.saturating_sub(offset) / T::DTYPE.bytes())
+    }
+
+    /// A row table of `period` entries at byte `offset` of the constant section.
+    #[inline(always)]
+    pub(crate) fn table(&self, offset: usize, period: usize) -> View<'a, u16> {
+        debug_assert!(offset.is_multiple_of(2) && offset + 2 * period <= self.constants.len());
+        View { ptr: self.constants.as_ptr().wrapping_add(offset).cast(), len: period, borrow: PhantomData }
+    }
+
     /// `count` elements at byte `offset` of the constant section.
     #[inline(always)]
     pub(crate) fn constant<T: Element>(&self, offset: usize, count: usize) -> View<'a, T> {
@@ -87,7 +101,7 @@ impl<T> Clone for View<'_, T> {
 }
 impl<T> Copy for View<'_, T> {}
 
-impl<'a, T: Element> View<'a, T> {
+impl<'a, T: Copy> View<'a, T> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -120,7 +134,7 @@ impl<'a, T: Element> View<'a, T> {
     }
 }
 
-impl<'a, T: Element> From<&'a [T]> for View<'a, T> {
+impl<'a, T: Copy> From<&'a [T]> for View<'a, T> {
     fn from(slice: &'a [T]) -> Self {
         View { ptr: slice.as_ptr(), len: slice.len(), borrow: PhantomData }
     }
@@ -202,37 +216,69 @@ impl<'a, T: Element> From<&'a mut [T]> for ViewMut<'a, T> {
 /// The rows of an activation. Row `y` is `len` elements; which bytes hold it is the plan's business, so
 /// operators ask for rows and never compute addresses.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a, T> {
-    data: View<'a, T>,
-    len: usize,
-}
+pub(crate) struct Rows<'a, T>(RowsMut<'a, T>);
 
 impl<'a, T: Element> Rows<'a, T> {
+    /// Rows of `len` elements, one behind the other.
     pub(crate) fn new(data: View<'a, T>, len: usize) -> Rows<'a, T> {
-        Rows { data, len }
+        // Only ever read.
+        let data = ViewMut { ptr: data.ptr.cast_mut(), len: data.len, borrow: PhantomData };
+        Rows(RowsMut::new(data, len))
     }
 
     #[inline(always)]
     pub(crate) fn row(&self, y: usize) -> View<'a, T> {
-        self.data.slice(y.wrapping_mul(self.len), self.len)
+        self.0.row(y).view()
     }
 }
 
 /// The rows of an activation to write; see [`Rows`].
 #[derive(Clone, Copy)]
 pub(crate) struct RowsMut<'a, T> {
+    /// From the first byte of the lowest row on.
     data: ViewMut<'a, T>,
     len: usize,
+    /// Where the rows are, if they do not follow each other: row `y` at entry `y % table.len()`, in units.
+    table: View<'a, u16>,
 }
 
 impl<'a, T: Element> RowsMut<'a, T> {
+    /// Rows of `len` elements, one behind the other.
     pub(crate) fn new(data: ViewMut<'a, T>, len: usize) -> RowsMut<'a, T> {
-        RowsMut { data, len }
+        RowsMut { data, len, table: View::from(&[][..]) }
+    }
+
+    /// Rows of `len` elements, placed by a table in units of [`ROW_UNIT_BYTES`] behind the start of `data`.
+    pub(crate) fn placed(data: ViewMut<'a, T>, len: usize, table: View<'a, u16>) -> RowsMut<'a, T> {
+        RowsMut { data, len, table }
+    }
+
+    /// The same rows, to read.
+    pub(crate) fn read_only(self) -> Rows<'a, T> {
+        Rows(self)
     }
 
     #[inline(always)]
     pub(crate) fn row(&self, y: usize) -> ViewMut<'a, T> {
-        self.data.slice(y.wrapping_mul(self.len), self.len)
+        let start = match self.table.len() {
+            0 => y.wrapping_mul(self.len),
+            period => {
+                // A division only where the table comes round.
+                let i = if y < period { y } else { y.checked_rem(period).unwrap_or(0) };
+                // An element has at most the bytes of a unit.
+                (self.table.at(i) as usize).wrapping_mul(const { ROW_UNIT_BYTES / size_of::<T>() })
+            }
+        };
+        self.data.slice(start, self.len)
+    }
+}
+
+/// The entries of a row table; `None` if the bytes do not start at an even address.
+pub(crate) fn row_table(bytes: &[u8]) -> Option<View<'_, u16>> {
+    // SAFETY: every bit pattern is a u16; only the middle part is aligned and used.
+    match unsafe { bytes.align_to::<u16>() } {
+        ([], entries, []) => Some(View::from(entries)),
+        _ => None,
     }
 }
 

@@ -1,198 +1,24 @@
-//! Reading a `.dunlin` file: [`Model::check`] is the one trust boundary.
+//! Reading a `.dunlin` file. What can be trusted, and why, is in `check`.
 
 use core::ops::Range;
 
-use crate::format::{self, Header, Place, PortRecord, StepRecord, TensorRecord};
+use crate::check::Span;
+use crate::format::{self, CallRecord, Header, Place, PortRecord, StepRecord, TensorRecord};
 use crate::mem::{Memory, Rows, RowsMut, View, ViewMut};
-use crate::ops::{Entry, Needs, Operator};
+use crate::ops::{Entry, Operator, Order};
 use crate::{DType, Element, Error, Shape, TensorType};
 
 /// A checked model: every tensor lies where it may, every step has its operator and the shapes it takes,
-/// and no two live tensors share bytes. Running it cannot fail.
+/// and nothing writes over what is still to be read. Running it cannot fail.
 #[derive(Clone, Copy)]
 pub struct Model<'m> {
-    bytes: &'m [u8],
-    constants: &'m [u8],
-    header: Header,
-    ops: &'m [Entry],
+    pub(crate) bytes: &'m [u8],
+    pub(crate) constants: &'m [u8],
+    pub(crate) header: Header,
+    pub(crate) ops: &'m [Entry],
 }
 
 impl<'m> Model<'m> {
-    /// Checks `bytes` and takes it as a model whose operators are looked up in `ops` (the table written
-    /// beside the model, or [`ops::ALL`](crate::ops::ALL)).
-    ///
-    /// Time is linear in the file for the checksum and at most quadratic in the number of activations;
-    /// nothing is kept but the reference.
-    ///
-    /// # Errors
-    /// What is wrong with the file; see [`Error`]. Any bytes are safe to pass.
-    // Inlined, its variables would take stack for as long as its caller runs the model.
-    #[inline(never)]
-    pub fn check(bytes: &'m [u8], ops: &'m [Entry]) -> Result<Model<'m>, Error> {
-        let model = Self::check_file(bytes, ops)?;
-        for i in 0..model.header.n_tensors as usize {
-            model.check_tensor(&model.record(i)?, i)?;
-        }
-        model.check_inputs()?;
-        let mut steps = model.steps();
-        let mut time = 0;
-        while let Some(node) = steps.next_checked()? {
-            time += 1;
-            model.check_step(&node, time)?;
-        }
-        if time == model.header.n_steps { Ok(model) } else { Err(Error::Malformed) }
-    }
-
-    /// Header, checksum, and the sections' places.
-    fn check_file(bytes: &'m [u8], ops: &'m [Entry]) -> Result<Model<'m>, Error> {
-        let header: Header = match postcard::from_bytes(bytes) {
-            Ok(header) => header,
-            Err(_) => return Err(Error::NotAModel),
-        };
-        if header.magic != format::MAGIC {
-            return Err(Error::NotAModel);
-        }
-        if header.version != format::VERSION || header.rounding != format::ROUNDING_TFLM {
-            return Err(Error::Version);
-        }
-        if header.file_bytes as usize != bytes.len() || !bytes.len().is_multiple_of(4) {
-            return Err(Error::Length);
-        }
-        if !(bytes.as_ptr() as usize).is_multiple_of(format::ALIGN) {
-            return Err(Error::Alignment);
-        }
-        if format::checksum(bytes.get(format::CHECKED_FROM..).unwrap_or_default()) != header.checksum {
-            return Err(Error::Checksum);
-        }
-        let tensors_end = format::HEADER_BYTES + header.n_tensors as usize * format::TENSOR_BYTES;
-        let ports = header.n_inputs as usize + header.n_outputs as usize;
-        let ports_end = (header.ports_offset as usize).saturating_add(ports * format::PORT_BYTES);
-        let ordered = tensors_end <= header.ports_offset as usize
-            && ports_end <= header.steps_offset as usize
-            && header.steps_offset <= header.names_offset
-            && header.names_offset <= header.constants_offset
-            && header.n_activations <= header.n_tensors
-            && header.n_steps < u16::MAX
-            && header.arena_bytes < 1 << 31;
-        let constants = bytes.get(header.constants_offset as usize..).ok_or(Error::Malformed)?;
-        if !ordered || !(header.constants_offset as usize).is_multiple_of(format::ALIGN) {
-            return Err(Error::Malformed);
-        }
-        Ok(Model { bytes, constants, header, ops })
-    }
-
-    /// That tensor `i` lies in its section, aligned, with a lifetime inside the program.
-    fn check_tensor(&self, record: &TensorRecord, i: usize) -> Result<(), Error> {
-        let ty = tensor_type(record)?;
-        let in_arena = record.place != Place::Constant;
-        let section_bytes = if in_arena { self.arena_bytes() } else { self.constants.len() };
-        let end = (record.offset as usize).checked_add(ty.bytes()).ok_or(Error::TensorPlace)?;
-        if end > section_bytes || !(record.offset as usize).is_multiple_of(ty.dtype.bytes()) {
-            return Err(Error::TensorPlace);
-        }
-        let lives = match record.place {
-            Place::Arena => {
-                record.first < self.end_time()
-                    && record.first <= record.last
-                    && record.last <= self.end_time()
-            }
-            Place::State => record.first == 0 && record.last == self.end_time(),
-            Place::Constant => true,
-        };
-        if !lives || in_arena != (i < self.header.n_activations as usize) {
-            return Err(Error::Malformed);
-        }
-        Ok(())
-    }
-
-    /// That the ports name tensors of the arena, and that what lives before the first step is an input or state
-    /// and disjoint.
-    fn check_inputs(&self) -> Result<(), Error> {
-        for i in 0..self.n_inputs() + self.n_outputs() {
-            let record = self.record(self.port(i)?.tensor as usize)?;
-            let lives_right =
-                if i < self.n_inputs() { record.first == 0 } else { record.last == self.end_time() };
-            if record.place == Place::Constant || !lives_right {
-                return Err(Error::Malformed);
-            }
-        }
-        let n_activations = self.header.n_activations as usize;
-        let is_input = |i| (0..self.n_inputs()).any(|k| self.port(k).is_ok_and(|p| p.tensor as usize == i));
-        let early = (0..n_activations).filter(|&i| self.record(i).is_ok_and(|r| r.first == 0));
-        for i in early {
-            let a = self.record(i)?;
-            if a.place == Place::Arena && !is_input(i) {
-                return Err(Error::Malformed); // nothing would ever write it
-            }
-            for b in 0..i {
-                let b = self.record(b)?;
-                if b.first == 0 && overlap(&range(&a), &range(&b)) {
-                    return Err(Error::Overlap);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// That step number `time` has an operator that takes its tensors, and writes over nothing alive.
-    fn check_step(&self, node: &Node, time: u16) -> Result<(), Error> {
-        for i in 0..node.n_inputs() {
-            let input = node.tensor_record(i)?;
-            let alive = input.first < time && time <= input.last;
-            if input.place != Place::Constant && !alive {
-                return Err(Error::Malformed);
-            }
-        }
-        let needs = (self.entry(node)?.check)(node)?;
-        let scratch_start = node.step.scratch_offset as usize;
-        let scratch = scratch_start..scratch_start.saturating_add(needs.scratch_bytes);
-        if scratch.end > self.arena_bytes() || !scratch.start.is_multiple_of(4) {
-            return Err(Error::TensorPlace);
-        }
-        let mut born = 0;
-        for i in 0..self.header.n_activations {
-            let record = self.record(i as usize)?;
-            born += (record.place == Place::Arena && record.first == time) as usize;
-            if record.first <= time && time <= record.last {
-                self.check_disjoint(node, &needs, i, &record)?;
-                if overlap(&scratch, &range(&record)) {
-                    return Err(Error::Overlap);
-                }
-            }
-        }
-        let mut outputs_born = 0;
-        for i in 0..node.n_outputs() {
-            let output = node.tensor_record(node.n_inputs() + i)?;
-            let updates = output.place == Place::State;
-            outputs_born += !updates as usize;
-            let id = node.tensor_id(node.n_inputs() + i);
-            let twice = (0..i).any(|k| node.tensor_id(node.n_inputs() + k) == id);
-            if twice || output.place == Place::Constant || !(updates || output.first == time) {
-                return Err(Error::Malformed);
-            }
-        }
-        if born == outputs_born { Ok(()) } else { Err(Error::Malformed) }
-    }
-
-    /// That the outputs of `node` do not write over live tensor `i`, unless the operator works in place on it
-    /// and it dies there (or is the very state that the step updates).
-    fn check_disjoint(&self, node: &Node, needs: &Needs, i: u16, live: &TensorRecord) -> Result<(), Error> {
-        for o in 0..node.n_outputs() {
-            let id = node.tensor_id(node.n_inputs() + o).ok_or(Error::Malformed)?;
-            let output = self.record(id as usize)?;
-            if id == i || !overlap(&range(&output), &range(live)) {
-                continue;
-            }
-            let replaced = (0..node.n_inputs())
-                .any(|k| node.tensor_id(k) == Some(i) && o == 0 && needs.in_place & (1 << k) != 0);
-            // The input dies at the output's birth: both records carry this step's number.
-            if !(replaced && live.last == output.first && live.offset == output.offset) {
-                return Err(Error::Overlap);
-            }
-        }
-        Ok(())
-    }
-
     /// Bytes that the arena must have: the plan's peak, operators' scratch included.
     pub fn arena_bytes(&self) -> usize {
         self.header.arena_bytes as usize
@@ -234,6 +60,25 @@ impl<'m> Model<'m> {
         if i < self.n_outputs() { self.port_info(self.n_inputs() + i) } else { Err(Error::NoSuchTensor) }
     }
 
+    /// Index in the file of the tensor of input `i`.
+    pub fn input_tensor(&self, i: usize) -> Option<u16> {
+        (i < self.n_inputs()).then(|| self.port(i).ok().map(|port| port.tensor)).flatten()
+    }
+
+    /// Index in the file of the tensor of output `i`.
+    pub fn output_tensor(&self, i: usize) -> Option<u16> {
+        (i < self.n_outputs()).then(|| self.port(self.n_inputs() + i).ok().map(|port| port.tensor)).flatten()
+    }
+
+    /// Bytes of the arena that hold row `y` of tensor `i`.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if there is no such tensor; [`Error::NoSuchTensor`] if it has fewer rows.
+    pub fn tensor_row(&self, i: usize, y: usize) -> Result<Range<usize>, Error> {
+        let span = Span::tensor(self, u16::try_from(i).map_err(|_| Error::Malformed)?)?;
+        if y < span.n_rows { Ok(span.bytes(y..y + 1)) } else { Err(Error::NoSuchTensor) }
+    }
+
     /// Tensor `i` in the order of the file: its type, and where it lies and when it lives.
     ///
     /// # Errors
@@ -256,10 +101,47 @@ impl<'m> Model<'m> {
     }
 
     /// The steps in order.
-    pub fn steps(&self) -> Steps<'_> {
+    pub fn steps(&self) -> impl Iterator<Item = Node<'_>> {
+        (0..self.n_steps()).filter_map(|i| self.step(i).ok())
+    }
+
+    /// Step `i`.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if there is none.
+    pub fn step(&self, i: usize) -> Result<Node<'_>, Error> {
+        if i >= self.n_steps() {
+            return Err(Error::Malformed);
+        }
         let section = self.header.steps_offset as usize..self.header.names_offset as usize;
-        let rest = self.bytes.get(section).unwrap_or_default();
-        Steps { model: self, rest, left: self.header.n_steps }
+        let section = self.bytes.get(section).unwrap_or_default();
+        let fixed = section.get(i * format::STEP_BYTES..).and_then(|bytes| bytes.first_chunk());
+        let step = fixed.and_then(|bytes| StepRecord::read(bytes, section)).ok_or(Error::Malformed)?;
+        Ok(Node { model: self, step })
+    }
+
+    /// Number of calls of a run.
+    pub fn n_calls(&self) -> usize {
+        if self.header.n_calls == 0 { self.n_steps() } else { self.header.n_calls as usize }
+    }
+
+    /// Call `i`. Its `count` is 0 if all rows of a step are meant.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if there is none.
+    pub fn call(&self, i: usize) -> Result<CallRecord, Error> {
+        if self.header.n_calls == 0 {
+            // n_steps has 16 bits.
+            return Ok(CallRecord { step: i as u16, first: 0, count: 0 });
+        }
+        let section = self.header.calls_offset as usize..self.header.steps_offset as usize;
+        let bytes = self.bytes.get(section).and_then(|section| section.get(i * format::CALL_BYTES..));
+        bytes.and_then(|bytes| bytes.first_chunk()).map(CallRecord::read).ok_or(Error::Malformed)
+    }
+
+    /// The input that arrives by rows, if one does; see [`Session::feed_row`](crate::Session::feed_row).
+    pub fn fed_input(&self) -> Option<usize> {
+        (self.header.fed as usize).checked_sub(1)
     }
 
     /// The operator that runs `node`.
@@ -270,11 +152,6 @@ impl<'m> Model<'m> {
 
     pub(crate) fn constants(&self) -> &'m [u8] {
         self.constants
-    }
-
-    /// The time after the last step, at which outputs are read.
-    fn end_time(&self) -> u16 {
-        self.header.n_steps + 1
     }
 
     fn port_info(&self, i: usize) -> Result<Port, Error> {
@@ -288,11 +165,11 @@ impl<'m> Model<'m> {
         })
     }
 
-    fn port(&self, i: usize) -> Result<PortRecord, Error> {
+    pub(crate) fn port(&self, i: usize) -> Result<PortRecord, Error> {
         self.fixed(self.header.ports_offset as usize + i * format::PORT_BYTES, format::PORT_BYTES)
     }
 
-    fn record(&self, i: usize) -> Result<TensorRecord, Error> {
+    pub(crate) fn record(&self, i: usize) -> Result<TensorRecord, Error> {
         if i >= self.header.n_tensors as usize {
             return Err(Error::Malformed);
         }
@@ -320,54 +197,13 @@ pub struct Port {
     pub offset: usize,
 }
 
-fn tensor_type(record: &TensorRecord) -> Result<TensorType, Error> {
+/// Dtype and shape of a tensor.
+pub(crate) fn tensor_type(record: &TensorRecord) -> Result<TensorType, Error> {
     let dtype = DType::from_code(record.dtype).ok_or(Error::DType)?;
     let dims = [record.dim0, record.dim1, record.dim2, record.dim3];
     let ty = TensorType::new(dtype, Shape::from_padded(dims, record.rank)?);
     // So that byte counts and offsets stay far from overflow on 32-bit machines.
     if ty.shape.count() < 1 << 29 { Ok(ty) } else { Err(Error::Shape) }
-}
-
-/// The bytes of a checked tensor in its section.
-fn range(record: &TensorRecord) -> Range<usize> {
-    let bytes = tensor_type(record).map_or(0, |ty| ty.bytes());
-    record.offset as usize..record.offset as usize + bytes
-}
-
-fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
-    a.start < b.end && b.start < a.end
-}
-
-/// The steps of a model, decoded one at a time.
-pub struct Steps<'m> {
-    model: &'m Model<'m>,
-    rest: &'m [u8],
-    left: u16,
-}
-
-impl<'m> Steps<'m> {
-    /// The next step, or what is wrong with its record.
-    fn next_checked(&mut self) -> Result<Option<Node<'m>>, Error> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        let (step, rest) =
-            postcard::take_from_bytes::<StepRecord>(self.rest).map_err(|_| Error::Malformed)?;
-        if step.tensors.len() % 2 != 0 || step.n_inputs as usize > step.tensors.len() / 2 {
-            return Err(Error::Malformed);
-        }
-        self.rest = rest;
-        self.left -= 1;
-        Ok(Some(Node { model: self.model, step }))
-    }
-}
-
-impl<'m> Iterator for Steps<'m> {
-    type Item = Node<'m>;
-
-    fn next(&mut self) -> Option<Node<'m>> {
-        self.next_checked().ok().flatten()
-    }
 }
 
 /// One step of a model as its operator sees it: parameters and tensors.
@@ -396,6 +232,8 @@ impl<'m> Node<'m> {
     ///
     /// # Errors
     /// [`Error::Parameters`] if the bytes are not a record of `P`.
+    // Three functions of every operator decode them.
+    #[inline(never)]
     pub fn params<P: Operator>(&self) -> Result<P, Error> {
         postcard::from_bytes(self.step.params).map_err(|_| Error::Parameters)
     }
@@ -407,15 +245,15 @@ impl<'m> Node<'m> {
     }
 
     /// The record of tensor `i`: inputs first, then outputs.
-    fn tensor_record(&self, i: usize) -> Result<TensorRecord, Error> {
+    pub(crate) fn tensor_record(&self, i: usize) -> Result<TensorRecord, Error> {
         self.model.record(self.tensor_id(i).ok_or(Error::Arity)? as usize)
     }
 
     /// Tensor `i`: inputs first, then outputs.
     fn operand(&self, i: usize) -> Result<Operand, Error> {
         let record = self.tensor_record(i)?;
-        let TensorRecord { offset, place, zero_point, .. } = record;
-        Ok(Operand { ty: tensor_type(&record)?, offset, place, zero_point })
+        let TensorRecord { offset, place, zero_point, table, period, .. } = record;
+        Ok(Operand { ty: tensor_type(&record)?, offset, place, zero_point, table, period })
     }
 
     /// Input `i`. A checked node has as many as its operator asks for; beyond them stands an empty one.
@@ -426,6 +264,20 @@ impl<'m> Node<'m> {
     /// Output `i`; see [`Node::input`].
     pub fn output(&self, i: usize) -> Operand {
         self.operand(self.n_inputs().wrapping_add(i)).unwrap_or(Operand::NONE)
+    }
+
+    /// Rows that a call of the step counts; `call` may mean all.
+    pub fn rows(&self, call: CallRecord) -> Range<usize> {
+        match call.count {
+            0 => 0..self.n_rows(),
+            count => call.first as usize..call.first as usize + count as usize,
+        }
+    }
+
+    /// Rows of the step: of its first output, or of its first input if it is a reduction.
+    pub fn n_rows(&self) -> usize {
+        let counted = if self.step.order == Order::Rows as u8 { self.output(0) } else { self.input(0) };
+        counted.ty.shape.rows()
     }
 
     /// What a check may look at: the constants, and no arena.
@@ -447,6 +299,8 @@ pub struct Operand {
     offset: u32,
     place: Place,
     zero_point: i8,
+    table: u32,
+    period: u16,
 }
 
 impl Operand {
@@ -456,6 +310,8 @@ impl Operand {
         offset: 0,
         place: Place::Constant,
         zero_point: 0,
+        table: 0,
+        period: 0,
     };
 
     /// The stored number that stands for 0.0.
@@ -478,9 +334,16 @@ impl Operand {
         self.offset as usize
     }
 
-    /// All elements in row-major order. The caller's operator has checked that they are `T`.
+    /// Whether the rows follow each other.
+    pub fn is_contiguous(&self) -> bool {
+        self.period == 0
+    }
+
+    /// All elements in row-major order. The caller's operator has checked that they are `T`, and does not take
+    /// the tensor by rows.
     pub(crate) fn view<'a, T: Element>(&self, mem: &Memory<'a>) -> View<'a, T> {
         debug_assert_eq!(self.ty.dtype, T::DTYPE);
+        debug_assert!(self.is_contiguous());
         match self.place {
             Place::Constant => mem.constant(self.offset(), self.ty.shape.count()),
             Place::Arena | Place::State => mem.arena(self.offset(), self.ty.shape.count()).view(),
@@ -490,17 +353,25 @@ impl Operand {
     /// All elements, to write; only for tensors in the arena.
     pub(crate) fn view_mut<'a, T: Element>(&self, mem: &Memory<'a>) -> ViewMut<'a, T> {
         debug_assert_eq!(self.ty.dtype, T::DTYPE);
-        debug_assert!(!self.is_constant());
+        debug_assert!(!self.is_constant() && self.is_contiguous());
         mem.arena(self.offset(), self.ty.shape.count())
     }
 
     /// The rows, to read.
     pub(crate) fn rows<'a, T: Element>(&self, mem: &Memory<'a>) -> Rows<'a, T> {
-        Rows::new(self.view(mem), self.ty.shape.row_len())
+        match self.place {
+            Place::Constant => Rows::new(self.view(mem), self.ty.shape.row_len()),
+            Place::Arena | Place::State => self.rows_mut(mem).read_only(),
+        }
     }
 
     /// The rows, to write.
     pub(crate) fn rows_mut<'a, T: Element>(&self, mem: &Memory<'a>) -> RowsMut<'a, T> {
-        RowsMut::new(self.view_mut(mem), self.ty.shape.row_len())
+        let row_len = self.ty.shape.row_len();
+        if self.is_contiguous() {
+            return RowsMut::new(self.view_mut(mem), row_len);
+        }
+        let table = mem.table(self.table as usize, self.period as usize);
+        RowsMut::placed(mem.arena_from(self.offset()), row_len, table)
     }
 }

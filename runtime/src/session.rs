@@ -1,15 +1,20 @@
 //! Running a model.
 
+use core::ops::Range;
+
 use crate::mem::{Memory, cast, cast_mut};
 use crate::model::{Node, Port};
-use crate::{Element, Entry, Error, Model, format};
+use crate::{DType, Element, Entry, Error, Model, format};
 
-/// A model with its arena: write the inputs, [`run`](Session::run), read the outputs.
+/// A model with its arena: write the inputs, [`run`](Session::run), read the outputs. A model whose input
+/// arrives by rows takes them one after another with [`feed_row`](Session::feed_row) instead.
 ///
-/// Beside the arena it is one reference and one slice; a step in progress takes a little stack.
+/// Beside the arena it is a reference, a slice and a number; a step in progress takes a little stack.
 pub struct Session<'m, 'a> {
     model: &'m Model<'m>,
     arena: &'a mut [u8],
+    /// The call that is next, if the input arrives by rows.
+    next_call: usize,
 }
 
 impl<'m, 'a> Session<'m, 'a> {
@@ -24,7 +29,7 @@ impl<'m, 'a> Session<'m, 'a> {
             return Err(Error::Alignment);
         }
         arena.fill(0);
-        Ok(Session { model, arena })
+        Ok(Session { model, arena, next_call: 0 })
     }
 
     /// The model that runs.
@@ -35,43 +40,114 @@ impl<'m, 'a> Session<'m, 'a> {
     /// Input `i`, to fill before each run: a run may reuse its bytes.
     ///
     /// # Errors
-    /// [`Error::NoSuchTensor`].
+    /// [`Error::NoSuchTensor`]; [`Error::Rows`] if it arrives by rows.
     pub fn input(&mut self, i: usize) -> Result<Input<'_>, Error> {
         let port = self.model.input(i)?;
+        if self.model.fed_input() == Some(i) {
+            return Err(Error::Rows);
+        }
         let bytes =
             self.arena.get_mut(port.offset..port.offset + port.ty.bytes()).ok_or(Error::NoSuchTensor)?;
-        Ok(Input { port, bytes })
+        Ok(Input { dtype: port.ty.dtype, bytes })
     }
 
     /// The bytes of input `i`; see [`Session::input`].
     ///
     /// # Errors
-    /// [`Error::NoSuchTensor`].
+    /// As [`Session::input`].
     pub fn input_bytes_mut(&mut self, i: usize) -> Result<&mut [u8], Error> {
         Ok(self.input(i)?.bytes)
     }
 
-    /// Runs every step.
+    /// Runs every step. A model whose input arrives by rows does nothing here; see [`Session::feed_row`].
     pub fn run(&mut self) -> &mut Self {
         self.run_each(|step| step.run())
     }
 
-    /// Runs the steps one by one in the hands of `each`, which must call [`Step::run`] on every one: a place to
+    /// Runs the calls one by one in the hands of `each`, which must call [`Step::run`] on every one: a place to
     /// count, to time, or to look at what an operator made.
-    pub fn run_each(&mut self, mut each: impl FnMut(&mut Step)) -> &mut Self {
-        for node in self.model.steps() {
-            // The check has found an operator for every step.
-            if let Ok(entry) = self.model.entry(&node) {
-                each(&mut Step { node, entry, arena: self.arena, constants: self.model.constants() });
-            }
+    pub fn run_each(&mut self, each: impl FnMut(&mut Step)) -> &mut Self {
+        if self.model.fed_input().is_none() {
+            self.run_calls(0, each);
         }
         self
+    }
+
+    /// Hands over the next row of the input that arrives by rows, `[w, c]` of an image `[h, w, c]`, and computes
+    /// all that can be computed with it. True if it was the last one: the outputs are there, and the next row is
+    /// the first of the next image. Other inputs must be filled before the first row.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] if no input arrives by rows, [`Error::WrongDType`] or [`Error::WrongLength`] if the row is
+    /// none of it. Nothing is computed then.
+    pub fn feed_row<T: Element>(&mut self, row: &[T]) -> Result<bool, Error> {
+        self.next_row()?.copy_from(row)?;
+        self.row_done()
+    }
+
+    /// Where the next row belongs, for those who can write it there without a copy, such as a camera's DMA. Then
+    /// call [`Session::row_done`].
+    ///
+    /// # Errors
+    /// [`Error::Rows`] if no input arrives by rows.
+    pub fn next_row(&mut self) -> Result<Input<'_>, Error> {
+        let model = self.model;
+        let fed = model.fed_input().ok_or(Error::Rows)?;
+        if self.next_call == model.n_calls() {
+            self.next_call = 0;
+        }
+        if model.call(self.next_call)?.step as usize != model.n_steps() {
+            self.run_calls(self.next_call, |step| step.run());
+        }
+        let y = model.call(self.next_call)?.first as usize;
+        let dtype = model.input(fed)?.ty.dtype;
+        let bytes = self
+            .arena
+            .get_mut(model.tensor_row(model.port(fed)?.tensor as usize, y)?)
+            .ok_or(Error::NoSuchTensor)?;
+        Ok(Input { dtype, bytes })
+    }
+
+    /// Computes with the row that has been written to [`Session::next_row`]; see [`Session::feed_row`].
+    ///
+    /// # Errors
+    /// As [`Session::next_row`].
+    pub fn row_done(&mut self) -> Result<bool, Error> {
+        self.row_done_each(|step| step.run())
+    }
+
+    /// [`Session::row_done`] with the calls in the hands of `each`; see [`Session::run_each`].
+    ///
+    /// # Errors
+    /// As [`Session::next_row`].
+    pub fn row_done_each(&mut self, each: impl FnMut(&mut Step)) -> Result<bool, Error> {
+        self.next_row()?;
+        self.run_calls(self.next_call + 1, each);
+        Ok(self.next_call == self.model.n_calls())
+    }
+
+    /// Runs calls from `first` on, to the next row that must arrive or to the end.
+    fn run_calls(&mut self, first: usize, mut each: impl FnMut(&mut Step)) {
+        let model = self.model;
+        self.next_call = first;
+        while let Ok(call) = model.call(self.next_call)
+            && self.next_call < model.n_calls()
+            // The check has found a step and an operator for every call but those of rows that arrive.
+            && let Ok(node) = model.step(call.step as usize)
+            && let Ok(entry) = model.entry(&node)
+        {
+            let rows = node.rows(call);
+            let index = call.step as usize;
+            each(&mut Step { index, rows, node, entry, arena: self.arena, constants: model.constants() });
+            self.next_call += 1;
+        }
     }
 
     /// Output `i` of the last run, as its elements in row-major order.
     ///
     /// # Errors
-    /// [`Error::NoSuchTensor`]; [`Error::WrongDType`] if its elements are not `T`.
+    /// [`Error::NoSuchTensor`]; [`Error::WrongDType`] if its elements are not `T`; [`Error::Rows`] while rows of
+    /// the input are missing.
     pub fn output<T: Element>(&self, i: usize) -> Result<&[T], Error> {
         let port = self.model.output(i)?;
         if port.ty.dtype != T::DTYPE {
@@ -83,7 +159,7 @@ impl<'m, 'a> Session<'m, 'a> {
     /// The bytes of output `i` of the last run.
     ///
     /// # Errors
-    /// [`Error::NoSuchTensor`].
+    /// [`Error::NoSuchTensor`]; [`Error::Rows`] while rows of the input are missing.
     pub fn output_bytes(&self, i: usize) -> Result<&[u8], Error> {
         self.bytes(&self.model.output(i)?)
     }
@@ -94,12 +170,17 @@ impl<'m, 'a> Session<'m, 'a> {
     }
 
     fn bytes(&self, port: &Port) -> Result<&[u8], Error> {
+        if self.model.fed_input().is_some() && self.next_call != self.model.n_calls() {
+            return Err(Error::Rows);
+        }
         self.arena.get(port.offset..port.offset + port.ty.bytes()).ok_or(Error::NoSuchTensor)
     }
 }
 
-/// A step about to run, or just run.
+/// A step about to run, or just run: all of it, or some of its rows.
 pub struct Step<'m, 's> {
+    index: usize,
+    rows: Range<usize>,
     node: Node<'m>,
     entry: &'m Entry,
     arena: &'s mut [u8],
@@ -107,34 +188,51 @@ pub struct Step<'m, 's> {
 }
 
 impl<'m> Step<'m, '_> {
+    /// Which step it is.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The rows: of the first output, or of the first input if the step is a reduction.
+    pub fn rows(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
     /// Operator and tensors.
     pub fn node(&self) -> &Node<'m> {
         &self.node
     }
 
-    /// Computes the outputs.
-    pub fn run(&mut self) {
-        (self.entry.run)(&self.node, &Memory::new(self.arena, self.constants), None);
+    /// The arena: for tools that look at what is in it between steps.
+    pub fn arena_mut(&mut self) -> &mut [u8] {
+        self.arena
     }
 
-    /// The bytes of output `i`, once it is computed. Empty if there is no such output.
+    /// Computes the rows.
+    pub fn run(&mut self) {
+        (self.entry.run)(&self.node, &Memory::new(self.arena, self.constants), self.rows.clone());
+    }
+
+    /// The bytes of output `i`, once it is computed. Empty if there is no such output, or if its rows do not
+    /// follow each other.
     pub fn output_bytes(&self, i: usize) -> &[u8] {
         let output = self.node.output(i);
         let end = output.offset().wrapping_add(output.ty.bytes());
-        self.arena.get(output.offset()..end).unwrap_or_default()
+        let bytes = self.arena.get(output.offset()..end).filter(|_| output.is_contiguous());
+        bytes.unwrap_or_default()
     }
 }
 
-/// An input to fill.
+/// An input, or a row of it, to fill.
 pub struct Input<'s> {
-    port: Port,
+    dtype: DType,
     bytes: &'s mut [u8],
 }
 
 impl<'s> Input<'s> {
-    /// Dtype, shape and quantization.
-    pub fn port(&self) -> &Port {
-        &self.port
+    /// The bytes.
+    pub fn bytes_mut(self) -> &'s mut [u8] {
+        self.bytes
     }
 
     /// Copies all elements, in row-major order.
@@ -158,7 +256,7 @@ impl<'s> Input<'s> {
     /// # Errors
     /// [`Error::WrongDType`] if they are not `T`.
     pub fn elements<T: Element>(self) -> Result<&'s mut [T], Error> {
-        if self.port.ty.dtype != T::DTYPE {
+        if self.dtype != T::DTYPE {
             return Err(Error::WrongDType);
         }
         cast_mut(self.bytes).ok_or(Error::Alignment)

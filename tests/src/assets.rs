@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use dunlin_converter::npy::{self, Array};
+use dunlin_converter::plan::rows;
 use dunlin_converter::{Data, Program, import};
 
 /// The folder; `None`, with a message, if the variable is not set.
@@ -20,6 +21,14 @@ pub fn program(name: &str) -> Option<Program> {
     let path = folder()?.join("models").join(format!("{name}.tflite"));
     let graph = import::load(&path).unwrap_or_else(|e| panic!("{e}"));
     Some(Program::compile(&graph).unwrap_or_else(|e| panic!("{name}: {e}")))
+}
+
+/// [`program`], planned by rows.
+pub fn program_by_rows(name: &str, options: &rows::Options) -> Option<Program> {
+    let path = folder()?.join("models").join(format!("{name}.tflite"));
+    let graph = import::load_simplified(&path).unwrap_or_else(|e| panic!("{e}"));
+    let program = Program::compile_with(&graph, |graph| rows::plan(graph, options));
+    Some(program.unwrap_or_else(|e| panic!("{name}: {e}")))
 }
 
 /// An array of the folder.

@@ -1,8 +1,6 @@
 //! Damaged and hostile model files, made from good ones.
 
-use std::ops::Range;
-
-use dunlin::format::{self, Place, TensorRecord};
+use dunlin::format::{self, CallRecord, Place, TensorRecord};
 use dunlin::ops::OpCode;
 use dunlin_converter::{Program, Result};
 use dunlin_models::{demo, digits};
@@ -128,9 +126,10 @@ fn number(near: u32, rng: &mut Rng) -> u32 {
 
 /// Changes one record.
 fn change_parts(parts: &mut Parts, other: &Parts, rng: &mut Rng) {
-    match rng.u8(..10) {
+    match rng.u8(..12) {
         0..4 => change_tensor(parts, rng),
         4..8 => change_step(parts, other, rng),
+        10.. => change_call(parts, rng),
         8 => change_lists(parts, rng),
         _ => {
             let bytes = &mut parts.constants;
@@ -147,10 +146,21 @@ fn change_parts(parts: &mut Parts, other: &Parts, rng: &mut Rng) {
 }
 
 fn change_tensor(parts: &mut Parts, rng: &mut Rng) {
-    let time: Range<u16> = 0..parts.steps.len() as u16 + 3;
-    let arena_bytes = parts.header.arena_bytes;
-    let Some(TensorRecord { dtype, rank, place, zero_point, offset, dim0, dim1, dim2, dim3, first, last }) =
-        rng.choice(&mut parts.tensors)
+    let (arena_bytes, n_steps) = (parts.header.arena_bytes, parts.steps.len() as u16);
+    let Some(TensorRecord {
+        dtype,
+        rank,
+        place,
+        zero_point,
+        offset,
+        dim0,
+        dim1,
+        dim2,
+        dim3,
+        table,
+        period,
+        writer,
+    }) = rng.choice(&mut parts.tensors)
     else {
         return;
     };
@@ -162,8 +172,11 @@ fn change_tensor(parts: &mut Parts, rng: &mut Rng) {
         3 => *zero_point = rng.i8(..),
         4 => *offset = number(*offset, rng),
         5 => *offset = rng.u32(..=arena_bytes) & !3,
-        6 => *first = rng.u16(time),
-        7 => *last = rng.u16(time),
+        6 => *table = number(*table, rng) & !1,
+        7 => match rng.bool() {
+            true => *period = number(*period as u32, rng) as u16,
+            false => *writer = rng.u16(..n_steps + 2).wrapping_sub(1),
+        },
         8 => {
             let [a, b, ..] = dims;
             std::mem::swap(a, b);
@@ -183,7 +196,11 @@ fn change_step(parts: &mut Parts, other: &Parts, rng: &mut Rng) {
         3 => step.tensors.iter_mut().skip(rng.usize(..3)).take(1).for_each(|id| *id = rng.u16(..n_tensors)),
         4 => step.tensors.push(rng.u16(..n_tensors)),
         5 => drop(step.tensors.pop()),
-        6 => step.scratch_offset = number(step.scratch_offset, rng),
+        6 => match rng.u8(..4) {
+            0 => step.order = rng.u8(..3),
+            1 => step.scratch_bytes = number(step.scratch_bytes, rng),
+            _ => step.scratch_offset = number(step.scratch_offset, rng),
+        },
         7 => {
             if let Some(from) = rng.choice(&other.steps) {
                 step.params.clone_from(&from.params);
@@ -199,6 +216,28 @@ fn change_step(parts: &mut Parts, other: &Parts, rng: &mut Rng) {
             let byte = if rng.bool() { edge(rng) as u8 } else { rng.u8(..10) };
             overwrite(&mut step.params, i, &[byte]);
         }
+    }
+}
+
+/// Changes a call, or the order of calls.
+fn change_call(parts: &mut Parts, rng: &mut Rng) {
+    let (n_calls, n_steps) = (parts.calls.len(), parts.steps.len() as u16);
+    if n_calls == 0 {
+        // Whole tensors, said in so many words.
+        parts.calls.extend((0..n_steps).map(|step| CallRecord { step, first: 0, count: 0 }));
+        parts.header.fed = rng.u8(..40) / 38;
+        return;
+    }
+    let i = rng.usize(..n_calls);
+    let CallRecord { step, first, count } = &mut parts.calls[i];
+    match rng.u8(..8) {
+        0 => *step = rng.u16(..n_steps + 2),
+        1 => *first = number(*first as u32, rng) as u16,
+        2 => *count = number(*count as u32, rng) as u16,
+        3 => drop(parts.calls.remove(i)),
+        4 => parts.calls.insert(rng.usize(..n_calls), parts.calls[i]),
+        5 => parts.header.fed = rng.u8(..3),
+        _ => parts.calls.swap(i, (i + rng.usize(1..4)) % n_calls),
     }
 }
 

@@ -7,5 +7,6 @@ pub mod cases;
 pub mod convnet;
 pub mod damage;
 pub mod parts;
+pub mod poison;
 pub mod random_networks;
 pub mod training;

@@ -1,7 +1,7 @@
 //! A `.dunlin` file taken apart into its records, to be changed and put together again: for fuzzing, and for
 //! showing the format byte by byte.
 
-use dunlin::format::{self, Header, Place, PortRecord, StepRecord, TensorRecord};
+use dunlin::format::{self, CallRecord, Header, Place, PortRecord, StepRecord, TensorRecord};
 use dunlin::{DType, Shape, TensorType};
 use dunlin_converter::ops::Op;
 
@@ -14,6 +14,8 @@ pub struct Parts {
     pub tensors: Vec<TensorRecord>,
     /// Inputs, then outputs.
     pub ports: Vec<PortRecord>,
+    /// Calls in order; none if every step is called once, as a whole.
+    pub calls: Vec<CallRecord>,
     /// Steps in order.
     pub steps: Vec<Step>,
     /// The names section without its padding.
@@ -29,8 +31,10 @@ pub struct Step {
     pub op: u8,
     pub dtype: u8,
     pub n_inputs: u8,
+    pub order: u8,
     pub tensors: Vec<u16>,
     pub scratch_offset: u32,
+    pub scratch_bytes: u32,
     pub params: Vec<u8>,
 }
 
@@ -51,14 +55,18 @@ impl Parts {
             .map(|i| record(header.ports_offset as usize, i, format::PORT_BYTES))
             .map(|bytes| postcard::from_bytes(bytes).expect("a port"))
             .collect();
-        let mut rest = &file[header.steps_offset as usize..header.names_offset as usize];
-        let steps = (0..header.n_steps).map(|_| Step::take(&mut rest)).collect();
+        let calls = (0..header.n_calls as usize)
+            .map(|i| record(header.calls_offset as usize, i, format::CALL_BYTES))
+            .map(|bytes| CallRecord::read(bytes.try_into().expect("its size")))
+            .collect();
+        let section = &file[header.steps_offset as usize..header.names_offset as usize];
+        let steps = (0..header.n_steps as usize).map(|i| Step::of(section, i)).collect();
         let mut names = &file[header.names_offset as usize..header.constants_offset as usize];
         while let [head @ .., 0] = names {
             names = head;
         }
         let constants = file[header.constants_offset as usize..].to_vec();
-        Parts { header, tensors, ports, steps, names: names.to_vec(), constants }
+        Parts { header, tensors, ports, calls, steps, names: names.to_vec(), constants }
     }
 
     /// The file of these parts. Counts and offsets are those of the parts, and the checksum is right.
@@ -67,8 +75,16 @@ impl Parts {
         self.tensors.iter().for_each(|tensor| file.extend(encode(tensor)));
         let ports_offset = file.len() as u32;
         self.ports.iter().for_each(|port| file.extend(encode(port)));
+        let calls_offset = file.len() as u32;
+        self.calls.iter().for_each(|call| file.extend(encode(call)));
         let steps_offset = file.len() as u32;
-        self.steps.iter().for_each(|step| file.extend(step.bytes()));
+        let mut lists: Vec<u8> = Vec::new();
+        for step in &self.steps {
+            let (fixed, list) = step.bytes(self.steps.len() * format::STEP_BYTES + lists.len());
+            file.extend(fixed);
+            lists.extend(list);
+        }
+        file.extend(lists);
         let names_offset = file.len() as u32;
         file.extend(&self.names);
         file.resize(file.len().next_multiple_of(format::ALIGN), 0);
@@ -79,7 +95,9 @@ impl Parts {
             file_bytes: file.len() as u32,
             n_tensors: self.tensors.len() as u16,
             n_steps: self.steps.len() as u16,
+            n_calls: self.calls.len() as u32,
             ports_offset,
+            calls_offset,
             steps_offset,
             names_offset,
             constants_offset,
@@ -104,6 +122,8 @@ impl Parts {
             for (&id, ty) in outputs.iter().zip(made) {
                 self.settle_tensor(id as usize, ty);
             }
+            self.steps[i].order = op.order(&types) as u8;
+            self.steps[i].scratch_bytes = op.scratch_bytes(&types) as u32;
             self.steps[i].scratch_offset = self.grow_arena(op.scratch_bytes(&types));
         }
     }
@@ -135,30 +155,39 @@ impl Parts {
 }
 
 impl Step {
-    fn take(rest: &mut &[u8]) -> Step {
-        let (record, after) = postcard::take_from_bytes::<StepRecord>(rest).expect("a step");
-        *rest = after;
+    /// Step `i` of the steps' section.
+    fn of(section: &[u8], i: usize) -> Step {
+        let fixed = section[i * format::STEP_BYTES..].first_chunk().expect("a step");
+        let record = StepRecord::read(fixed, section).expect("its lists");
         Step {
             op: record.op,
             dtype: record.dtype,
             n_inputs: record.n_inputs,
+            order: record.order,
             tensors: record.tensors.as_chunks().0.iter().map(|&id| u16::from_le_bytes(id)).collect(),
             scratch_offset: record.scratch_offset,
+            scratch_bytes: record.scratch_bytes,
             params: record.params.to_vec(),
         }
     }
 
-    /// The step's record.
-    pub fn bytes(&self) -> Vec<u8> {
+    /// The fixed part of the step's record, and its lists, which start at byte `lists_offset` of the section.
+    pub fn bytes(&self, lists_offset: usize) -> (Vec<u8>, Vec<u8>) {
         let tensors: Vec<u8> = self.tensors.iter().flat_map(|id| id.to_le_bytes()).collect();
-        encode(&StepRecord {
+        let record = StepRecord {
             op: self.op,
             dtype: self.dtype,
-            n_inputs: self.n_inputs,
-            tensors: &tensors,
+            n_inputs: self.n_inputs.min(self.tensors.len() as u8),
+            order: self.order,
             scratch_offset: self.scratch_offset,
+            scratch_bytes: self.scratch_bytes,
+            tensors: &tensors,
             params: &self.params,
-        })
+        };
+        let mut fixed = record.fixed_part(lists_offset as u32).to_vec();
+        // As it is, right or wrong.
+        fixed[2] = self.n_inputs;
+        (fixed, [tensors, self.params.clone()].concat())
     }
 }
 

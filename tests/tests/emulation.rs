@@ -27,8 +27,9 @@ fn identity() -> Vec<u8> {
         dim1: 1,
         dim2: 1,
         dim3: 1,
-        first: 0,
-        last: 1,
+        table: 0,
+        period: 0,
+        writer: format::NO_STEP,
     };
     let port = format::PortRecord { tensor: 0, scale: 1.0 };
     let ports_offset = format::HEADER_BYTES + format::TENSOR_BYTES;
@@ -38,7 +39,7 @@ fn identity() -> Vec<u8> {
         magic: format::MAGIC,
         version: format::VERSION,
         rounding: format::ROUNDING_TFLM,
-        reserved: 0,
+        fed: 0,
         checksum: 0,
         file_bytes: file_bytes as u32,
         arena_bytes: N,
@@ -47,7 +48,9 @@ fn identity() -> Vec<u8> {
         n_steps: 0,
         n_inputs: 1,
         n_outputs: 1,
+        n_calls: 0,
         ports_offset: ports_offset as u32,
+        calls_offset: steps_offset as u32,
         steps_offset: steps_offset as u32,
         names_offset: steps_offset as u32,
         constants_offset: file_bytes as u32,

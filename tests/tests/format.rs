@@ -87,8 +87,14 @@ impl Dump<'_> {
         for i in 0..parts.ports.len() {
             dump.port(&parts, i);
         }
+        for i in 0..parts.calls.len() {
+            dump.call(&parts, i);
+        }
         for i in 0..parts.steps.len() {
             dump.step(&parts, i);
+        }
+        for i in 0..parts.steps.len() {
+            dump.step_lists(&parts, i);
         }
         dump.names(&parts);
         dump.constants(&parts);
@@ -129,7 +135,7 @@ impl Dump<'_> {
         self.bytes(4, "magic: DNLN");
         self.bytes(2, &format!("version {}", h.version));
         self.bytes(1, "rounding of TensorFlow Lite Micro");
-        self.bytes(1, "reserved");
+        self.bytes(1, &format!("fed {}", h.fed));
         self.bytes(4, &format!("checksum {:#010x}", h.checksum));
         self.bytes(4, &format!("file_bytes {}", h.file_bytes));
         self.bytes(4, &format!("arena_bytes {}", h.arena_bytes));
@@ -138,7 +144,9 @@ impl Dump<'_> {
         self.bytes(2, &format!("n_steps {}", h.n_steps));
         self.bytes(1, &format!("n_inputs {}", h.n_inputs));
         self.bytes(1, &format!("n_outputs {}", h.n_outputs));
+        self.bytes(4, &format!("n_calls {}", h.n_calls));
         self.bytes(4, &format!("ports_offset {:#x}", h.ports_offset));
+        self.bytes(4, &format!("calls_offset {:#x}", h.calls_offset));
         self.bytes(4, &format!("steps_offset {:#x}", h.steps_offset));
         self.bytes(4, &format!("names_offset {:#x}", h.names_offset));
         self.bytes(4, &format!("constants_offset {:#x}", h.constants_offset));
@@ -154,8 +162,9 @@ impl Dump<'_> {
         self.bytes(4, &format!("{dtype}, rank {}, {:?}, zero point {}", t.rank, t.place, t.zero_point));
         self.bytes(4, &format!("offset {}", t.offset));
         self.bytes(16, &format!("dimensions {dims:?}"));
-        self.bytes(2, &format!("first {}", t.first));
-        self.bytes(2, &format!("last {}", t.last));
+        self.bytes(4, &format!("table {:#x}", t.table));
+        self.bytes(2, &format!("period {}", t.period));
+        self.bytes(2, &format!("writer {}", t.writer));
         assert_eq!(self.at - start, TENSOR_BYTES);
     }
 
@@ -169,17 +178,35 @@ impl Dump<'_> {
         assert_eq!(self.at - start, PORT_BYTES);
     }
 
+    fn call(&mut self, parts: &Parts, i: usize) {
+        let call = parts.calls[i];
+        self.title(&format!("call {i}"));
+        self.bytes(2, &format!("step {}", call.step));
+        self.bytes(2, &format!("first {}", call.first));
+        self.bytes(2, &format!("count {}", call.count));
+    }
+
     fn step(&mut self, parts: &Parts, i: usize) {
         let step = &parts.steps[i];
-        let end = self.at + step.bytes().len();
-        self.title(&format!("step {}", i + 1));
+        let lists = step_lists_offset(parts, i);
+        self.title(&format!("step {i}"));
         self.bytes(1, &format!("op {}: {}", step.op, OpCode::from_code(step.op).unwrap().name()));
         self.bytes(1, &format!("dtype {}", dunlin::DType::from_code(step.dtype).unwrap().name()));
         self.bytes(1, &format!("n_inputs {}", step.n_inputs));
-        self.bytes(1 + 2 * step.tensors.len(), &format!("length, tensors {:?}", step.tensors));
-        let params_bytes = 1 + step.params.len();
-        self.bytes(end - params_bytes - self.at, &format!("scratch_offset {}", step.scratch_offset));
-        self.bytes(params_bytes, &format!("length, parameters: {:?}", op_params(step.op, &step.params)));
+        self.bytes(1, &format!("n_outputs {}", step.tensors.len() - step.n_inputs as usize));
+        self.bytes(4, &format!("scratch_offset {}", step.scratch_offset));
+        self.bytes(4, &format!("scratch_bytes {}", step.scratch_bytes));
+        self.bytes(4, &format!("lists {lists:#x}"));
+        self.bytes(2, &format!("params_bytes {}", step.params.len()));
+        self.bytes(1, &format!("order {}", step.order));
+        self.bytes(1, "reserved");
+    }
+
+    fn step_lists(&mut self, parts: &Parts, i: usize) {
+        let step = &parts.steps[i];
+        self.title(&format!("lists of step {i}"));
+        self.bytes(2 * step.tensors.len(), &format!("tensors {:?}", step.tensors));
+        self.bytes(step.params.len(), &format!("parameters: {:?}", op_params(step.op, &step.params)));
     }
 
     fn names(&mut self, parts: &Parts) {
@@ -203,6 +230,12 @@ impl Dump<'_> {
         }
         self.padding(self.file.len());
     }
+}
+
+/// Where the lists of step `i` start, counted from the start of the steps.
+fn step_lists_offset(parts: &Parts, i: usize) -> usize {
+    let before = parts.steps[..i].iter().map(|step| 2 * step.tensors.len() + step.params.len());
+    parts.steps.len() * dunlin::format::STEP_BYTES + before.sum::<usize>()
 }
 
 fn op_params(op: u8, params: &[u8]) -> dunlin_converter::ops::Op {

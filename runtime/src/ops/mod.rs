@@ -130,13 +130,15 @@ pub type Outputs = Vec<TensorType, MAX_OUTPUTS>;
 /// Types of an operator's inputs.
 pub(crate) type InputTypes = Vec<TensorType, MAX_INPUTS>;
 
-/// In which order an operator can work.
+/// In which order an operator can work; the number is the one in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Order {
     /// Output rows, each from the input rows that [`Operator::rows`] names, statelessly and in any order.
     Rows,
     /// Input rows, each once and in order: the first begins, the last finishes the output. The accumulators
-    /// are scratch that lives from the first to the last.
+    /// are scratch that lives from the first to the last. One that does not take its input by rows
+    /// ([`Operator::by_rows`]) may write the output at any time, and is called once for all rows.
     Reduction,
 }
 
@@ -194,7 +196,8 @@ pub trait Run<D: Element>: Operator {
         Ok(())
     }
 
-    /// Computes `rows` of the output (of the input for a reduction).
+    /// Computes `rows` of the output (of the input for a reduction), one after the other: a row may stand where
+    /// an earlier one has read for the last time.
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>);
 }
 
@@ -205,6 +208,18 @@ pub struct Needs {
     pub scratch_bytes: usize,
     /// Inputs that the first output may replace, as a bit set.
     pub in_place: u8,
+    /// Tensors that are taken by rows, as a bit set.
+    pub by_rows: u16,
+    /// What is counted in rows.
+    pub order: Order,
+}
+
+/// What rows of a step read of an input.
+pub(crate) struct Reads {
+    /// From the first row that the first reads to the last that the last reads.
+    pub rows: Range<usize>,
+    /// Whether the first output may be written on the input.
+    pub in_place: bool,
 }
 
 /// A row of the operator table: one operator in one dtype, so that the linker keeps only what a model names.
@@ -216,14 +231,16 @@ pub struct Entry {
     pub dtype: DType,
     /// Checks a step once, before it ever runs.
     pub(crate) check: fn(&Node) -> Result<Needs, Error>,
-    /// Runs a checked step: all of it, or the given rows.
-    pub(crate) run: fn(&Node, &Memory, Option<Range<usize>>),
+    /// What rows of a step that has passed `check` read of an input.
+    pub(crate) reads: fn(&Node, usize, Range<usize>) -> Reads,
+    /// Runs rows of a checked step.
+    pub(crate) run: fn(&Node, &Memory, Range<usize>),
 }
 
 impl Entry {
     /// The entry of operator `O` in dtype `D`.
     pub const fn of<O: Run<D>, D: Element>() -> Entry {
-        Entry { code: O::CODE, dtype: D::DTYPE, check: check::<O, D>, run: run::<O, D> }
+        Entry { code: O::CODE, dtype: D::DTYPE, check: check::<O, D>, reads: reads::<O>, run: run::<O, D> }
     }
 }
 
@@ -239,7 +256,24 @@ fn check<O: Run<D>, D: Element>(node: &Node) -> Result<Needs, Error> {
     input_types(node, &mut inputs);
     check_types(node, &inputs, &op.infer(&inputs)?, D::DTYPE)?;
     op.check(node, &node.constants())?;
-    Ok(Needs { scratch_bytes: op.scratch_bytes(&inputs), in_place: op.in_place(&inputs) })
+    Ok(Needs {
+        scratch_bytes: op.scratch_bytes(&inputs),
+        in_place: op.in_place(&inputs),
+        by_rows: op.by_rows(&inputs),
+        order: op.order(&inputs),
+    })
+}
+
+fn reads<O: Operator>(node: &Node, input: usize, rows: Range<usize>) -> Reads {
+    let mut inputs = InputTypes::new();
+    input_types(node, &mut inputs);
+    // The check has decoded these very bytes.
+    let Ok(op) = node.params::<O>() else { return Reads { rows: 0..0, in_place: false } };
+    let last = rows.end.wrapping_sub(1);
+    Reads {
+        rows: op.rows(input, &inputs, rows.start).start..op.rows(input, &inputs, last).end,
+        in_place: op.in_place(&inputs) & (1 << input) != 0,
+    }
 }
 
 /// The part of [`check`] that is the same for all operators: once in flash.
@@ -263,24 +297,11 @@ fn check_types(
     if in_dtype { Ok(()) } else { Err(Error::DType) }
 }
 
-fn run<O: Run<D>, D: Element>(node: &Node, mem: &Memory, rows: Option<Range<usize>>) {
+fn run<O: Run<D>, D: Element>(node: &Node, mem: &Memory, rows: Range<usize>) {
     // The check has decoded these very bytes.
     if let Ok(op) = node.params::<O>() {
-        op.run(node, mem, rows.unwrap_or_else(|| 0..n_rows(&op, node)));
+        op.run(node, mem, rows);
     }
-}
-
-/// Rows that `op` counts at `node`.
-// Inlined, the types would take stack while the operator runs.
-#[inline(never)]
-fn n_rows<O: Operator>(op: &O, node: &Node) -> usize {
-    let mut inputs = InputTypes::new();
-    input_types(node, &mut inputs);
-    let counted = match op.order(&inputs) {
-        Order::Rows => node.output(0),
-        Order::Reduction => node.input(0),
-    };
-    counted.ty.shape.rows()
 }
 
 /// The one output of most operators.

@@ -3,12 +3,15 @@
 
 extern crate std;
 
+use core::ops::Range;
 use std::boxed::Box;
 use std::vec::Vec;
 
 use super::{Entry, Operator, Order};
+use crate::check::Span;
 use crate::format::{self, Header, Place, PortRecord, StepRecord, TensorRecord};
 use crate::mem::{Memory, bytes_of, cast};
+use crate::model::tensor_type;
 use crate::{Arena, DType, Element, Error, Model, Shape, TensorType};
 
 /// The most bytes of a file, and of an arena.
@@ -45,6 +48,10 @@ impl Tensor {
     pub(crate) fn constant(self) -> Tensor {
         Tensor { place: Place::Constant, ..self }
     }
+
+    fn row_bytes(&self) -> usize {
+        self.ty.shape.row_len() * self.ty.dtype.bytes()
+    }
 }
 
 /// A model of one step.
@@ -69,7 +76,7 @@ impl<O: Operator> Case<O> {
 
     /// What [`Model::check`] says.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let file = load(&self.file(None)?);
+        let file = load(&self.file(None, false)?);
         Model::check(file.bytes(), super::ALL).map(|_| ())
     }
 
@@ -89,7 +96,7 @@ impl<O: Operator> Case<O> {
     pub(crate) fn assert_contract(&self) {
         self.assert_rows_ascend();
         let whole = self.execute(None, Pace::Whole).unwrap();
-        for pace in [Pace::Shuffled, Pace::Blindfold] {
+        for pace in [Pace::Shuffled, Pace::Blindfold, Pace::Scattered] {
             assert_eq!(self.execute(None, pace).unwrap(), whole, "{pace:?}: {self:?}");
         }
         let in_place = self.op.in_place(&self.types());
@@ -115,33 +122,38 @@ impl<O: Operator> Case<O> {
 
     /// The bytes of every output.
     fn execute(&self, replaced: Option<usize>, pace: Pace) -> Result<Vec<Vec<u8>>, Error> {
-        let file = load(&self.file(replaced)?);
-        let model = Model::check(file.bytes(), super::ALL)?;
+        let file = load(&self.file(replaced, pace == Pace::Scattered)?);
+        let model = match pace {
+            // Inputs and outputs of a model are in one piece, here they are not.
+            Pace::Scattered => Model::check_file(file.bytes(), super::ALL)?,
+            _ => Model::check(file.bytes(), super::ALL)?,
+        };
         let mut arena = Buffer::default();
         // What the operator does not write itself must show.
         arena.fill(0x5A);
         for (port, input) in self.activations().enumerate() {
-            let offset = model.input(port)?.offset;
-            arena[offset..][..input.bytes.len()].copy_from_slice(&input.bytes);
+            for (row, bytes) in rows_of(&model, port).zip(input.bytes.chunks(input.row_bytes())) {
+                arena[row].copy_from_slice(bytes);
+            }
         }
         let node = model.steps().next().unwrap();
         let entry = model.entry(&node)?;
+        let run = |arena: &mut [u8], rows| {
+            (entry.run)(&node, &Memory::new(arena, model.constants()), rows);
+        };
         match pace {
-            Pace::Whole => (entry.run)(&node, &Memory::new(&mut arena[..], model.constants()), None),
-            Pace::Shuffled | Pace::Blindfold => {
+            Pace::Whole => run(&mut arena[..], 0..node.n_rows()),
+            _ => {
                 for y in self.row_order(pace) {
                     if pace == Pace::Blindfold {
                         self.show_only(&model, &mut arena[..], y);
                     }
-                    let mem = Memory::new(&mut arena[..], model.constants());
-                    (entry.run)(&node, &mem, Some(y..y + 1));
+                    run(&mut arena[..], y..y + 1);
                 }
             }
         }
-        let output = |i: usize| {
-            let port = model.output(i).unwrap();
-            arena[port.offset..][..port.ty.bytes()].to_vec()
-        };
+        let n_inputs = model.n_inputs();
+        let output = |i: usize| rows_of(&model, n_inputs + i).flat_map(|row| arena[row].to_vec()).collect();
         Ok((0..model.n_outputs()).map(output).collect())
     }
 
@@ -171,7 +183,7 @@ impl<O: Operator> Case<O> {
             if input.place == Place::Constant {
                 continue;
             }
-            let row_bytes = input.ty.shape.row_len() * input.ty.dtype.bytes();
+            let row_bytes = input.row_bytes();
             let seen = self.op.rows(i, &types, y);
             let bytes = &mut arena[model.input(port).unwrap().offset..][..input.bytes.len()];
             bytes.fill(0x5A);
@@ -186,7 +198,8 @@ impl<O: Operator> Case<O> {
     }
 
     /// The `.dunlin` file: all tensors side by side, or the first output on the bytes of input `replaced`.
-    fn file(&self, replaced: Option<usize>) -> Result<Vec<u8>, Error> {
+    /// If `scattered`, the rows of what is taken by rows lie far from each other.
+    fn file(&self, replaced: Option<usize>, scattered: bool) -> Result<Vec<u8>, Error> {
         let types = self.types();
         let outputs = self.op.infer(&types)?;
         let (mut arena, mut constants) = (Section::default(), Section::default());
@@ -195,18 +208,28 @@ impl<O: Operator> Case<O> {
             let constant = input.place == Place::Constant;
             let section = if constant { &mut constants } else { &mut arena };
             n_activations += !constant as usize;
-            section.push(input.ty, input.zero_point, input.place, [0, 1]);
+            section.push(input.ty, input.zero_point, input.place, format::NO_STEP);
             section.bytes.extend(&input.bytes);
         }
         let n_model_inputs = n_activations;
         let on_input = replaced.map(|i| self.activations_before(i));
         for (o, ty) in outputs.iter().enumerate() {
-            arena.push(*ty, self.output_zero_point, Place::Arena, [1, 2]);
+            arena.push(*ty, self.output_zero_point, Place::Arena, 0);
             arena.bytes.resize(arena.bytes.len() + ty.bytes(), 0);
             if let (Some(k), 0) = (on_input, o) {
                 arena.records[n_activations].offset = arena.records[k].offset;
             }
             n_activations += 1;
+        }
+        if scattered {
+            let by_rows = self.op.by_rows(&types);
+            let inputs = (0..types.len()).filter(|&i| self.inputs[i].place != Place::Constant);
+            let bits = inputs.map(|i| 1 << i).chain([super::OUTPUT]);
+            for (record, bit) in arena.records.iter_mut().zip(bits) {
+                if by_rows & bit != 0 {
+                    scatter(record, &mut arena.bytes, &mut constants.bytes);
+                }
+            }
         }
         arena.align();
         let ids = self.tensor_ids(n_model_inputs, n_activations);
@@ -216,16 +239,20 @@ impl<O: Operator> Case<O> {
             op: O::CODE as u8,
             dtype: self.dtype(outputs[0]) as u8,
             n_inputs: self.inputs.len() as u8,
+            order: self.op.order(&types) as u8,
             tensors: &ids,
             scratch_offset: arena.bytes.len() as u32,
+            scratch_bytes: self.op.scratch_bytes(&types) as u32,
             params: &params,
         };
+        let mut steps = step.fixed_part(format::STEP_BYTES as u32).to_vec();
+        steps.extend(ids.iter().chain(&params));
         Ok(assemble(
             Header {
                 magic: format::MAGIC,
                 version: format::VERSION,
                 rounding: format::ROUNDING_TFLM,
-                reserved: 0,
+                fed: 0,
                 checksum: 0,
                 file_bytes: 0,
                 arena_bytes: (arena.bytes.len() + self.op.scratch_bytes(&types)) as u32,
@@ -234,14 +261,16 @@ impl<O: Operator> Case<O> {
                 n_steps: 1,
                 n_inputs: n_model_inputs as u8,
                 n_outputs: outputs.len() as u8,
+                n_calls: 0,
                 ports_offset: 0,
+                calls_offset: 0,
                 steps_offset: 0,
                 names_offset: 0,
                 constants_offset: 0,
             },
             arena.records.iter().chain(&constants.records).flat_map(encode).collect(),
             ports.flat_map(|port| encode(&port)).collect(),
-            encode(&step),
+            steps,
             &constants.bytes,
         ))
     }
@@ -277,6 +306,28 @@ enum Pace {
     Shuffled,
     /// Row by row, each without the input rows that it does not name.
     Blindfold,
+    /// Row by row, from and to rows that do not follow each other.
+    Scattered,
+}
+
+/// The bytes of each row of a port.
+fn rows_of(model: &Model, port: usize) -> impl Iterator<Item = Range<usize>> {
+    let id = model.port(port).unwrap().tensor;
+    let span = Span::tensor(model, id).unwrap();
+    (0..span.n_rows).map(move |y| span.bytes(y..y + 1))
+}
+
+/// Gives the tensor new places: the last row first, with gaps.
+fn scatter(record: &mut TensorRecord, arena: &mut Vec<u8>, constants: &mut Vec<u8>) {
+    let ty = tensor_type(record).unwrap();
+    let (n_rows, row_bytes) = (ty.shape.rows(), ty.shape.row_len() * ty.dtype.bytes());
+    let distance = row_bytes.next_multiple_of(4) + 8;
+    arena.resize(arena.len().next_multiple_of(4), 0);
+    constants.resize(constants.len().next_multiple_of(2), 0);
+    (record.offset, record.table) = (arena.len() as u32, constants.len() as u32);
+    record.period = n_rows as u16;
+    arena.resize(arena.len() + n_rows * distance, 0);
+    constants.extend((0..n_rows).rev().flat_map(|i| ((i * distance / 4) as u16).to_le_bytes()));
 }
 
 /// Tensors and bytes of the arena or of the constant section.
@@ -291,7 +342,7 @@ impl Section {
         self.bytes.resize(self.bytes.len().next_multiple_of(format::ALIGN), 0);
     }
 
-    fn push(&mut self, ty: TensorType, zero_point: i8, place: Place, [first, last]: [u16; 2]) {
+    fn push(&mut self, ty: TensorType, zero_point: i8, place: Place, writer: u16) {
         self.align();
         self.records.push(TensorRecord {
             dtype: ty.dtype as u8,
@@ -303,8 +354,9 @@ impl Section {
             dim1: ty.shape.dim(1) as u32,
             dim2: ty.shape.dim(2) as u32,
             dim3: ty.shape.dim(3) as u32,
-            first,
-            last,
+            table: 0,
+            period: 0,
+            writer,
         });
     }
 }
@@ -323,6 +375,7 @@ fn assemble(header: Header, tensors: Vec<u8>, ports: Vec<u8>, steps: Vec<u8>, co
     let mut header = Header {
         file_bytes: file_bytes as u32,
         ports_offset: ports_offset as u32,
+        calls_offset: steps_offset as u32,
         steps_offset: steps_offset as u32,
         names_offset: names_offset as u32,
         constants_offset: constants_offset as u32,

@@ -88,11 +88,13 @@ impl Channels<'_> {
     /// # Errors
     /// [`Error::Parameters`].
     pub fn check(&self) -> Result<(), Error> {
+        // As `Factor::check`, without a branch a channel: a model has thousands.
+        let mut wrong = false;
         for c in 0..self.0.len() / 3 {
-            let shift = i8::try_from(self.0.at(3 * c + 2)).map_err(|_| Error::Parameters)?;
-            Factor { multiplier: self.0.at(3 * c + 1), shift }.check()?;
+            let (multiplier, shift) = (self.0.at(3 * c + 1), self.0.at(3 * c + 2));
+            wrong |= multiplier < 0 || shift.wrapping_add(31) as u32 > 61;
         }
-        Ok(())
+        if wrong { Err(Error::Parameters) } else { Ok(()) }
     }
 
     #[inline(always)]

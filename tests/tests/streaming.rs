@@ -1,0 +1,42 @@
+//! Plans in which rows live and die: the bytes of the goldens in an arena of exactly the planned size in which
+//! everything dead is noise.
+
+use dunlin_converter::Data;
+use dunlin_converter::plan::rows::{Options, Style};
+use dunlin_tests::assets::{array, program_by_rows, samples};
+use dunlin_tests::poison::run_poisoned;
+
+/// Models, and the most bytes of an arena by rows with the whole input in it, and with an input that arrives by rows:
+/// the goals of the project, with the scratch memory that they allow.
+const MODELS: [(&str, [usize; 2]); 4] = [
+    ("mlperf_kws_int8", [5_146, 4_836]),
+    ("mlperf_vww_int8", [28_800, 13_536]),
+    ("mlperf_ic_int8", [12_864, 11_808]),
+    ("mlperf_ad_int8", [768, 768]),
+];
+/// Samples of each.
+const N_SAMPLES: usize = 3;
+
+#[test]
+fn models_by_rows_give_the_bytes_of_the_goldens() {
+    for (name, most) in MODELS {
+        for (style, fed) in [(Style::Overlap, false), (Style::Rows, false), (Style::Rows, true)] {
+            let options = Options { style, fed, effort: 1 };
+            let Some(program) = program_by_rows(name, &options) else { return };
+            let golden = |file: &str| array(&format!("golden/{name}/{file}.npy"));
+            let (Some(inputs), Some(outputs)) = (golden("input20"), golden("output20.tflm")) else { return };
+            let model = program.model().unwrap();
+            println!("{name} {options:?}: {} bytes, {} calls", model.arena_bytes(), model.n_calls());
+            assert!(
+                style == Style::Overlap || model.arena_bytes() <= most[fed as usize],
+                "{name} {options:?}"
+            );
+            let pairs = samples(&inputs, 20).into_iter().zip(samples(&outputs, 20)).take(N_SAMPLES);
+            for (seed, (input, expected)) in pairs.enumerate() {
+                let Data::I8(_) = &input else { panic!("{name}: goldens of int8") };
+                let output = run_poisoned(&model, &[&input.bytes()], seed as u64);
+                assert!(output == expected.bytes(), "{name} {options:?}: sample {seed}");
+            }
+        }
+    }
+}
