@@ -9,11 +9,11 @@ use dunlin_tests::boards::{bake, runnable_board};
 use dunlin_tests::convnet;
 
 /// Bytes of flash that running a small network may cost, the model not counted.
-const MAX_CODE_BYTES: u64 = 28 * 1024;
+const MAX_CODE_BYTES: u64 = 36 * 1024;
 /// Bytes of RAM that the runtime may keep beside the arena: variables, model and session.
 const MAX_KEPT_BYTES: u64 = 512;
 /// Bytes of stack that checking and running the small network may take, the firmware's own frames included.
-const MAX_STACK_BYTES: u32 = 1600;
+const MAX_STACK_BYTES: u32 = 1800;
 
 /// Parts of (mangled) symbol names that no firmware may have, and what they would mean.
 const FORBIDDEN: &[(&str, &str)] = &[

@@ -15,8 +15,9 @@ use crate::{
 /// all output tensors, in order, until the input ends. Then it writes the stack's high-water marks in the initialization
 /// and in the runs to the file `stack` (two little-endian numbers of 4 bytes) and exits.
 ///
-/// Counted regions: the initialization (check and session), then those of each `run`.
-pub fn serve(model: &[u8], ops: &[Entry], arena: &mut [u8], run: fn(&mut Session)) -> ! {
+/// Counted regions: the initialization (check and session), then of each sample one for each call in the hands of
+/// `run`: what runs between two rows that arrive, or all.
+pub fn serve(model: &[u8], ops: &[Entry], arena: &mut [u8], run: Run) -> ! {
     stack::paint();
     log::info!("model: {=usize} bytes, arena: {=usize} bytes", model.len(), arena.len());
     let mut link = Link::open();
@@ -45,22 +46,35 @@ fn write_stack(high_water_bytes: [usize; 2]) {
     }
 }
 
+/// Runs a session, or what a row that has just arrived makes possible; true if the outputs are there.
+pub type Run = fn(&mut Session) -> Result<bool, Error>;
+
 /// A run as one counted region.
-pub fn run(session: &mut Session) {
-    counted(|| {
-        session.run();
-    });
+pub fn run(session: &mut Session) -> Result<bool, Error> {
+    counted(|| match session.model().fed_input() {
+        Some(_) => session.row_done(),
+        None => {
+            session.run();
+            Ok(true)
+        }
+    })
 }
 
-/// A run with a counted region for each step.
-pub fn run_by_steps(session: &mut Session) {
+/// A run with a counted region for each call of a step.
+pub fn run_by_steps(session: &mut Session) -> Result<bool, Error> {
+    if session.model().fed_input().is_some() {
+        return session.row_done_each(|step| counted(|| step.run()));
+    }
     session.run_each(|step| counted(|| step.run()));
+    Ok(true)
 }
 
-fn run_samples(session: &mut Session, link: &mut Link, run: fn(&mut Session)) -> Result<u32, Error> {
+fn run_samples(session: &mut Session, link: &mut Link, run: Run) -> Result<u32, Error> {
     let mut n_samples = 0;
     while read_inputs(session, link)? {
-        run(session);
+        while !run(session)? {
+            link.read_all(session.next_row()?.bytes_mut());
+        }
         for i in 0..session.model().n_outputs() {
             link.write(session.output_bytes(i)?);
         }
@@ -69,8 +83,15 @@ fn run_samples(session: &mut Session, link: &mut Link, run: fn(&mut Session)) ->
     Ok(n_samples)
 }
 
-/// False where the input has ended.
+/// Reads what is there before the run: all inputs, or the first row of the one that arrives by rows. False where the
+/// samples have ended.
 fn read_inputs(session: &mut Session, link: &mut Link) -> Result<bool, Error> {
+    if session.model().fed_input().is_some() {
+        return match session.model().n_inputs() {
+            1 => Ok(link.read(session.next_row()?.bytes_mut())),
+            _ => Err(Error::Rows), // the host's samples have no order of rows and other inputs
+        };
+    }
     for i in 0..session.model().n_inputs() {
         let bytes = session.input_bytes_mut(i)?;
         if i > 0 {

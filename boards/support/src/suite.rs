@@ -81,18 +81,33 @@ fn run_session(link: &mut Link, session: &mut Session) -> Result<(), Refusal> {
     let n_given = read_length(link);
     let mut n_wanted = 0;
     for i in 0..session.model().n_inputs() {
-        n_wanted += session.input_bytes_mut(i)?.len();
+        n_wanted += session.model().input(i)?.ty.bytes();
     }
     if n_given != n_wanted {
         link.skip(n_given);
         return Err(Refusal(WRONG_INPUT));
     }
-    for i in 0..session.model().n_inputs() {
+    let fed = session.model().fed_input();
+    for i in (0..session.model().n_inputs()).filter(|&i| Some(i) != fed) {
         link.read_all(session.input_bytes_mut(i)?);
     }
-    counted(|| {
-        session.run();
-    });
+    match fed {
+        None => counted(|| {
+            session.run();
+        }),
+        // The rows come from the host in between: all that is counted here.
+        Some(_) => counted(|| {
+            loop {
+                match session.next_row() {
+                    Ok(row) => link.read_all(row.bytes_mut()),
+                    Err(error) => return Err(error),
+                }
+                if session.row_done()? {
+                    return Ok(());
+                }
+            }
+        })?,
+    }
     let mut n_output_bytes = 0;
     for i in 0..session.model().n_outputs() {
         n_output_bytes += session.output_bytes(i)?.len();

@@ -93,7 +93,10 @@ pub fn run(board: &str, file: &[u8], model: &Model, samples: &Samples, host_outp
     let firmware = firmware::build(&home, board, Program::Baked(&dir), false)?;
     let sizes = firmware.sizes()?;
     let emulation = emulator::run(&home, board, &firmware, samples.bytes(), Options::default())?;
-    let (init_instructions, counts) = regions(board, &emulation, samples.len())?;
+    // What runs between two rows that arrive is a region of its own.
+    let n_parts = model.fed_input().and_then(|i| model.input(i).ok()).map_or(1, |fed| fed.ty.shape.rows());
+    let (init_instructions, parts) = regions(board, &emulation, samples.len() * n_parts)?;
+    let counts: Vec<u64> = parts.chunks(n_parts).map(|parts| parts.iter().sum()).collect();
     let run_bytes = host_outputs.len().checked_div(samples.len()).unwrap_or(0).max(1);
     let differs = |(host, device): (&[u8], &[u8])| host != device;
     let first_difference = host_outputs

@@ -87,5 +87,12 @@ fn count_steps(board: &str, file: &[u8], model: &Model, sample: &Samples) -> Res
     let dir = bake(&home, board, file, model)?;
     let firmware = firmware::build(&home, board, Program::BakedBySteps(&dir), false)?;
     let emulation = emulator::run(&home, board, &firmware, sample.bytes(), Options::default())?;
-    Ok(regions(board, &emulation, model.n_steps())?.1.to_vec())
+    let calls = (0..model.n_calls()).filter_map(|i| Some(model.call(i).ok()?.step as usize));
+    let steps: Vec<usize> = calls.filter(|&step| step < model.n_steps()).collect();
+    let (_, counts) = regions(board, &emulation, steps.len())?;
+    let mut sums = vec![0; model.n_steps()];
+    for (step, count) in steps.into_iter().zip(counts) {
+        sums[step] += count;
+    }
+    Ok(sums)
 }
