@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dunlin_converter::{Program, import, passes};
+use dunlin_converter::{Program, export, import, passes};
 use dunlin_tests::assets::folder;
 use fastrand::Rng;
 
@@ -55,14 +55,20 @@ fn damage(file: &mut Vec<u8>, rng: &mut Rng) {
     }
 }
 
-/// Whether the file became a model.
+/// Whether the file became a model. What became one can be exported, and imported again.
 fn convert(file: &[u8]) -> bool {
     let graph = import::read(file, "damaged");
-    let program = graph.and_then(|mut graph| {
+    let compiled = graph.and_then(|mut graph| {
         passes::simplify(&mut graph)?;
-        Program::compile(&graph)
+        Program::compile(&graph)?;
+        Ok(graph)
     });
-    program.is_ok()
+    let Ok(graph) = compiled else { return false };
+    // Some of them TensorFlow Lite has no words for: then the error names the node.
+    if let Ok(exported) = export::tflite(&graph) {
+        import::read(&exported, "exported").unwrap_or_else(|e| panic!("the export cannot be read: {e}"));
+    }
+    true
 }
 
 #[test]

@@ -174,7 +174,9 @@ fn the_demo_keeps_its_promises() {
     let folder = Folder::new();
     let demo = |output: &str, path: Option<&Path>| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dunlin"));
-        command.args(["demo", "--json", "--output", output]).current_dir(&folder.0);
+        command
+            .args(["demo", "--json", "--output", output, "--tflite", "digits.tflite"])
+            .current_dir(&folder.0);
         if let Some(path) = path {
             command.env("PATH", path);
         }
@@ -190,6 +192,9 @@ fn the_demo_keeps_its_promises() {
     assert_eq!(alone["samples_compared"], 0);
     assert!(alone["missing"].as_str().unwrap().contains("setup"), "{}", alone["missing"]);
     assert_eq!(alone["arena_bytes"], alone["arena_lower_bound_bytes"]);
+    let bytes = |name: &str| std::fs::read(folder.path(name)).unwrap();
+    folder.prints(&["convert", "digits.tflite", "-o", "back.dunlin"]);
+    assert_eq!(bytes("alone.dunlin"), bytes("back.dunlin"), "the exported network is the same");
     if !can_emulate("cortex-m4") {
         return;
     }
@@ -198,7 +203,6 @@ fn the_demo_keeps_its_promises() {
     assert_eq!(whole["host_device_equal"], true);
     assert!(whole["samples_compared"].as_u64().unwrap() >= 100);
     assert!(whole["code_bytes"].as_u64().unwrap() < 24 * 1024, "{}", whole["code_bytes"]);
-    let bytes = |name: &str| std::fs::read(folder.path(name)).unwrap();
     assert_eq!(bytes("alone.dunlin"), bytes("whole.dunlin"), "the same seed writes the same bytes");
 }
 

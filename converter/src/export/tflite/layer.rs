@@ -82,7 +82,7 @@ impl Writer<'_> {
     /// activations and weights.
     ///
     /// # Errors
-    /// As [`Writer::tensor`].
+    /// If those scales are out of range, or as [`Writer::tensor`].
     pub fn weights(&mut self, node: &Node) -> Result<Vec<Index>> {
         let weights = self.tensor(node.inputs[1])?;
         let Some(&bias) = node.inputs.get(2) else { return Ok(vec![weights]) };
@@ -90,6 +90,12 @@ impl Writer<'_> {
         let bias = match (quant(0), quant(1), self.graph.constant_data(bias)) {
             (Some(x), Some(w), Some(data)) => {
                 let scales: Vec<f32> = w.scales.iter().map(|scale| x.scale() * scale).collect();
+                // A channel whose weights are all 0 may have the scale 0, beside others.
+                let fits = |scale: &f32| scale.is_finite() && (*scale > 0.0 || scales.len() > 1);
+                if !scales.iter().all(fits) {
+                    let what = "the product of its input's and its weights' scales is beyond f32";
+                    return Err(Error::graph(&node.name, what));
+                }
                 let quant = Quant { dtype: DType::I32, scales, zero_point: 0, axis: w.axis.map(|_| 0) };
                 self.constant(&self.graph[bias].name, &self.graph.dims(bias), data, Some(&quant))
             }
