@@ -5,6 +5,7 @@ mod convert;
 mod demo;
 mod emulate;
 mod inspect;
+mod plan;
 mod run;
 mod setup;
 
@@ -26,6 +27,7 @@ struct Cli {
 enum Command {
     Convert(convert::Args),
     Inspect(inspect::Args),
+    Plan(plan::Args),
     Run(run::Args),
     Emulate(emulate::Args),
     Bench(bench::Args),
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Convert(args) => convert::convert(&args),
         Command::Inspect(args) => inspect::inspect(&args),
+        Command::Plan(args) => plan::plan(&args),
         Command::Run(args) => run::run(&args),
         Command::Emulate(args) => emulate::emulate(&args),
         Command::Bench(args) => bench::bench(&args),

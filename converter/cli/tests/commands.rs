@@ -215,6 +215,30 @@ fn wrong_usage_is_exit_code_2() {
 }
 
 #[test]
+fn plan_prints_the_ways_to_run_and_draws_one() {
+    let folder = Folder::new();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/digits/digits_int8.tflite");
+    std::fs::copy(model, folder.path("net.tflite")).unwrap();
+    let plan = ["plan", "net.tflite", "--effort", "1"];
+    let with = |more: &[&'static str]| [&plan[..], more].concat();
+    let text = folder.prints(&plan);
+    assert!(text.contains("rows-fed") && text.contains("no order of rows"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&folder.prints(&with(&["--json"]))).unwrap();
+    let bytes = |i: usize| json[i]["arena_bytes"].as_u64().unwrap();
+    assert_eq!((&json[0]["plan"], &json[2]["plan"]), (&"whole".into(), &"rows".into()));
+    assert!(bytes(2) < bytes(0) && json[2]["bound_bytes"].as_u64().unwrap() <= bytes(2), "{json}");
+
+    let text = folder.prints(&with(&["--ram", "1m", "--picture", "net.svg"]));
+    assert!(text.contains("fits: whole, ") && text.contains("net.svg: whole drawn"), "{text}");
+    assert!(std::fs::read_to_string(folder.path("net.svg")).unwrap().contains("bytes alive"));
+    let error = folder.error(&with(&["--ram", "16"]));
+    assert!(error.contains("no plan fits 16 bytes") && error.contains("the smallest needs"), "{error}");
+    let error = folder.error(&with(&["--plan", "columns"]));
+    assert!(error.contains("no plan `columns`; there are whole, overlap, rows"), "{error}");
+    assert_eq!(folder.dunlin(&with(&["--ram", "much"])).status.code(), Some(2));
+}
+
+#[test]
 fn a_tflite_file_is_converted_or_taken_as_it_is() {
     let folder = Folder::new();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/digits/digits_int8.tflite");

@@ -1,8 +1,10 @@
 //! The plans of a graph, from the fewest calls to the fewest bytes.
 
+use serde::Serialize;
+
 use super::rows::{self, Options, Style};
 use super::{Call, Plan, plan};
-use crate::{Graph, Result};
+use crate::{Graph, Result, report};
 
 /// Bytes of flash for a call, or for an entry of a table of rows.
 const ENTRY_BYTES: usize = 4;
@@ -10,7 +12,7 @@ const ENTRY_BYTES: usize = 4;
 /// One way to run a graph.
 #[derive(Clone, Debug)]
 pub struct Alternative {
-    /// What it is called in tables: `whole`, `overlap`, `rows`, `overlap, fed` or `rows, fed`.
+    /// What it is called in tables: `whole`, `overlap`, `rows`, `overlap-fed` or `rows-fed`.
     pub name: &'static str,
     /// Whether the caller hands over the input row by row.
     pub fed: bool,
@@ -18,6 +20,49 @@ pub struct Alternative {
     pub plan: Plan,
     /// Bytes of flash for its calls and its tables of rows, about.
     pub table_bytes: usize,
+}
+
+impl Alternative {
+    /// The alternative in numbers and words.
+    pub fn report(&self, graph: &Graph) -> AlternativeReport {
+        AlternativeReport {
+            plan: self.name,
+            arena_bytes: self.plan.arena_bytes,
+            bound_bytes: self.plan.bound_bytes(),
+            calls: self.plan.calls.len(),
+            table_bytes: self.table_bytes,
+            why: self.plan.explain(graph),
+        }
+    }
+}
+
+/// What a person needs to choose a plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlternativeReport {
+    /// Its name.
+    pub plan: &'static str,
+    /// Bytes of RAM.
+    pub arena_bytes: usize,
+    /// Bytes below which no plan of this kind exists.
+    pub bound_bytes: usize,
+    /// Calls of operators, and of the caller who feeds rows, in one run.
+    pub calls: usize,
+    /// Bytes of flash for calls and rows, about.
+    pub table_bytes: usize,
+    /// The plan in a sentence.
+    pub why: String,
+}
+
+/// Reports of plans as a table, and a sentence for each.
+pub fn alternatives_text(reports: &[AlternativeReport]) -> String {
+    let header = ["plan", "arena B", "bound B", "calls", "tables B (flash)"];
+    let mut table = report::table(&header, &[1, 2, 3, 4]);
+    for each in reports {
+        let numbers = [each.arena_bytes, each.bound_bytes, each.calls, each.table_bytes];
+        table.add_row(std::iter::once(each.plan.to_string()).chain(numbers.map(|n| n.to_string())));
+    }
+    let sentences = reports.iter().map(|each| format!("{}: {}", each.plan, each.why));
+    format!("{table}\n{}", sentences.collect::<Vec<_>>().join("\n"))
 }
 
 /// All plans of a graph in device form: tensors whole, operators one after another with rows written over dead
@@ -33,8 +78,8 @@ pub fn alternatives(graph: &Graph, effort: usize) -> Result<Vec<Alternative>> {
     let styles = [
         ("overlap", Style::Overlap, false),
         ("rows", Style::Rows, false),
-        ("overlap, fed", Style::Overlap, true),
-        ("rows, fed", Style::Rows, true),
+        ("overlap-fed", Style::Overlap, true),
+        ("rows-fed", Style::Rows, true),
     ];
     for (name, style, is_fed) in styles.into_iter().filter(|&(_, _, is_fed)| fed || !is_fed) {
         all.push(made(name, is_fed, rows::plan(graph, &Options { style, fed: is_fed, effort })?));
@@ -76,7 +121,7 @@ mod tests {
             graph.mark_output(y);
             alternatives(&graph, 1).unwrap().iter().map(|each| each.name).collect::<Vec<_>>()
         };
-        assert_eq!(names(&[&[4, 3]]), ["whole", "overlap", "rows", "overlap, fed", "rows, fed"]);
+        assert_eq!(names(&[&[4, 3]]), ["whole", "overlap", "rows", "overlap-fed", "rows-fed"]);
         assert_eq!(names(&[&[1, 3]]), ["whole", "overlap", "rows"]);
         assert_eq!(names(&[&[4, 3], &[2, 3]]), ["whole", "overlap", "rows"]);
     }

@@ -12,7 +12,7 @@ pub mod rows;
 use std::collections::HashMap;
 use std::ops::Range;
 
-pub use alternatives::{Alternative, alternatives};
+pub use alternatives::{Alternative, AlternativeReport, alternatives, alternatives_text};
 pub use picture::picture;
 pub use place::Proof;
 
@@ -79,6 +79,15 @@ impl Plan {
         self.live_bytes.iter().copied().max().unwrap_or(0)
     }
 
+    /// What is proved: no plan of this kind (of this order of calls; of any order of rows) needs less.
+    pub fn bound_bytes(&self) -> usize {
+        match self.proof {
+            Proof::Rows { bound_bytes, .. } => bound_bytes,
+            Proof::Exhausted { .. } => self.arena_bytes,
+            Proof::Clique | Proof::Budget { .. } => self.lower_bound_bytes(),
+        }
+    }
+
     /// Bytes between the plan and its lower bound.
     pub fn gap_bytes(&self) -> usize {
         self.arena_bytes - self.lower_bound_bytes()
@@ -113,11 +122,12 @@ impl Plan {
                 self.gap_bytes()
             ),
             Proof::Rows { bound_bytes, exhausted: true, states } if bound_bytes == bytes => format!(
-                "{bytes} bytes, optimal: no order of rows and no placement needs less ({states} states searched)"
+                "{bytes} bytes, optimal: no order of rows and no placement needs less ({states} states searched \
+                 to the end)"
             ),
             Proof::Rows { bound_bytes, exhausted: true, states } => format!(
-                "{bytes} bytes, {} above {bound_bytes}, below which no order of rows exists ({states} states \
-                 searched)",
+                "{bytes} bytes, {} above the bound: in every order of rows {bound_bytes} are alive at some time \
+                 ({states} states searched to the end), but no lower placement was found",
                 bytes - bound_bytes
             ),
             Proof::Rows { bound_bytes, exhausted: false, states } => format!(

@@ -11,7 +11,7 @@ use std::ops::Range;
 use dunlin::TensorType;
 use dunlin::ops::{OUTPUT, Order};
 
-use super::{Call, Plan, Proof, input_types, n_rows};
+use super::{Call, Plan, input_types, n_rows};
 use crate::{Graph, Kind, TensorId};
 
 const PLOT: [f64; 2] = [1000.0, 440.0];
@@ -320,15 +320,7 @@ fn lines(svg: &mut String, scale: &Scale, plan: &Plan, calls: &Calls) {
         let _ = writeln!(svg, "<path d='M{LEFT} {y:.1}H{right}' stroke-width='1.5' {stroke}/>");
     };
     level(plan.arena_bytes, ARENA);
-    level(bound_bytes(plan), BOUND);
-}
-
-/// What no plan of this kind can be below.
-fn bound_bytes(plan: &Plan) -> usize {
-    match plan.proof {
-        Proof::Rows { bound_bytes, .. } => bound_bytes,
-        _ => plan.lower_bound_bytes(),
-    }
+    level(plan.bound_bytes(), BOUND);
 }
 
 /// Which operator runs when.
@@ -374,7 +366,7 @@ fn legend(svg: &mut String, colours: &Colours, graph: &Graph, plan: &Plan, named
     let mut y = TOP + 8.0;
     let stroked = [
         (ARENA, format!("arena: {} B", plan.arena_bytes)),
-        (BOUND, format!("bound: no plan of this kind is below {} B", bound_bytes(plan))),
+        (BOUND, format!("bound: no plan of this kind is below {} B", plan.bound_bytes())),
         (ALIVE, "bytes alive".to_string()),
     ];
     for (stroke, words) in stroked {
