@@ -48,7 +48,7 @@ impl HostOperator for Conv2d {
         use schema::conv2d::*;
         let kernel = cx.graph.dims(node.inputs[1]);
         let (x, padding) = cx.padded(node, &self.window, [kernel[1], kernel[2]])?;
-        let inputs = [vec![x], cx.weights(node)?].concat();
+        let [weights, bias] = cx.weights(node)?;
         let (activation, output) = cx.activation(node, self.bounds)?;
         let [stride, dilation] = [self.window.stride, self.window.dilation].map(|pair| pair.map(i32::from));
         let options = Table::new()
@@ -58,7 +58,12 @@ impl HostOperator for Conv2d {
             .with(ACTIVATION, activation)
             .with(DILATION_W, dilation[1])
             .with(DILATION_H, dilation[0]);
-        cx.operator(("CONV_2D", 3), &inputs, &[output], Some((schema::options::CONV_2D, options)));
+        cx.operator(
+            ("CONV_2D", 3),
+            &[x, weights, bias],
+            &[output],
+            Some((schema::options::CONV_2D, options)),
+        );
         Ok(())
     }
 }

@@ -49,7 +49,7 @@ impl HostOperator for DepthwiseConv2d {
         use schema::depthwise_conv2d::*;
         let (image, kernel) = (cx.graph.dims(node.inputs[0]), cx.graph.dims(node.inputs[1]));
         let (x, padding) = cx.padded(node, &self.window, [kernel[1], kernel[2]])?;
-        let inputs = [vec![x], cx.weights(node)?].concat();
+        let [weights, bias] = cx.weights(node)?;
         let (activation, output) = cx.activation(node, self.bounds)?;
         let [stride, dilation] = [self.window.stride, self.window.dilation].map(|pair| pair.map(i32::from));
         let options = Table::new()
@@ -61,7 +61,7 @@ impl HostOperator for DepthwiseConv2d {
             .with(DILATION_W, dilation[1])
             .with(DILATION_H, dilation[0]);
         let options = Some((schema::options::DEPTHWISE_CONV_2D, options));
-        cx.operator(("DEPTHWISE_CONV_2D", 3), &inputs, &[output], options);
+        cx.operator(("DEPTHWISE_CONV_2D", 3), &[x, weights, bias], &[output], options);
         Ok(())
     }
 }

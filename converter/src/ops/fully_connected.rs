@@ -6,7 +6,7 @@ use dunlin::ops::{FullyConnected, MatMul};
 use super::conv2d::weights_role;
 use super::reshape::reshape_to;
 use super::{Backward, HostOperator, InputRole, Op};
-use crate::export::tflite::{Index, Table, Writer};
+use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
@@ -48,16 +48,14 @@ impl HostOperator for FullyConnected {
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
-        let mut inputs = [vec![cx.tensor(node.inputs[0])?], cx.weights(node)?].concat();
-        if inputs.len() == 2 {
-            inputs.push(Index::ABSENT);
-        }
+        let x = cx.tensor(node.inputs[0])?;
+        let [weights, bias] = cx.weights(node)?;
         let (activation, output) = cx.activation(node, self.bounds)?;
         let options = Table::new().with(schema::fully_connected::ACTIVATION, activation);
         let quant = cx.graph[node.inputs[1]].quant.as_ref();
         let per_channel = quant.is_some_and(|quant| quant.scales.len() > 1);
-        let code = ("FULLY_CONNECTED", if per_channel { 12 } else { 6 });
-        cx.operator(code, &inputs, &[output], Some((schema::options::FULLY_CONNECTED, options)));
+        let code = ("FULLY_CONNECTED", if per_channel { 12 } else { 4 });
+        cx.operator(code, &[x, weights, bias], &[output], Some((schema::options::FULLY_CONNECTED, options)));
         Ok(())
     }
 }

@@ -78,30 +78,33 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The weights of a layer and, if it has one, its bias, at the scales that follow from those of
-    /// activations and weights.
+    /// The weights of a layer and its bias, at the scales that follow from those of activations and weights. A
+    /// layer without a bias gets zeros: LiteRT wants one.
     ///
     /// # Errors
     /// If those scales are out of range, or as [`Writer::tensor`].
-    pub fn weights(&mut self, node: &Node) -> Result<Vec<Index>> {
+    pub fn weights(&mut self, node: &Node) -> Result<[Index; 2]> {
         let weights = self.tensor(node.inputs[1])?;
-        let Some(&bias) = node.inputs.get(2) else { return Ok(vec![weights]) };
         let quant = |i: usize| self.graph[node.inputs[i]].quant.as_ref();
-        let bias = match (quant(0), quant(1), self.graph.constant_data(bias)) {
-            (Some(x), Some(w), Some(data)) => {
-                let scales: Vec<f32> = w.scales.iter().map(|scale| x.scale() * scale).collect();
-                // A channel whose weights are all 0 may have the scale 0, beside others.
-                let fits = |scale: &f32| scale.is_finite() && (*scale > 0.0 || scales.len() > 1);
-                if !scales.iter().all(fits) {
-                    let what = "the product of its input's and its weights' scales is beyond f32";
-                    return Err(Error::graph(&node.name, what));
-                }
-                let quant = Quant { dtype: DType::I32, scales, zero_point: 0, axis: w.axis.map(|_| 0) };
-                self.constant(&self.graph[bias].name, &self.graph.dims(bias), data, Some(&quant))
-            }
-            _ => self.tensor(bias)?,
+        let c_out = self.graph[node.outputs[0]].ty.shape.channels();
+        let bias_quant = match (quant(0), quant(1)) {
+            (Some(x), Some(w)) => Some(bias_quant(node, x, w)?),
+            _ => None,
         };
-        Ok(vec![weights, bias])
+        let bias = match node.inputs.get(2).map(|&id| (id, self.graph.constant_data(id))) {
+            Some((id, Some(data))) => {
+                self.constant(&self.graph[id].name, &[c_out], data, bias_quant.as_ref())
+            }
+            Some((id, None)) => self.tensor(id)?,
+            None => {
+                let zeros = match bias_quant {
+                    Some(_) => Data::I32(vec![0; c_out]),
+                    None => Data::F32(vec![0.0; c_out]),
+                };
+                self.constant(&format!("{}/bias", node.name), &[c_out], &zeros, bias_quant.as_ref())
+            }
+        };
+        Ok([weights, bias])
     }
 
     /// The fused activation for `bounds`, and the tensor that its operator writes: where none clamps so, the
@@ -176,4 +179,16 @@ impl Writer<'_> {
     pub fn requantized_inputs(&mut self, node: &Node) -> Result<Vec<Index>> {
         node.inputs.iter().map(|&id| self.requantized(node, id)).collect()
     }
+}
+
+/// How the bias of a layer is stored.
+fn bias_quant(node: &Node, x: &Quant, w: &Quant) -> Result<Quant> {
+    let scales: Vec<f32> = w.scales.iter().map(|scale| x.scale() * scale).collect();
+    // A channel whose weights are all 0 may have the scale 0, beside others.
+    let fits = |scale: &f32| scale.is_finite() && (*scale > 0.0 || scales.len() > 1);
+    if !scales.iter().all(fits) {
+        let what = "the product of its input's and its weights' scales is beyond f32";
+        return Err(Error::graph(&node.name, what));
+    }
+    Ok(Quant { dtype: DType::I32, scales, zero_point: 0, axis: w.axis.map(|_| 0) })
 }

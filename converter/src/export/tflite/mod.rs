@@ -26,11 +26,6 @@ const MAX_FILE_BYTES: usize = i32::MAX as usize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Index(i32);
 
-impl Index {
-    /// An input that is left out.
-    pub const ABSENT: Index = Index(-1);
-}
-
 /// An operator of the schema, by name, and the version of it from which on int8 is computed.
 pub type Code = (&'static str, i32);
 
