@@ -8,6 +8,9 @@ use std::collections::HashSet;
 use super::model::Model;
 use super::state::State;
 
+/// Bisection stops at this part of the peak, and each of its searches has this part of the budget.
+const BISECTION: usize = 16;
+
 /// Schedules, and what is known of better ones.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
@@ -20,6 +23,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    fn add(&mut self, model: &Model, steps: Vec<usize>) {
+        let peak = peak_bytes(model, &steps);
+        self.schedules.push((steps, peak));
+    }
+
     /// The lowest peak that was found.
     pub fn peak_bytes(&self) -> usize {
         self.schedules.last().map_or(0, |(_, peak)| *peak)
@@ -89,24 +97,36 @@ impl<'m> Search<'m> {
 
     /// Better and better schedules, starting from a known one.
     pub fn improve(mut self, known: Vec<usize>) -> Found {
-        let floor = local_bound(self.model);
-        let mut peak = peak_bytes(self.model, &known);
-        let mut schedules = vec![(known, peak)];
-        let mut bound = floor;
-        while peak > floor {
-            match self.within(peak - 1) {
-                Some(Some(steps)) => {
-                    peak = peak_bytes(self.model, &steps);
-                    schedules.push((steps, peak));
-                }
-                Some(None) => {
-                    bound = peak;
-                    break;
-                }
+        let peak = peak_bytes(self.model, &known);
+        let bound_bytes = local_bound(self.model).min(peak);
+        let mut found = Found { schedules: vec![(known, peak)], bound_bytes, states: 0 };
+        while found.peak_bytes() > found.bound_bytes {
+            match self.within(found.peak_bytes() - 1) {
+                Some(Some(steps)) => found.add(self.model, steps),
+                Some(None) => found.bound_bytes = found.peak_bytes(),
                 None => break,
             }
         }
-        Found { schedules, bound_bytes: bound.min(peak), states: self.states }
+        found.states = self.states;
+        self.bisect(&mut found);
+        found
+    }
+
+    /// For deep networks, whose peak could not be proved: limits between the bound and the peak. Far below the
+    /// peak little is possible, and soon exhausted; elsewhere a schedule may be found that another limit hides.
+    fn bisect(&self, found: &mut Found) {
+        let mut high = found.peak_bytes();
+        while high - found.bound_bytes > found.peak_bytes() / BISECTION {
+            let limit = found.bound_bytes + (high - found.bound_bytes) / 2;
+            let mut search = Search::new(self.model, self.budget_states / BISECTION);
+            match search.within(limit) {
+                Some(Some(steps)) => found.add(self.model, steps),
+                Some(None) => found.bound_bytes = limit + 1,
+                None => {}
+            }
+            high = if found.bound_bytes > limit { high } else { limit.min(found.peak_bytes()) };
+            found.states += search.states;
+        }
     }
 
     /// A schedule whose peak is at most `limit`; `Some(None)` if there is none, `None` if the budget is spent.

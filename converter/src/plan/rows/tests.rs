@@ -223,6 +223,54 @@ fn items_are_alive_when_the_state_says_so() {
     }
 }
 
+/// Inverted bottlenecks with residual sums, as in MobileNetV2: 51 nodes.
+fn deep() -> Graph {
+    let mut graph = Graph::new("deep");
+    let convolve = |graph: &mut Graph, x: TensorId, c: usize, k: usize, stride: u8| {
+        let dims = graph.dims(x);
+        let taps = if c == 0 { [1, k, k, dims[3]] } else { [c, k, k, dims[3]] };
+        let w = graph.constant("w", &taps, Data::F32(vec![0.0; taps.iter().product()])).unwrap();
+        let pad = k as u8 / 2;
+        let window = Window { stride: [stride; 2], dilation: [1, 1], pads: [pad; 4] };
+        let op: Op = match c {
+            0 => DepthwiseConv2d { window, bounds: Bounds::None }.into(),
+            _ => Conv2d { window, bounds: Bounds::None }.into(),
+        };
+        graph.apply(&format!("{}{}", op.name(), graph.nodes().len()), op, &[x, w]).unwrap()
+    };
+    let input = graph.input("input", &[1, 64, 64, 3]).unwrap();
+    let mut x = convolve(&mut graph, input, 8, 3, 2);
+    for (c, stride) in
+        [(8, 1), (12, 2), (12, 1), (16, 2), (16, 1), (16, 1), (24, 2), (24, 1), (24, 1), (40, 1)]
+            .into_iter()
+            .chain([(40, 1), (40, 1), (64, 1)])
+    {
+        let c_in = graph.dims(x)[3];
+        let wide = convolve(&mut graph, x, 6 * c_in, 1, 1);
+        let deep = convolve(&mut graph, wide, 0, 3, stride);
+        let y = convolve(&mut graph, deep, c, 1, 1);
+        let name = format!("sum{}", graph.nodes().len());
+        let residual = stride == 1 && c == c_in;
+        x = if residual { graph.apply(&name, Maximum {}, &[x, y]).unwrap() } else { y };
+    }
+    graph.mark_output(x);
+    graph
+}
+
+#[test]
+fn deep_networks_are_planned_in_seconds() {
+    let graph = deep();
+    let whole = crate::plan::plan(&graph);
+    for fed in [false, true] {
+        let start = std::time::Instant::now();
+        let plan = plan(&graph, &Options { fed, effort: 1, ..Options::default() }).unwrap();
+        assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+        execute(&graph, &plan);
+        assert!(plan.arena_bytes * 2 < whole.arena_bytes, "{fed}: {}", plan.explain(&graph));
+        assert!(plan.bound_bytes() <= plan.lower_bound_bytes(), "{fed}: {}", plan.explain(&graph));
+    }
+}
+
 #[test]
 fn only_one_input_is_fed() {
     let mut graph = Graph::new("two");
