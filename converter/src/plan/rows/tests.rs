@@ -223,7 +223,7 @@ fn items_are_alive_when_the_state_says_so() {
     }
 }
 
-/// Inverted bottlenecks with residual sums, as in MobileNetV2: 51 nodes.
+/// Inverted bottlenecks with residual sums, as in MobileNetV2.
 fn deep() -> Graph {
     let mut graph = Graph::new("deep");
     let convolve = |graph: &mut Graph, x: TensorId, c: usize, k: usize, stride: u8| {
@@ -240,12 +240,10 @@ fn deep() -> Graph {
     };
     let input = graph.input("input", &[1, 64, 64, 3]).unwrap();
     let mut x = convolve(&mut graph, input, 8, 3, 2);
-    for (c, stride) in
-        [(8, 1), (12, 2), (12, 1), (16, 2), (16, 1), (16, 1), (24, 2), (24, 1), (24, 1), (40, 1)]
-            .into_iter()
-            .chain([(40, 1), (40, 1), (64, 1)])
-    {
+    let widths = [8, 12, 12, 16, 16, 16, 24, 24, 24, 40, 40, 40, 64];
+    for (i, c) in widths.into_iter().enumerate() {
         let c_in = graph.dims(x)[3];
+        let stride = if [1, 3, 6].contains(&i) { 2 } else { 1 };
         let wide = convolve(&mut graph, x, 6 * c_in, 1, 1);
         let deep = convolve(&mut graph, wide, 0, 3, stride);
         let y = convolve(&mut graph, deep, c, 1, 1);
