@@ -10,7 +10,7 @@ use super::requantize::clamp_row;
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
 use crate::kernels::generic::depthwise::{COLUMN_WORDS, Strip};
-use crate::kernels::generic::requantize::saturate;
+use crate::kernels::generic::requantize::{Requantize, saturate};
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -34,137 +34,149 @@ pub fn depthwise_row_i8(
         Some(strip) if !rows.valid.is_empty() => strip,
         _ => return generic::depthwise::depthwise_row_i8(arithmetic, geometry, x, w, y, out, scratch),
     };
-    let channels = geometry.output[2];
+    let [_, out_w, channels] = geometry.output;
     let row = |ky: usize| {
         let inside = if rows.valid.contains(&ky) { ky } else { rows.valid.start };
         x.row(image.wrapping_add(rows.index(inside))).as_ptr()
     };
     let layer = Layer {
+        arithmetic,
         geometry,
         strip,
         rows: [row(0), row(1), row(2)],
-        offset: arithmetic.x_offset & 0xFFFF | arithmetic.x_offset << 16,
+        masks: [0, 1, 2].map(|ky| rows.valid.contains(&ky)),
+        weights: scratch.slice(0, 3 * COLUMN_WORDS),
         columns: scratch.slice(3 * COLUMN_WORDS, strip.column_words()),
     };
-    let weights = scratch.slice(0, 3 * COLUMN_WORDS);
-    let inside = [0, 1, 2].map(|ky| rows.valid.contains(&ky));
-    let mut c = 0;
-    while c < channels {
-        widen_weights(w, c, channels, inside, weights);
-        let mut ox = 0;
-        while ox < geometry.output[1] {
-            let n = strip.outputs.min(geometry.output[1].wrapping_sub(ox));
-            layer.widen(c, ox, n);
-            layer.sweep(arithmetic, weights.view(), c, ox, n, out);
-            ox = ox.wrapping_add(n);
-        }
-        c = c.wrapping_add(4);
+    let mut ox = 0;
+    while ox < out_w {
+        let n = strip.outputs.min(out_w.wrapping_sub(ox));
+        let outputs = out.slice(ox.wrapping_mul(channels), n.wrapping_mul(channels));
+        layer.compute(w, ox, n, outputs);
+        ox = ox.wrapping_add(n);
     }
     clamp_row(out, arithmetic.requantize.bounds);
 }
 
-/// Brings the weights of channels `c..c + 4` to the form of columns; rows of the window outside the image become 0.
-fn widen_weights(w: View<i8>, c: usize, channels: usize, inside: [bool; 3], to: ViewMut<i32>) {
-    let line = w.as_ptr().wrapping_add(c);
-    let line_len = channels.wrapping_mul(3);
-    let job = Widen {
-        rows: [line, line.wrapping_add(line_len), line.wrapping_add(line_len.wrapping_mul(2))],
-        at: 0,
-        step: channels,
-        offset: 0,
-        to: to.as_ptr(),
-        end: channels.wrapping_mul(3),
-    };
-    // SAFETY: three columns of four weights in each of three lines, and room for three columns.
-    unsafe { widen_columns(&job) };
-    if inside == [true; 3] {
-        return;
-    }
-    let pair = (if inside[0] { 0xFFFF } else { 0 }) | (if inside[1] { -0x10000 } else { 0 });
-    let lower = if inside[2] { -1 } else { 0 };
-    for column in 0..3 {
-        for (i, mask) in [pair, lower, pair, pair, lower, pair].into_iter().enumerate() {
-            let at = COLUMN_WORDS * column + i;
-            to.set(at, to.at(at) & mask);
-        }
-    }
-}
-
-/// What the groups of four channels of an output row have in common.
+/// What the strips of an output row have in common.
 struct Layer<'a> {
+    arithmetic: &'a I8<'a>,
     geometry: &'a Geometry,
     strip: Strip,
     /// The three rows of the image.
     rows: [*const i8; 3],
-    /// Minus the zero point of the activations, twice.
-    offset: i32,
+    /// Which of them are not in the padding.
+    masks: [bool; 3],
+    /// Widened weights.
+    weights: ViewMut<'a, i32>,
+    /// Widened columns.
     columns: ViewMut<'a, i32>,
 }
 
 impl Layer<'_> {
-    /// Widens the columns that outputs `ox..ox + n` of channels `c..c + 4` read.
-    fn widen(&self, c: usize, ox: usize, n: usize) {
+    /// Computes outputs `ox..ox + n`, clamped to int8 alone.
+    fn compute(&self, w: View<i8>, ox: usize, n: usize, out: ViewMut<i8>) {
+        let channels = self.geometry.output[2];
+        let line_len = channels.wrapping_mul(3);
+        let mut weights = Widen {
+            rows: [0, 1, 2].map(|ky| w.as_ptr().wrapping_add(line_len.wrapping_mul(ky))),
+            at: 0,
+            step: channels,
+            offset: 0,
+            to: self.weights.as_ptr(),
+            end: line_len,
+        };
+        let mut columns = self.columns_of(ox, n);
+        let step = self.strip.stride.wrapping_mul(COLUMN_WORDS);
+        let mut sweep = Sweep {
+            table: self.arithmetic.requantize.channels.0.as_ptr(),
+            stride: channels,
+            end: self.columns.as_ptr().wrapping_add(n.wrapping_mul(step)),
+            columns: self.columns.as_ptr(),
+            weights: self.weights.as_ptr(),
+            out: out.as_ptr(),
+            zero_point: self.arithmetic.requantize.zero_point,
+        };
+        let kernel = if self.strip.stride == 1 { sweep_1 } else { sweep_2 };
+        let mut c = 0;
+        while c < channels {
+            // SAFETY: four channels of the weights' three lines and columns, of columns inside the three rows, and of `n`
+            // outputs; `Strip` has made room for the columns.
+            let others = unsafe {
+                widen_columns(&weights);
+                if self.masks != [true; 3] {
+                    self.mask_weights();
+                }
+                if columns.at != columns.end {
+                    widen_columns(&columns);
+                }
+                kernel(&sweep)
+            };
+            if others != 0 {
+                self.finish_others(others, c, n, out);
+            }
+            for rows in [&mut weights.rows, &mut columns.rows] {
+                for row in rows {
+                    *row = row.wrapping_add(4);
+                }
+            }
+            sweep.table = sweep.table.wrapping_add(4 * 3);
+            sweep.out = sweep.out.wrapping_add(4);
+            c = c.wrapping_add(4);
+        }
+    }
+
+    /// Weights of rows in the padding become 0.
+    fn mask_weights(&self) {
+        let [top, middle, bottom] = self.masks;
+        let pair = (if top { 0xFFFF } else { 0 }) | (if middle { -0x10000 } else { 0 });
+        let lower = if bottom { -1 } else { 0 };
+        for column in 0..3 {
+            for (i, mask) in [pair, lower, pair, pair, lower, pair].into_iter().enumerate() {
+                let at = COLUMN_WORDS * column + i;
+                self.weights.set(at, self.weights.at(at) & mask);
+            }
+        }
+    }
+
+    /// How to widen the columns that outputs `ox..ox + n` read; those in the padding are 0 from now on.
+    fn columns_of(&self, ox: usize, n: usize) -> Widen {
         let [_, width, channels] = self.geometry.input;
         let stride = self.strip.stride;
         // Column 0 of the strip stands for the image's column `first`, which may lie in the padding.
         let first = ox.wrapping_mul(stride) as isize - self.geometry.window.pads[1] as isize;
-        let n_columns = Strip::columns(stride, n) as isize;
-        let start = first.wrapping_neg().max(0).min(n_columns) as usize;
-        let end = ((width as isize - first).max(0).min(n_columns) as usize).max(start);
+        let n_columns = Strip::columns(stride, n);
+        let inside = |column: isize| (column.max(0) as usize).min(n_columns);
+        let start = inside(first.wrapping_neg());
+        let end = inside(width as isize - first).max(start);
         self.columns.slice(0, start * COLUMN_WORDS).fill(0);
-        self.columns.slice(end * COLUMN_WORDS, (n_columns as usize - end) * COLUMN_WORDS).fill(0);
-        let job = Widen {
-            rows: self.rows.map(|row| row.wrapping_add(c)),
-            at: first.wrapping_add(start as isize).wrapping_mul(channels as isize) as usize,
+        self.columns.slice(end * COLUMN_WORDS, (n_columns - end) * COLUMN_WORDS).fill(0);
+        let byte =
+            |column: usize| first.wrapping_add(column as isize).wrapping_mul(channels as isize) as usize;
+        Widen {
+            rows: self.rows,
+            at: byte(start),
             step: channels,
-            offset: self.offset,
+            offset: self.arithmetic.x_offset & 0xFFFF | self.arithmetic.x_offset << 16,
             to: self.columns.as_ptr().wrapping_add(start * COLUMN_WORDS),
-            end: first.wrapping_add(end as isize).wrapping_mul(channels as isize) as usize,
-        };
-        if start < end {
-            // SAFETY: columns of the image, of which each row has `width`, and room for them.
-            unsafe { widen_columns(&job) };
+            end: byte(end),
         }
     }
 
-    /// Computes outputs `ox..ox + n` of channels `c..c + 4` from the widened columns.
-    fn sweep(&self, arithmetic: &I8, weights: View<i32>, c: usize, ox: usize, n: usize, out: ViewMut<i8>) {
-        let channels = self.geometry.output[2];
-        let requantize = &arithmetic.requantize;
-        let fast = |c: usize| {
-            let factor = requantize.channels.factor(c);
-            factor.multiplier >= 1 << 30 && factor.shift < 0
-        };
-        let out = out.slice(ox.wrapping_mul(channels).wrapping_add(c), (n - 1).wrapping_mul(channels) + 4);
-        if (0..4).all(|i| fast(c.wrapping_add(i))) {
-            let step = self.strip.stride.wrapping_mul(COLUMN_WORDS);
-            let columns = self.columns.as_ptr().cast_const();
-            let job = Sweep {
-                table: requantize.channels.0.slice(c.wrapping_mul(3), 12).as_ptr(),
-                stride: channels,
-                end: columns.wrapping_add(n.wrapping_mul(step)),
-                columns,
-                weights: weights.as_ptr(),
-                out: out.as_ptr(),
-                zero_point: requantize.zero_point,
-            };
-            let sweep = if self.strip.stride == 1 { sweep_1 } else { sweep_2 };
-            // SAFETY: `n` outputs of four channels, the columns that they read, three columns of weights.
-            unsafe { sweep(&job) };
-            return;
-        }
-        for i in 0..4 {
+    /// Computes the outputs of channels `c + i`, for each bit `i` of `others`: those with unusual factors.
+    #[cold]
+    #[inline(never)]
+    fn finish_others(&self, others: u32, c: usize, n: usize, out: ViewMut<i8>) {
+        let Requantize { channels: table, zero_point, .. } = self.arithmetic.requantize;
+        let step = self.strip.stride.wrapping_mul(COLUMN_WORDS);
+        for i in (0..4).filter(|i| others >> i & 1 != 0) {
+            let channel = c.wrapping_add(i);
+            let mut at = channel;
             for position in 0..n {
-                let column = position.wrapping_mul(self.strip.stride).wrapping_mul(COLUMN_WORDS);
-                let acc = dot_of_channel(self.columns.view().slice(column, 3 * COLUMN_WORDS), weights, i);
-                let channel = c.wrapping_add(i);
-                let acc = requantize.channels.bias(channel).wrapping_add(acc);
-                let q = saturate(
-                    requantize.channels.factor(channel).apply(acc),
-                    requantize.zero_point,
-                    (i8::MIN, i8::MAX),
-                );
-                out.set(position.wrapping_mul(channels).wrapping_add(i), q);
+                let columns = self.columns.view().slice(position.wrapping_mul(step), 3 * COLUMN_WORDS);
+                let acc = table.bias(channel).wrapping_add(dot_of_channel(columns, self.weights.view(), i));
+                out.set(at, saturate(table.factor(channel).apply(acc), zero_point, (i8::MIN, i8::MAX)));
+                at = at.wrapping_add(self.geometry.output[2]);
             }
         }
     }
@@ -232,7 +244,7 @@ unsafe extern "C" fn widen_columns(job: &Widen) {
 /// What a sweep works on. The assembly knows the order of the fields.
 #[repr(C)]
 struct Sweep {
-    /// Bias, multiplier and shift of four channels; multipliers of 31 bits, and shifts to the right.
+    /// Bias, multiplier and shift of four channels.
     table: *const i32,
     /// From output to output.
     stride: usize,
@@ -244,27 +256,30 @@ struct Sweep {
     zero_point: i32,
 }
 
-/// One channel: `$words` is where its two words are in a column (in bytes), `$mask` keeps the part of the lower row's
+/// One channel, number `$bit` of the set: `$words` is where its two words are in a column (in bytes), `$mask` keeps the part of the lower row's
 /// weights (in `$lower`) that is this channel's, `$step` is the distance of two outputs' columns.
 macro_rules! channel {
-    ($words:literal, [$($mask:literal)+], $step:literal) => {
+    ($bit:literal, $words:literal, [$($mask:literal)+], $step:literal) => {
         concat!(
-            // On the stack: bias, stride, end, columns, weights, out, table.
+            // On the stack: bias, stride, end, columns, weights, out, table, channels left out.
             "ldr.w r8, [sp, #24]\n",
             "ldm.w r8!, {{r9, r12, lr}}\n",
             "str.w r8, [sp, #24]\n",
             "str.w r9, [sp]\n",
-            "lsl.w r12, r12, #1\n",
-            "rsb.w lr, lr, #0\n",
+            "ldr.w r11, [sp, #20]\n",
+            "add.w r8, r11, #1\n",
+            "str.w r8, [sp, #20]\n",
+            // Other factors than usual ones: see `super::sums`.
+            "lsls.w r12, r12, #1\n",
+            "bpl 31f\n",
+            "rsbs.w lr, lr, #0\n",
+            "ble 31f\n",
             "ldr.w r8, [sp, #16]\n",
             "ldrd r0, r1, [r8, #", $words, "]\n",
             "ldrd r2, r3, [r8, #24 + ", $words, "]\n",
             "ldrd r4, r5, [r8, #48 + ", $words, "]\n",
             $($mask, "\n",)+
             "ldr.w r10, [sp, #12]\n",
-            "ldr.w r11, [sp, #20]\n",
-            "add.w r8, r11, #1\n",
-            "str.w r8, [sp, #20]\n",
             "30:\n",
             "ldr.w r6, [sp]\n",
             "ldrd r8, r9, [r10, #", $words, "]\n",
@@ -287,6 +302,12 @@ macro_rules! channel {
             "add r11, r8\n",
             "cmp r10, r9\n",
             "bne 30b\n",
+            "b 32f\n",
+            "31:\n",
+            "ldr.w r8, [sp, #28]\n",
+            "orr r8, r8, #", $bit, "\n",
+            "str.w r8, [sp, #28]\n",
+            "32:\n",
         )
     };
 }
@@ -294,20 +315,23 @@ macro_rules! channel {
 /// Defines the sweep over outputs whose columns are `$step` bytes apart.
 macro_rules! define {
     ($name:ident, $step:literal) => {
-        /// Computes and requantizes the outputs of four channels; at least one.
+        /// Computes and requantizes the outputs of four channels; at least one. Returns a bit set of the channels with
+        /// other factors than usual, which it leaves out.
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(job: &Sweep) {
+        unsafe extern "C" fn $name(job: &Sweep) -> u32 {
             naked_asm!(
                 "push {{r4-r11, lr}}",
                 "ldm.w r0, {{r1-r7}}",
                 // The table's place becomes the bias's.
                 "mov r8, r1",
-                "push {{r1-r6, r8}}",
-                channel!("0", ["uxth r1, r1" "uxth r3, r3" "uxth.w r5, r5"], $step),
-                channel!("12", ["uxth r1, r1" "uxth r3, r3" "uxth.w r5, r5"], $step),
-                channel!("4", ["bfc r0, #0, #16" "bfc r2, #0, #16" "bfc r4, #0, #16"], $step),
-                channel!("16", ["bfc r0, #0, #16" "bfc r2, #0, #16" "bfc r4, #0, #16"], $step),
-                "add sp, #28",
+                "movs.w r9, #0",
+                "push {{r1-r6, r8-r9}}",
+                channel!("1", "0", ["uxth r1, r1" "uxth r3, r3" "uxth.w r5, r5"], $step),
+                channel!("2", "12", ["uxth r1, r1" "uxth r3, r3" "uxth.w r5, r5"], $step),
+                channel!("4", "4", ["bfc r0, #0, #16" "bfc r2, #0, #16" "bfc r4, #0, #16"], $step),
+                channel!("8", "16", ["bfc r0, #0, #16" "bfc r2, #0, #16" "bfc r4, #0, #16"], $step),
+                "ldr.w r0, [sp, #28]",
+                "add sp, #32",
                 "pop {{r4-r11, pc}}",
             )
         }
