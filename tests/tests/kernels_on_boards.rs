@@ -215,7 +215,9 @@ impl Layer {
         let [a, b] = [self.input(&dims)?, self.input(&dims)?];
         let factor = |rng: &mut Rng, real: f64| Factor::from_real(real * rng.f64()).unwrap_or_default();
         let rng = &mut self.rng;
-        let operands = [factor(rng, 1.0), factor(rng, 1.0)];
+        let mut operands = [factor(rng, 1.0), factor(rng, 1.0)];
+        // The greater scale has the half of the common one.
+        operands[rng.usize(..2)] = Factor { multiplier: 1 << 30, shift: 0 };
         let output = factor(rng, 8.0 / (1 << 20) as f64);
         let op = ops::Add { bounds: self.bounds(), factors: Some(AddFactors { operands, output }) };
         self.graph.apply("layer", Op::from(op), &[a, b])

@@ -9,4 +9,4 @@ pub(crate) use generic::*;
 #[cfg(dunlin_dsp)]
 mod armv7em;
 #[cfg(dunlin_dsp)]
-pub(crate) use armv7em::{conv, depthwise};
+pub(crate) use armv7em::{add, conv, depthwise, fully_connected};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::Bounds;
 use super::{Factor, OpCode, Operator, Outputs, Run, broadcast, one};
 pub use crate::kernels::add::LEFT_SHIFT;
-use crate::kernels::add::SumI8;
+use crate::kernels::add::{SumI8, add_row};
 use crate::kernels::arithmetic::clamp_f32;
 use crate::mem::Memory;
 use crate::model::Node;
@@ -105,7 +105,7 @@ impl Run<i8> for Add {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let Some(factors) = self.factors else { return };
         let sum = factors.arithmetic(node, self.bounds);
-        broadcast::zip(node, mem, rows, |a, b| sum.add(a, b));
+        broadcast::zip_lines(node, mem, rows, |a, b, out| add_row(&sum, a, b, out));
     }
 }
 

@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::OUTPUT;
 use super::window::all_rows;
 use crate::kernels::elementwise::{Strided, zip_row};
-use crate::mem::{Memory, Rows, View};
+use crate::mem::{Memory, Rows, View, ViewMut};
 use crate::model::{Node, Operand};
 use crate::{DType, Element, Error, Shape, TensorType};
 
@@ -50,6 +50,16 @@ pub(super) fn in_place(inputs: &[TensorType]) -> u8 {
 
 /// Applies `f` to every pair of elements of `rows`.
 pub(super) fn zip<T: Element>(node: &Node, mem: &Memory, rows: Range<usize>, f: impl Fn(T, T) -> T) {
+    zip_lines(node, mem, rows, |a, b, out| zip_row(a, b, out, &f));
+}
+
+/// Applies `line_of` to every pair of lines of `rows`.
+pub(super) fn zip_lines<T: Element>(
+    node: &Node,
+    mem: &Memory,
+    rows: Range<usize>,
+    line_of: impl Fn(Strided<T>, Strided<T>, ViewMut<T>),
+) {
     let (a, b, out) = (node.input(0), node.input(1), node.output(0));
     let shape = out.ty.shape;
     let (a_steps, b_steps) = (Steps::new(&a.ty.shape, &shape), Steps::new(&b.ty.shape, &shape));
@@ -65,7 +75,7 @@ pub(super) fn zip<T: Element>(node: &Node, mem: &Memory, rows: Range<usize>, f: 
         let (a, b, out) = (a.row(&a_steps, outer, y), b.row(&b_steps, outer, y), out.row(y));
         for line in 0..lines {
             let (a, b) = (a_steps.line(a, line, len), b_steps.line(b, line, len));
-            zip_row(a, b, out.slice(line.wrapping_mul(len), len), &f);
+            line_of(a, b, out.slice(line.wrapping_mul(len), len));
         }
     }
 }

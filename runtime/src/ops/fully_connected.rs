@@ -12,10 +12,12 @@ use super::bounds::Bounds;
 use super::conv2d::{check_channels, check_weights, f32_arithmetic, i8_arithmetic};
 use super::window::all_rows;
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::arithmetic::Arithmetic;
-use crate::mem::Memory;
+use crate::kernels::fully_connected::{
+    fully_connected_row, fully_connected_row_i8, fully_connected_scratch_bytes,
+};
+use crate::mem::{Memory, View, ViewMut};
 use crate::model::Node;
-use crate::{Error, Shape, TensorType};
+use crate::{DType, Element, Error, Shape, TensorType};
 
 /// Parameters of a fully connected layer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +56,15 @@ impl Operator for FullyConnected {
         OUTPUT
     }
 
+    fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
+        match inputs {
+            [x, w, ..] if x.dtype == DType::I8 => {
+                fully_connected_scratch_bytes(w.shape.dim(1), w.shape.dim(0))
+            }
+            _ => 0,
+        }
+    }
+
     fn macs(&self, inputs: &[TensorType]) -> u64 {
         match inputs {
             [x, w, ..] => x.shape.count() as u64 * w.shape.dim(0) as u64,
@@ -64,7 +75,8 @@ impl Operator for FullyConnected {
 
 impl Run<f32> for FullyConnected {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        run(&f32_arithmetic(node, mem, self.bounds), node, mem, rows);
+        let arithmetic = f32_arithmetic(node, mem, self.bounds);
+        run(node, mem, rows, |x, w, out| fully_connected_row(&arithmetic, x, w, out));
     }
 }
 
@@ -74,20 +86,25 @@ impl Run<i8> for FullyConnected {
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        run(&i8_arithmetic(node, mem, self.bounds), node, mem, rows);
+        let arithmetic = i8_arithmetic(node, mem, self.bounds);
+        run(node, mem, rows, |x, w, out| {
+            let scratch = node.scratch(mem, fully_connected_scratch_bytes(x.len(), out.len()) / 4);
+            fully_connected_row_i8(&arithmetic, x, w, out, scratch);
+        });
     }
 }
 
-fn run<A: Arithmetic>(arithmetic: &A, node: &Node, mem: &Memory, rows: Range<usize>) {
+fn run<T: Element>(
+    node: &Node,
+    mem: &Memory,
+    rows: Range<usize>,
+    row: impl Fn(View<T>, View<T>, ViewMut<T>),
+) {
     let (x, w, out) = (node.input(0), node.input(1), node.output(0));
     let k = w.ty.shape.dim(1);
     let (x, w, out) = (x.view(mem), w.view(mem), out.rows_mut(mem));
     for y in rows {
-        let (x, out) = (x.slice(y.wrapping_mul(k), k), out.row(y));
-        for c in 0..out.len() {
-            let acc = arithmetic.dot(arithmetic.begin(c), x, w.slice(c.wrapping_mul(k), k));
-            out.set(c, arithmetic.finish(acc, c));
-        }
+        row(x.slice(y.wrapping_mul(k), k), w, out.row(y));
     }
 }
 

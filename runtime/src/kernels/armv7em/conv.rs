@@ -49,6 +49,7 @@ pub fn conv_row_i8(
         geometry,
         rows,
         line_len: kw.wrapping_mul(c_in),
+        taps: tile.taps,
         padding: arithmetic.x_offset.wrapping_neg() as i8,
         bytes: lines(tile, scratch),
     };
@@ -81,6 +82,8 @@ struct Patch<'a> {
     /// The rows of the lines; null in the padding.
     rows: [*const i8; MAX_LINES],
     line_len: usize,
+    /// All taps.
+    taps: usize,
     /// The stored number that stands for 0.
     padding: i8,
     /// Where lines that begin anywhere are put together. Empty if all begin at multiples of 4.
@@ -108,7 +111,12 @@ impl Patch<'_> {
                     (inside(-column), inside(width as isize - column))
                 },
             };
-            let (mut ky, mut from, mut at) = (first_ky, skipped, 0usize);
+            let mut at = 0usize;
+            if self.bytes.len() >= self.taps && taps.len() == self.taps {
+                self.put_together(&line);
+                at = self.taps;
+            }
+            let (mut ky, mut from) = (first_ky, skipped);
             while at < taps.len() {
                 let to = self.line_len.min(from.wrapping_add(taps.len().wrapping_sub(at)));
                 self.widen_line(ky, from..to, &line, at, position, block);
@@ -123,6 +131,72 @@ impl Patch<'_> {
                 block.widen_fours(position, 0, self.bytes.slice(0, end).view());
             }
             column = column.wrapping_add(stride as isize);
+        }
+    }
+
+    /// All taps of a position.
+    #[inline(always)]
+    fn put_together(&self, line: &Line) {
+        let kh = self.geometry.kernel[0];
+        let (left, end) = (line.inside.0, line.inside.1.max(line.inside.0));
+        // SAFETY: at least one line, of at least one tap each, whose inside its row has, and room for all taps.
+        unsafe {
+            asm!(
+                "20:",
+                "ldr {row}, [{rows}], #4",
+                "cmp {row}, #0",
+                "beq 27f",
+                "add {row}, {start}",
+                "movs {n}, {left}",
+                "beq 22f",
+                "21:",
+                "subs {n}, #1",
+                "strb {padding}, [{to}], #1",
+                "bne 21b",
+                "22:",
+                "subs {n}, {len}, #4",
+                "blt 24f",
+                "23:",
+                "ldr {x}, [{row}], #4",
+                "subs {n}, #4",
+                "str {x}, [{to}], #4",
+                "bge 23b",
+                "24:",
+                "adds {n}, #4",
+                "beq 26f",
+                "25:",
+                "ldrb {x}, [{row}], #1",
+                "subs {n}, #1",
+                "strb {x}, [{to}], #1",
+                "bne 25b",
+                "26:",
+                "movs {n}, {right}",
+                "b 28f",
+                "27:",
+                "add {n}, {left}, {len}",
+                "adds {n}, {right}",
+                "28:",
+                "beq 30f",
+                "29:",
+                "subs {n}, #1",
+                "strb {padding}, [{to}], #1",
+                "bne 29b",
+                "30:",
+                "cmp {rows}, {end}",
+                "bne 20b",
+                rows = inout(reg) self.rows.as_ptr() => _,
+                end = in(reg) self.rows.as_ptr().wrapping_add(kh),
+                start = in(reg) line.start.wrapping_add(left),
+                left = in(reg) left,
+                len = in(reg) end.wrapping_sub(left),
+                right = in(reg) self.line_len.wrapping_sub(end),
+                to = inout(reg) self.bytes.as_ptr() => _,
+                padding = in(reg) self.padding as i32,
+                row = out(reg) _,
+                n = out(reg) _,
+                x = out(reg) _,
+                options(nostack),
+            );
         }
     }
 

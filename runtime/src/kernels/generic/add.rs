@@ -1,6 +1,8 @@
 //! Sum and difference of two int8 tensors of different quantization.
 
+use super::elementwise::{Strided, zip_row};
 use super::requantize::{Factor, saturate};
+use crate::mem::ViewMut;
 
 /// Bits by which the operands are shifted left, so that rounding them loses nothing.
 pub const LEFT_SHIFT: u32 = 20;
@@ -48,4 +50,9 @@ impl SumI8 {
     fn finish(&self, sum: i32) -> i8 {
         saturate(self.output.apply(sum), self.zero_point, self.bounds)
     }
+}
+
+/// `out[i] = a[i] + b[i]`; `out` may stand on an operand of step 1.
+pub fn add_row(sum: &SumI8, a: Strided<i8>, b: Strided<i8>, out: ViewMut<i8>) {
+    zip_row(a, b, out, |a, b| sum.add(a, b));
 }

@@ -11,6 +11,7 @@ pub(crate) mod depthwise;
 pub(crate) mod dot;
 pub(crate) mod elementwise;
 pub(crate) mod fixed_math;
+pub(crate) mod fully_connected;
 pub(crate) mod gather;
 pub(crate) mod matmul;
 pub(crate) mod moments;

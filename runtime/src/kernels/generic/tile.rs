@@ -5,6 +5,8 @@ use crate::ops::window::Geometry;
 
 /// The most taps that are widened at a time.
 const MAX_CHUNK: usize = 144;
+/// The same for one position alone, where there is least memory to spend.
+const MAX_CHUNK_OF_ONE: usize = 64;
 /// Channels whose sums are in memory at a time, where the taps come in several chunks or there is one position: the taps
 /// are widened anew for so many channels.
 const MAX_SUMS: usize = 32;
@@ -25,9 +27,13 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// The tiles of a layer without lines.
-    pub fn new(taps: usize, channels: usize) -> Tile {
-        let chunks = taps.div_ceil(MAX_CHUNK).max(1);
+    /// The tiles of a fully connected layer.
+    pub fn of_one(taps: usize, channels: usize) -> Tile {
+        Self::new(taps, channels, MAX_CHUNK_OF_ONE)
+    }
+
+    fn new(taps: usize, channels: usize, max_chunk: usize) -> Tile {
+        let chunks = taps.div_ceil(max_chunk).max(1);
         let chunk = taps.div_ceil(chunks).next_multiple_of(4);
         Tile { taps, chunk, channels, pointwise: false, by_lines: false }
     }
@@ -35,7 +41,7 @@ impl Tile {
     /// The tiles of a convolution.
     pub fn of(geometry: &Geometry) -> Tile {
         let ([kh, kw], [_, _, c_in], [_, _, c_out]) = (geometry.kernel, geometry.input, geometry.output);
-        let tile = Tile::new(kh.wrapping_mul(kw).wrapping_mul(c_in), c_out);
+        let tile = Tile::new(kh.wrapping_mul(kw).wrapping_mul(c_in), c_out, MAX_CHUNK);
         let pointwise = kh == 1 && kw == 1 && geometry.window.pads == [0; 4];
         Tile { pointwise, by_lines: !c_in.is_multiple_of(4) && !pointwise, ..tile }
     }
@@ -82,9 +88,11 @@ mod tests {
     #[test]
     fn chunks_are_never_too_short() {
         for taps in 1..2000 {
-            let Tile { chunk, .. } = Tile::new(taps, 1);
-            assert!(chunk.is_multiple_of(4) && chunk <= MAX_CHUNK);
-            assert!(taps < 4 || (taps - 1) % chunk >= 3, "{taps} in chunks of {chunk}");
+            for max_chunk in [MAX_CHUNK, MAX_CHUNK_OF_ONE] {
+                let Tile { chunk, .. } = Tile::new(taps, 1, max_chunk);
+                assert!(chunk.is_multiple_of(4) && chunk <= max_chunk);
+                assert!(taps < 4 || (taps - 1) % chunk >= 3, "{taps} in chunks of {chunk}");
+            }
         }
     }
 }
