@@ -69,7 +69,17 @@ impl<'a> Block<'a> {
         // SAFETY: reads the elements of `x`, and writes the words of as many taps of one position.
         unsafe {
             asm!(
+                // Eight taps a round; the first one may begin in its middle.
+                "tst {count}, #4",
+                "bne 21f",
                 "20:",
+                "ldr {even}, [{x}], #4",
+                "sxtab16 {odd}, {offset}, {even}, ror #8",
+                "sxtab16 {even}, {offset}, {even}",
+                "str {odd}, [{to}, {step}]",
+                "str {even}, [{to}]",
+                "add {to}, {to}, {step}, lsl #1",
+                "21:",
                 "ldr {even}, [{x}], #4",
                 "sxtab16 {odd}, {offset}, {even}, ror #8",
                 "sxtab16 {even}, {offset}, {even}",
@@ -78,6 +88,7 @@ impl<'a> Block<'a> {
                 "str {even}, [{to}]",
                 "add {to}, {to}, {step}, lsl #1",
                 "bne 20b",
+                count = in(reg) x.len(),
                 x = inout(reg) x.as_ptr() => _,
                 end = in(reg) x.as_ptr().wrapping_add(x.len()),
                 to = inout(reg) to => _,
