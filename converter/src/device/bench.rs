@@ -54,22 +54,12 @@ pub fn run(board: &str, file: &[u8], model: &Model) -> crate::Result<BenchReport
     let sample = Samples::random(model, 1, 0)?;
     let host_outputs = samples::run(model, &sample)?;
     let whole = baked::run(board, file, model, &sample, &host_outputs)?.report;
-    let counts = count_steps(board, file, model, &sample)?;
-    let report = ModelReport::of(model)?;
-    let operators = report.operators.iter().zip(counts).map(|(step, instructions)| OperatorCost {
-        index: step.index,
-        operator: step.operator,
-        output_shape: step.output_shape.clone(),
-        macs: step.macs,
-        instructions,
-        instructions_per_mac: per_mac(instructions, step.macs),
-    });
     Ok(BenchReport {
-        operators: operators.collect(),
+        operators: operators(board, file, model)?,
         core: whole.core,
         board: whole.board,
         instructions: whole.instructions,
-        macs: report.macs,
+        macs: ModelReport::of(model)?.macs,
         costs: whole.costs,
     })
 }
@@ -77,6 +67,22 @@ pub fn run(board: &str, file: &[u8], model: &Model) -> crate::Result<BenchReport
 /// Instructions for each multiply-accumulate.
 pub fn per_mac(instructions: u64, macs: u64) -> Option<f64> {
     (macs > 0).then(|| instructions as f64 / macs as f64)
+}
+
+/// What each step of `model` costs in one run on one made-up sample.
+pub fn operators(board: &str, file: &[u8], model: &Model) -> crate::Result<Vec<OperatorCost>> {
+    let sample = Samples::random(model, 1, 0)?;
+    let counts = count_steps(board, file, model, &sample)?;
+    let report = ModelReport::of(model)?;
+    let costs = report.operators.iter().zip(counts).map(|(step, instructions)| OperatorCost {
+        index: step.index,
+        operator: step.operator,
+        output_shape: step.output_shape.clone(),
+        macs: step.macs,
+        instructions,
+        instructions_per_mac: per_mac(instructions, step.macs),
+    });
+    Ok(costs.collect())
 }
 
 /// Instructions of each step of one run.

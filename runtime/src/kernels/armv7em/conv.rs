@@ -33,7 +33,7 @@ pub fn conv_row_i8(
     let ([kh, kw], [_, _, c_in], [_, out_w, c_out]) = (geometry.kernel, geometry.input, geometry.output);
     let tile = Tile::of(geometry);
     // Pieces of a line that dilation tears apart are too short to gain.
-    if tile.taps < 4 || kh > MAX_LINES || (geometry.window.dilation[1] != 1 && kw != 1) {
+    if !tile.fits() || kh > MAX_LINES || (geometry.window.dilation[1] != 1 && kw != 1) {
         return generic::conv::conv_row_i8(arithmetic, geometry, x, w, y, out, scratch);
     }
     let (image, taps) = geometry.row_taps(y);
@@ -246,7 +246,12 @@ impl Patch<'_> {
 /// padding.
 fn widen_pixels(row: *const i8, mut start: usize, step: usize, taps: &Range<usize>, block: &Block) {
     for position in 0..block.positions {
-        block.widen(position, 0, elements(row, start.wrapping_add(taps.start), taps.len()));
+        let x = elements(row, start.wrapping_add(taps.start), taps.len());
+        if taps.len().is_multiple_of(4) {
+            block.widen_fours(position, 0, x);
+        } else {
+            block.widen(position, 0, x);
+        }
         start = start.wrapping_add(step);
     }
 }

@@ -20,7 +20,7 @@ pub fn fully_connected_row_i8(
     scratch: ViewMut<i32>,
 ) {
     let tile = Tile::of_one(x.len(), out.len());
-    if tile.taps < 4 {
+    if !tile.fits() {
         return generic::fully_connected::fully_connected_row_i8(arithmetic, x, w, out, scratch);
     }
     let group = Group { arithmetic, tile, positions: 1, w, out, scratch };

@@ -38,7 +38,7 @@ impl<'a> Group<'a> {
             let channels = first..first.wrapping_add(n_at_once).min(tile.channels);
             let mut start = 0usize;
             while start < tile.taps {
-                let taps = start..start.wrapping_add(tile.chunk).min(tile.taps);
+                let taps = tile.block(start);
                 if first == 0 || tile.chunk < tile.taps {
                     fill(taps.clone(), block);
                 }
