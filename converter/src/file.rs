@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dunlin::Model;
 
+use crate::plan::Request;
 use crate::program::{AlignedBytes, Program};
 use crate::report::ModelReport;
 use crate::{Error, Graph, Result, import};
@@ -65,12 +66,25 @@ impl ModelFile {
     /// # Errors
     /// If it cannot be read or converted.
     pub fn read(path: &Path) -> Result<ModelFile> {
+        ModelFile::read_with(path, &Request::default())
+    }
+
+    /// [`ModelFile::read`]; a file of another format is planned as asked.
+    ///
+    /// # Errors
+    /// As [`ModelFile::read`]; if another plan than the default is asked of a `.dunlin` file, which has one.
+    pub fn read_with(path: &Path, request: &Request) -> Result<ModelFile> {
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let path = path.to_owned();
         if !import::recognizes(&bytes) {
+            if *request != Request::default() {
+                let what = "is planned already: give these options to `dunlin convert`, with the file that it was \
+                            made from";
+                return Err(Error::File { path, what: what.to_string() });
+            }
             return Ok(ModelFile { path, bytes: AlignedBytes::from(&bytes[..]), graph: None });
         }
-        let program = import::compile(&path)?;
+        let program = import::compile_with(&path, request)?;
         Ok(ModelFile { path, bytes: AlignedBytes::from(program.bytes()), graph: Some(program.graph) })
     }
 

@@ -5,6 +5,7 @@ use dunlin_converter::device::bench::{self, BenchReport, per_mac};
 use dunlin_converter::file::ModelFile;
 use dunlin_converter::report::table;
 
+use crate::plan_args::PlanArgs;
 use crate::{print, print_json};
 
 /// Count a model's instructions on an emulated core, operator by operator, and its bytes
@@ -14,6 +15,8 @@ use crate::{print, print_json};
 pub struct Args {
     /// The `.dunlin` file, or one that `dunlin convert` takes
     file: PathBuf,
+    #[command(flatten)]
+    plan: PlanArgs,
     /// The core, such as cortex-m4, or the name of a board under boards/, where several have that core
     #[arg(long, visible_alias = "board", default_value = "cortex-m4")]
     core: String,
@@ -23,7 +26,7 @@ pub struct Args {
 }
 
 pub fn bench(args: &Args) -> Result<()> {
-    let file = ModelFile::read(&args.file)?;
+    let file = ModelFile::read_with(&args.file, &args.plan.request())?;
     let report = bench::run(&args.core, file.bytes(), &file.model()?)?;
     if args.json { print_json(&report) } else { print(&tables(&report)) }
 }

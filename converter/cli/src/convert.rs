@@ -6,6 +6,7 @@ use dunlin_converter::report::ModelReport;
 use dunlin_converter::{Error, Result, export, file, import};
 use serde::Serialize;
 
+use crate::plan_args::PlanArgs;
 use crate::{print, print_json};
 
 /// Convert a .tflite file to a .dunlin file, with the Rust source of its arena and operators beside it
@@ -16,6 +17,8 @@ use crate::{print, print_json};
 pub struct Args {
     /// The file to convert, told by its contents
     file: PathBuf,
+    #[command(flatten)]
+    plan: PlanArgs,
     /// Where the result goes; FILE with the extension of its format if not given. The Rust source goes beside it
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -38,7 +41,7 @@ enum Format {
 }
 
 pub fn convert(args: &Args) -> Result<()> {
-    let program = import::compile(&args.file)?;
+    let program = import::compile_with(&args.file, &args.plan.request())?;
     let report = ModelReport::of(&program.model()?)?.with_scales(&program.graph);
     let fit = args.target.as_ref().map(|core| Fit::of(core, &report)).transpose()?;
     let written = match args.to {

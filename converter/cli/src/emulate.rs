@@ -7,6 +7,7 @@ use dunlin_converter::report::table;
 use dunlin_converter::samples::{self, Samples};
 use dunlin_converter::{Data, Error, Result};
 
+use crate::plan_args::PlanArgs;
 use crate::{print, print_json};
 
 /// Samples made up when no input is given.
@@ -20,6 +21,8 @@ const N_SAMPLES: usize = 10;
 pub struct Args {
     /// The `.dunlin` file, or one that `dunlin convert` takes
     file: PathBuf,
+    #[command(flatten)]
+    plan: PlanArgs,
     /// The core, such as cortex-m4, or the name of a board under boards/, where several have that core
     #[arg(long, visible_alias = "board", default_value = "cortex-m4")]
     core: String,
@@ -35,7 +38,7 @@ pub struct Args {
 }
 
 pub fn emulate(args: &Args) -> Result<()> {
-    let file = ModelFile::read(&args.file)?;
+    let file = ModelFile::read_with(&args.file, &args.plan.request())?;
     let model = file.model()?;
     let samples = match &args.input[..] {
         [] => Samples::random(&model, N_SAMPLES, 0)?,

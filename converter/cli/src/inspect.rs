@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use dunlin_converter::Result;
 use dunlin_converter::file::ModelFile;
 
+use crate::plan_args::PlanArgs;
 use crate::{print, print_json};
 
 /// Check a model file, and show its inputs and outputs, its operators and its plan
@@ -10,12 +11,14 @@ use crate::{print, print_json};
 pub struct Args {
     /// The `.dunlin` file, or one that `dunlin convert` takes
     file: PathBuf,
+    #[command(flatten)]
+    plan: PlanArgs,
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
 }
 
 pub fn inspect(args: &Args) -> Result<()> {
-    let report = ModelFile::read(&args.file)?.report()?;
+    let report = ModelFile::read_with(&args.file, &args.plan.request())?.report()?;
     if args.json { print_json(&report) } else { print(&report.to_string()) }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod emulate;
 mod inspect;
 mod plan;
+mod plan_args;
 mod run;
 mod setup;
 

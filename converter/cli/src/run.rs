@@ -4,6 +4,7 @@ use dunlin_converter::Result;
 use dunlin_converter::file::ModelFile;
 use dunlin_converter::samples::{self, Samples};
 
+use crate::plan_args::PlanArgs;
 use crate::print;
 
 /// Run a model on this machine: the same bytes come out as on a board
@@ -18,6 +19,8 @@ use crate::print;
 pub struct Args {
     /// The `.dunlin` file, or one that `dunlin convert` takes
     file: PathBuf,
+    #[command(flatten)]
+    plan: PlanArgs,
     /// An input as .npy; once for each of the model's inputs, in their order
     #[arg(long, value_name = "X.npy", required = true)]
     input: Vec<PathBuf>,
@@ -27,7 +30,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let file = ModelFile::read(&args.file)?;
+    let file = ModelFile::read_with(&args.file, &args.plan.request())?;
     let model = file.model()?;
     let samples = Samples::read(&model, &args.input)?;
     let arrays = samples::arrays(&model, &samples, &samples::run(&model, &samples)?)?;

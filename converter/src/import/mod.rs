@@ -4,6 +4,7 @@ pub mod tflite;
 
 use std::path::Path;
 
+use crate::plan::Request;
 use crate::{Error, Graph, Program, Result, passes};
 
 /// Whether `bytes` are in a format that is imported.
@@ -36,7 +37,15 @@ pub fn load_simplified(path: &Path) -> Result<Graph> {
 /// # Errors
 /// As [`load`], or if the device does not compute it.
 pub fn compile(path: &Path) -> Result<Program> {
-    Program::compile(&load_simplified(path)?).map_err(in_file(path))
+    compile_with(path, &Request::default())
+}
+
+/// [`compile`], planned as asked.
+///
+/// # Errors
+/// As [`compile`], or if there is no such plan.
+pub fn compile_with(path: &Path, request: &Request) -> Result<Program> {
+    Program::compile_with(&load_simplified(path)?, |graph| request.plan(graph)).map_err(in_file(path))
 }
 
 fn in_file(path: &Path) -> impl Fn(Error) -> Error {

@@ -5,6 +5,7 @@
 //! No plan can need less than the bytes alive at the fullest step: that is the lower bound.
 
 mod alternatives;
+mod choose;
 mod picture;
 mod place;
 pub mod rows;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 pub use alternatives::{Alternative, AlternativeReport, alternatives, alternatives_text};
+pub use choose::{Choice, Request};
 pub use picture::picture;
 pub use place::Proof;
 

@@ -1,0 +1,73 @@
+//! The options that choose a plan, for every command that converts.
+
+use dunlin_converter::plan::{Choice, Request};
+
+/// How the working memory is planned, where the file is converted
+#[derive(clap::Args)]
+pub struct PlanArgs {
+    /// The plan, as `dunlin plan` names it: `whole` is the fastest, `rows` needs the fewest bytes; for those with `fed`
+    /// the caller hands over the input row by row, as a camera does
+    #[arg(long, value_enum, value_name = "PLAN")]
+    plan: Option<Kind>,
+    /// The most RAM for the arena, such as 20000 or 16k: the fastest plan with the input in memory that fits is taken
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    ram: Option<usize>,
+    /// How long to search for a plan, in about seconds
+    #[arg(long, default_value_t = Request::default().effort, value_parser = effort)]
+    effort: usize,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Kind {
+    Whole,
+    Overlap,
+    Rows,
+    OverlapFed,
+    RowsFed,
+}
+
+impl PlanArgs {
+    /// What is asked.
+    pub fn request(&self) -> Request {
+        let choice = self.plan.map(|kind| match kind {
+            Kind::Whole => Choice::Whole,
+            Kind::Overlap | Kind::OverlapFed => Choice::Overlap,
+            Kind::Rows | Kind::RowsFed => Choice::Rows,
+        });
+        let fed = matches!(self.plan, Some(Kind::OverlapFed | Kind::RowsFed));
+        Request { choice, fed, ram_bytes: self.ram, effort: self.effort }
+    }
+}
+
+/// A number of bytes, with `k` for 1,024 or `m` for 1,048,576 of them.
+fn bytes(text: &str) -> Result<usize, String> {
+    let (digits, unit) = match text.to_ascii_lowercase().strip_suffix(['k', 'm']) {
+        Some(digits) => (digits.to_owned(), if text.ends_with(['k', 'K']) { 1 << 10 } else { 1 << 20 }),
+        None => (text.to_owned(), 1usize),
+    };
+    let number: usize =
+        digits.parse().map_err(|_| "give a number of bytes, such as 20000 or 16k".to_string())?;
+    number.checked_mul(unit).ok_or("that is more than this machine can count".to_string())
+}
+
+fn effort(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(effort @ 1..=3600) => Ok(effort),
+        _ => Err("give a number from 1 to 3600".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_units() {
+        assert_eq!(["7", "16k", "2M"].map(|text| bytes(text).ok()), [Some(7), Some(16 << 10), Some(2 << 20)]);
+        assert!(
+            ["", "k", "1.5k", "-1", "99999999999999999999k", "18446744073709551615k"]
+                .iter()
+                .all(|text| bytes(text).is_err())
+        );
+    }
+}
