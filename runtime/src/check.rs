@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use crate::format::{self, CallRecord, Header, Place, TensorRecord};
 use crate::mem::View;
-use crate::model::{Node, tensor_type};
+use crate::model::{Node, checked_type, tensor_type};
 use crate::ops::{Entry, OUTPUT, Order};
 use crate::{Error, Model, mem};
 
@@ -92,6 +92,9 @@ impl<'m> Model<'m> {
     #[inline(never)]
     fn check_tensor(&self, record: &TensorRecord, i: usize) -> Result<(), Error> {
         let ty = tensor_type(record)?;
+        if ty != checked_type(record) {
+            return Err(Error::Malformed); // dimensions behind the rank
+        }
         let in_arena = record.place != Place::Constant;
         if in_arena != (i < self.header.n_activations as usize) {
             return Err(Error::Malformed);
@@ -334,8 +337,11 @@ pub(crate) struct Span<'m> {
 impl<'m> Span<'m> {
     pub(crate) fn tensor(model: &Model<'m>, id: u16) -> Result<Span<'m>, Error> {
         let record = model.record(id as usize)?;
-        let ty = tensor_type(&record)?;
-        let table = model.row_table(&record).ok_or(Error::TensorPlace)?;
+        let ty = checked_type(&record);
+        let table = match record.period {
+            0 => View::from(&[][..]),
+            _ => model.row_table(&record).ok_or(Error::TensorPlace)?,
+        };
         let row_bytes = ty.shape.row_len() * ty.dtype.bytes();
         Ok(Span { start: record.offset as usize, row_bytes, n_rows: ty.shape.rows(), table })
     }
@@ -419,7 +425,8 @@ impl<'m> Life<'m> {
         rows: Range<usize>,
         budget: &mut u32,
     ) -> Result<bool, Error> {
-        let ends = rows.end == node.n_rows();
+        let n_rows = node.n_rows();
+        let ends = rows.end == n_rows;
         let own_scratch = self.is_accumulators() && self.writer == Some(step);
         if own_scratch {
             self.live = 0..1;
@@ -434,18 +441,16 @@ impl<'m> Life<'m> {
                 return Err(Error::Malformed); // not yet written, or no more
             }
             // What the next rows do not read dies here.
-            let next = || (entry.reads)(node, k, rows.end..rows.end + 1).rows.start;
-            let kept_from = if ends { self.live.end } else { next().max(self.live.start) };
+            let kept_from = if ends { self.live.end } else { read.next.max(self.live.start) };
             self.after = (kept_from, rows.end);
             in_place = read.in_place;
         }
-        self.check_writes(model, node, &rows, in_place, budget)?;
-        let scratch = Span::scratch(node);
-        if scratch.row_bytes > 0
-            && !own_scratch
-            && self.is_hit(model, self.live.clone(), &scratch.bytes(0..1), budget)?
-        {
-            return Err(Error::Overlap);
+        self.check_writes(model, node, &rows, ends, in_place, budget)?;
+        if node.record().scratch_bytes > 0 && !own_scratch {
+            let scratch = Span::scratch(node).bytes(0..1);
+            if self.is_hit(model, self.live.clone(), &scratch, budget)? {
+                return Err(Error::Overlap);
+            }
         }
         (self.live.start, self.next) = self.after;
         Ok(ends && (reader.is_some() || own_scratch))
@@ -458,17 +463,19 @@ impl<'m> Life<'m> {
         model: &Model<'m>,
         node: &Node,
         rows: &Range<usize>,
+        ends: bool,
         in_place: bool,
         budget: &mut u32,
     ) -> Result<(), Error> {
-        let (at_end, by_rows) = (rows.end == node.n_rows(), node.record().order == Order::Rows as u8);
-        let all = at_end && (rows.start == 0 || !by_rows);
+        let by_rows = node.record().order == Order::Rows as u8;
+        let all = ends && (rows.start == 0 || !by_rows);
         if !all && !by_rows {
             return Ok(()); // a reduction that goes on
         }
         // Its own output first, so that it is alive when the others are looked at.
+        let n_outputs = node.n_outputs();
         for own in [true, false] {
-            for o in 0..node.n_outputs() {
+            for o in 0..n_outputs {
                 let id = node.tensor_id(node.n_inputs() + o).ok_or(Error::Malformed)?;
                 if (self.id == Some(id)) == own {
                     let span = Span::tensor(model, id)?;

@@ -206,6 +206,14 @@ pub(crate) fn tensor_type(record: &TensorRecord) -> Result<TensorType, Error> {
     if ty.shape.count() < 1 << 29 { Ok(ty) } else { Err(Error::Shape) }
 }
 
+/// [`tensor_type`] of a record that has passed it: every row of every run asks for some.
+#[inline]
+pub(crate) fn checked_type(record: &TensorRecord) -> TensorType {
+    let dims = [record.dim0, record.dim1, record.dim2, record.dim3];
+    let dtype = DType::from_code(record.dtype).unwrap_or(DType::I8);
+    TensorType::new(dtype, Shape::of_checked(dims, record.rank))
+}
+
 /// One step of a model as its operator sees it: parameters and tensors.
 pub struct Node<'m> {
     model: &'m Model<'m>,
@@ -253,7 +261,7 @@ impl<'m> Node<'m> {
     fn operand(&self, i: usize) -> Result<Operand, Error> {
         let record = self.tensor_record(i)?;
         let TensorRecord { offset, place, zero_point, table, period, .. } = record;
-        Ok(Operand { ty: tensor_type(&record)?, offset, place, zero_point, table, period })
+        Ok(Operand { ty: checked_type(&record), offset, place, zero_point, table, period })
     }
 
     /// Input `i`. A checked node has as many as its operator asks for; beyond them stands an empty one.
@@ -276,8 +284,8 @@ impl<'m> Node<'m> {
 
     /// Rows of the step: of its first output, or of its first input if it is a reduction.
     pub fn n_rows(&self) -> usize {
-        let counted = if self.step.order == Order::Rows as u8 { self.output(0) } else { self.input(0) };
-        counted.ty.shape.rows()
+        let counted = if self.step.order == Order::Rows as u8 { self.n_inputs() } else { 0 };
+        self.tensor_record(counted).map_or(0, |record| checked_type(&record).shape.rows())
     }
 
     /// What a check may look at: the constants, and no arena.

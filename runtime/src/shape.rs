@@ -111,6 +111,11 @@ impl Shape {
         if valid { Ok(Shape { dims, rank }) } else { Err(Error::Shape) }
     }
 
+    /// The shape of a record that has been checked: 1 behind the rank, as [`Shape::from_padded`] takes it.
+    pub(crate) fn of_checked(dims: [u32; MAX_RANK], rank: u8) -> Shape {
+        Shape { dims, rank }
+    }
+
     /// The dimensions, as many as the rank.
     pub fn dims(&self) -> &[u32] {
         self.dims.get(..self.rank as usize).unwrap_or(&self.dims)

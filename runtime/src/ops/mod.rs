@@ -218,6 +218,8 @@ pub struct Needs {
 pub(crate) struct Reads {
     /// From the first row that the first reads to the last that the last reads.
     pub rows: Range<usize>,
+    /// The first row that the next one reads; nothing is meant behind the last.
+    pub next: usize,
     /// Whether the first output may be written on the input.
     pub in_place: bool,
 }
@@ -268,10 +270,11 @@ fn reads<O: Operator>(node: &Node, input: usize, rows: Range<usize>) -> Reads {
     let mut inputs = InputTypes::new();
     input_types(node, &mut inputs);
     // The check has decoded these very bytes.
-    let Ok(op) = node.params::<O>() else { return Reads { rows: 0..0, in_place: false } };
+    let Ok(op) = node.params::<O>() else { return Reads { rows: 0..0, next: 0, in_place: false } };
     let last = rows.end.wrapping_sub(1);
     Reads {
         rows: op.rows(input, &inputs, rows.start).start..op.rows(input, &inputs, last).end,
+        next: op.rows(input, &inputs, rows.end).start,
         in_place: op.in_place(&inputs) & (1 << input) != 0,
     }
 }
