@@ -25,6 +25,8 @@ pub struct Board {
     pub chip: String,
     /// Rust's name of the target, such as `thumbv7em-none-eabihf`.
     pub target: String,
+    /// What the compiler calls the core, such as `cortex-m33`, where the target does not name all of its instructions.
+    pub cpu: Option<String>,
     /// The emulator's command line up to where the firmware's file comes: program, machine, options. Empty for a board
     /// that exists in hardware only.
     pub emulator: Vec<String>,
@@ -56,6 +58,7 @@ struct BoardData {
     core: String,
     chip: String,
     target: String,
+    cpu: Option<String>,
     #[serde(default)]
     emulator: Vec<String>,
 }
@@ -128,7 +131,7 @@ fn parse(path: &Path, text: &str) -> Result<Option<Board>> {
     let manifest: Manifest = toml::from_str(text).map_err(|error| Error::Content {
         path: path.to_owned(),
         problem: format!(
-            "{error}\nA board has in [package.metadata.dunlin] core, chip, target and, if it is emulated, emulator"
+            "{error}\nA board has in [package.metadata.dunlin] core, chip, target, perhaps cpu and, if it is emulated, emulator"
         ),
     })?;
     let package = manifest.package;
@@ -138,6 +141,7 @@ fn parse(path: &Path, text: &str) -> Result<Option<Board>> {
         core: data.core,
         chip: data.chip,
         target: data.target,
+        cpu: data.cpu,
         emulator: data.emulator,
         dir: path.parent().unwrap_or(Path::new(".")).to_owned(),
     }))
@@ -196,6 +200,7 @@ mod tests {
             core: core.into(),
             chip: String::new(),
             target: String::new(),
+            cpu: None,
             emulator: emulator.iter().map(|&argument| argument.into()).collect(),
             dir: PathBuf::new(),
         };

@@ -81,6 +81,11 @@ pub fn build(home: &Path, board: &Board, program: Program, logs: bool) -> Result
     if !logs {
         cargo.arg("--no-default-features");
     }
+    if let Some(cpu) = &board.cpu {
+        let variable =
+            format!("CARGO_TARGET_{}_RUSTFLAGS", board.target.to_uppercase().replace(['-', '.'], "_"));
+        cargo.env(variable, format!("-Ctarget-cpu={cpu}"));
+    }
     cargo.env_remove("DUNLIN_FIRMWARE_DIR").env_remove("DUNLIN_COUNT_STEPS");
     if let Some(dir) = program.dir() {
         cargo.env("DUNLIN_FIRMWARE_DIR", dir);

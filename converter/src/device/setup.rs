@@ -200,6 +200,7 @@ mod tests {
             core: "x".into(),
             chip: "x".into(),
             target: target.into(),
+            cpu: None,
             emulator: vec![program.into()],
             dir: PathBuf::new(),
         }

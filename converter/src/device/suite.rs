@@ -134,6 +134,7 @@ mod tests {
             core: "x".into(),
             chip: "x".into(),
             target: "x".into(),
+            cpu: None,
             emulator: Vec::new(),
             dir: "boards/x".into(),
         };

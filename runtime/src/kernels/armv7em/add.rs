@@ -66,6 +66,7 @@ struct Job {
 #[unsafe(naked)]
 unsafe extern "C" fn add(job: &Job) {
     naked_asm!(
+        dsp_core!(),
         "push {{r4-r11, lr}}",
         "ldm.w r0, {{r2-r12}}",
         "20:",

@@ -218,6 +218,7 @@ struct Widen {
 #[unsafe(naked)]
 unsafe extern "C" fn widen_columns(job: &Widen) {
     naked_asm!(
+        dsp_core!(),
         "push {{r4-r11, lr}}",
         "ldm.w r0, {{r6-r12, lr}}",
         "20:",
@@ -320,7 +321,8 @@ macro_rules! define {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(job: &Sweep) -> u32 {
             naked_asm!(
-                "push {{r4-r11, lr}}",
+                dsp_core!(),
+        "push {{r4-r11, lr}}",
                 "ldm.w r0, {{r1-r7}}",
                 // The table's place becomes the bias's.
                 "mov r8, r1",

@@ -1,6 +1,19 @@
 //! Kernels for ARMv7E-M (Cortex-M4 and M7): two 16-bit products an instruction. A file here has the name of the generic
 //! file whose functions it replaces; the others hold what several of them share.
 
+/// First in a naked function: to the assembler of those, the core is the target's, which may not have the extension.
+#[cfg(dunlin_dsp_of_cpu)]
+macro_rules! dsp_core {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(dunlin_dsp_of_cpu))]
+macro_rules! dsp_core {
+    () => {
+        ""
+    };
+}
 pub(crate) mod add;
 pub(crate) mod conv;
 pub(crate) mod depthwise;

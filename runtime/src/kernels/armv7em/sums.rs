@@ -112,7 +112,8 @@ macro_rules! define {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(job: &Job) {
             naked_asm!(
-                "push {{r4-r11, lr}}",
+                dsp_core!(),
+        "push {{r4-r11, lr}}",
                 "ldr.w r12, [r0, #52]",
                 "push {{r12}}",
                 "ldm.w r0, {{r1-r12, lr}}",
@@ -308,6 +309,7 @@ macro_rules! tail_of_one {
 #[unsafe(naked)]
 unsafe extern "C" fn sums_1(job: &Job) {
     naked_asm!(
+        dsp_core!(),
         "push {{r4-r11, lr}}",
         "ldr.w r12, [r0, #52]",
         "push {{r12}}",
