@@ -15,9 +15,10 @@ use crate::{
 /// all output tensors, in order, until the input ends. Then it writes the stack's high-water marks in the initialization
 /// and in the runs to the file `stack` (two little-endian numbers of 4 bytes) and exits.
 ///
-/// Counted regions: the initialization (check and session), then of each sample one for each call in the hands of
-/// `run`: what runs between two rows that arrive, or all.
-pub fn serve(model: &[u8], ops: &[Entry], arena: &mut [u8], run: Run) -> ! {
+/// Counted regions: the initialization (check and session), then of each sample one for each call of a step if `STEPS`,
+/// else one for what runs between two rows that arrive, or for all. `FED` says whether rows arrive: what only such models
+/// need is not linked for others.
+pub fn serve<const FED: bool, const STEPS: bool>(model: &[u8], ops: &[Entry], arena: &mut [u8]) -> ! {
     stack::paint();
     log::info!("model: {=usize} bytes, arena: {=usize} bytes", model.len(), arena.len());
     let mut link = Link::open();
@@ -28,7 +29,7 @@ pub fn serve(model: &[u8], ops: &[Entry], arena: &mut [u8], run: Run) -> ! {
     });
     let init_stack_bytes = stack::used_bytes();
     stack::paint();
-    let result = started.and_then(|mut session| run_samples(&mut session, &mut link, run));
+    let result = started.and_then(|mut session| run_samples::<FED, STEPS>(&mut session, &mut link));
     match result {
         Ok(n_samples) => log::info!("{=u32} samples", n_samples),
         Err(error) => fail_with(error),
@@ -47,32 +48,30 @@ fn write_stack(high_water_bytes: [usize; 2]) {
 }
 
 /// Runs a session, or what a row that has just arrived makes possible; true if the outputs are there.
-pub type Run = fn(&mut Session) -> Result<bool, Error>;
-
-/// A run as one counted region.
-pub fn run(session: &mut Session) -> Result<bool, Error> {
-    counted(|| match session.model().fed_input() {
-        Some(_) => session.row_done(),
-        None => {
-            session.run();
+fn run<const FED: bool, const STEPS: bool>(session: &mut Session) -> Result<bool, Error> {
+    match (FED, STEPS) {
+        (true, true) => session.row_done_each(|step| counted(|| step.run())),
+        (true, false) => counted(|| session.row_done()),
+        (false, true) => {
+            session.run_each(|step| counted(|| step.run()));
             Ok(true)
         }
-    })
-}
-
-/// A run with a counted region for each call of a step.
-pub fn run_by_steps(session: &mut Session) -> Result<bool, Error> {
-    if session.model().fed_input().is_some() {
-        return session.row_done_each(|step| counted(|| step.run()));
+        (false, false) => {
+            counted(|| {
+                session.run();
+            });
+            Ok(true)
+        }
     }
-    session.run_each(|step| counted(|| step.run()));
-    Ok(true)
 }
 
-fn run_samples(session: &mut Session, link: &mut Link, run: Run) -> Result<u32, Error> {
+fn run_samples<const FED: bool, const STEPS: bool>(
+    session: &mut Session,
+    link: &mut Link,
+) -> Result<u32, Error> {
     let mut n_samples = 0;
-    while read_inputs(session, link)? {
-        while !run(session)? {
+    while read_inputs::<FED>(session, link)? {
+        while !run::<FED, STEPS>(session)? {
             link.read_all(session.next_row()?.bytes_mut());
         }
         for i in 0..session.model().n_outputs() {
@@ -85,8 +84,8 @@ fn run_samples(session: &mut Session, link: &mut Link, run: Run) -> Result<u32, 
 
 /// Reads what is there before the run: all inputs, or the first row of the one that arrives by rows. False where the
 /// samples have ended.
-fn read_inputs(session: &mut Session, link: &mut Link) -> Result<bool, Error> {
-    if session.model().fed_input().is_some() {
+fn read_inputs<const FED: bool>(session: &mut Session, link: &mut Link) -> Result<bool, Error> {
+    if FED {
         return match session.model().n_inputs() {
             1 => Ok(link.read(session.next_row()?.bytes_mut())),
             _ => Err(Error::Rows), // the host's samples have no order of rows and other inputs

@@ -44,11 +44,11 @@ macro_rules! serve {
 
             // SAFETY: `main` runs once, and nothing else names the arena.
             let arena = unsafe { &mut *(&raw mut DUNLIN_ARENA) };
-            #[cfg(not(dunlin_count_steps))]
-            let run = $crate::baked::run;
-            #[cfg(dunlin_count_steps)]
-            let run = $crate::baked::run_by_steps;
-            $crate::baked::serve(&DUNLIN_MODEL.0, net::OPS, arena, run)
+            $crate::baked::serve::<{ net::FED }, { cfg!(dunlin_count_steps) }>(
+                &DUNLIN_MODEL.0,
+                net::OPS,
+                arena,
+            )
         }
     }};
 }
