@@ -4,6 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
 use dunlin::ops::{AveragePool2d, Conv2d, DepthwiseConv2d, FullyConnected};
+use dunlin_converter::plan::rows;
 use dunlin_converter::quantize::{calibrate, quantize};
 use dunlin_converter::{Data, Graph, Program, Result, TensorId};
 
@@ -17,10 +18,23 @@ const N_CLASSES: usize = 10;
 /// The network, quantized to int8 and compiled: convolution, depthwise and pointwise convolution, pooling, fully
 /// connected, with made-up weights.
 pub fn convnet() -> Result<Program> {
+    Program::compile(&quantized()?)
+}
+
+/// [`convnet`], planned by rows; its input in memory or `fed`.
+///
+/// # Errors
+/// As [`convnet`].
+pub fn convnet_by_rows(fed: bool) -> Result<Program> {
+    let options = rows::Options { style: rows::Style::Rows, fed, effort: 1 };
+    Program::compile_with(&quantized()?, |graph| rows::plan(graph, &options))
+}
+
+fn quantized() -> Result<Graph> {
     let graph = real()?;
     let samples: Vec<Vec<Data>> =
         (0..4).map(|seed| vec![Data::F32(noise(seed, IMAGE.iter().product()))]).collect();
-    Program::compile(&quantize(&graph, &calibrate(&graph, &samples)?)?)
+    quantize(&graph, &calibrate(&graph, &samples)?)
 }
 
 /// `n` inputs of the network, one after the other.

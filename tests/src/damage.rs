@@ -7,7 +7,7 @@ use dunlin_models::{demo, digits};
 use fastrand::Rng;
 
 use crate::cases::{cases, operators};
-use crate::convnet::convnet;
+use crate::convnet::{convnet, convnet_by_rows};
 use crate::parts::{Parts, repair};
 use crate::training::programs;
 
@@ -42,7 +42,12 @@ pub fn seeds() -> Vec<Seed> {
         }
     }
     let few = programs().unwrap_or_else(|e| panic!("{e}"));
-    let networks = [("convnet", convnet()), ("digits", untrained_digits())];
+    let networks = [
+        ("convnet", convnet()),
+        ("convnet by rows", convnet_by_rows(false)),
+        ("convnet fed by rows", convnet_by_rows(true)),
+        ("digits", untrained_digits()),
+    ];
     let networks = networks.map(|(name, program)| (name, program.unwrap_or_else(|e| panic!("{name}: {e}"))));
     // As often as a golden's operator.
     for (name, program) in few.iter().chain(&networks) {
@@ -82,6 +87,45 @@ pub fn damaged(seed: &Seed, seeds: &[Seed], rng: &mut Rng) -> Vec<u8> {
             parts.assemble()
         }
     }
+}
+
+/// A copy of `file` with another plan: calls, row tables, and places of tensors and scratch memory are changed, nothing
+/// that is computed.
+pub fn with_damaged_plan(file: &[u8], rng: &mut Rng) -> Vec<u8> {
+    let mut parts = Parts::of(file);
+    let arena_bytes = parts.header.arena_bytes;
+    for _ in 0..rng.u8(1..4) {
+        match rng.u8(..6) {
+            0 => change_call(&mut parts, rng),
+            1 => {
+                let Some(step) = rng.choice(&mut parts.steps) else { continue };
+                step.scratch_offset = rng.u32(..=arena_bytes) & !3;
+            }
+            2 => {
+                let n_activations = parts.header.n_activations as usize;
+                let Some(tensor) = rng.choice(&mut parts.tensors[..n_activations]) else { continue };
+                match rng.u8(..3) {
+                    0 => tensor.offset = rng.u32(..=arena_bytes) & !3,
+                    1 => tensor.period = tensor.period.saturating_sub(1),
+                    _ => tensor.offset ^= 4,
+                }
+            }
+            _ => {
+                // An entry of a row table.
+                let tables: Vec<_> =
+                    parts.tensors.iter().filter(|tensor| tensor.period > 0).copied().collect();
+                let Some(table) = rng.choice(&tables) else { continue };
+                let at = table.table as usize + 2 * rng.usize(..table.period as usize);
+                let entry = &mut parts.constants[at..at + 2];
+                let unit = match rng.bool() {
+                    true => u16::from_le_bytes([entry[0], entry[1]]) ^ (1 << rng.u8(..10)),
+                    false => rng.u16(..(arena_bytes / 4) as u16),
+                };
+                entry.copy_from_slice(&unit.to_le_bytes());
+            }
+        }
+    }
+    parts.assemble()
 }
 
 /// Changes, inserts or removes bytes, more often at the head, where the records are.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use dunlin::ops::{self, OpCode};
 use dunlin::{Error, Model, Session};
-use dunlin_converter::program::AlignedBytes;
+use dunlin_converter::program::{AlignedBytes, run_on};
 use dunlin_converter::report::ModelReport;
 use dunlin_tests::damage::{damaged, seeds};
 use fastrand::Rng;
@@ -125,10 +125,13 @@ fn try_file(file: &[u8], rng: &mut Rng, tally: &mut Tally) {
             return;
         }
     };
-    for i in 0..model.n_inputs() {
-        session.input_bytes_mut(i).unwrap().fill_with(|| rng.u8(..));
-    }
-    session.run();
+    let mut noise = |i: usize| -> Vec<u8> {
+        let n_bytes = model.input(i).unwrap().ty.bytes();
+        (0..n_bytes).map(|_| rng.u8(..)).collect()
+    };
+    let inputs: Vec<Vec<u8>> = (0..model.n_inputs()).map(&mut noise).collect();
+    let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+    run_on(&mut session, &inputs, |step| step.run()).unwrap();
     for i in 0..model.n_outputs() {
         session.output_bytes(i).unwrap();
     }

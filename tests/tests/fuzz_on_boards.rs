@@ -11,7 +11,7 @@ use dunlin_converter::device::{
     firmware,
     suite::{self, Answer},
 };
-use dunlin_converter::program::AlignedBytes;
+use dunlin_converter::program::{AlignedBytes, run_on};
 use dunlin_tests::boards::runnable_boards;
 use dunlin_tests::damage::{Seed, damaged, seeds};
 use fastrand::Rng;
@@ -60,14 +60,16 @@ fn case(i: u64, seeds: &[Seed]) -> Option<Case> {
         Ok(model) => {
             let mut arena = AlignedBytes::zeroed(model.arena_bytes());
             let mut session = Session::new(&model, &mut arena).ok()?;
-            let mut inputs = Vec::new();
-            for i in 0..model.n_inputs() {
-                let input = session.input_bytes_mut(i).ok()?;
-                input.fill_with(|| rng.u8(..));
-                inputs.extend_from_slice(input);
-            }
+            let n_bytes = |i: usize| model.input(i).map_or(0, |port| port.ty.bytes());
+            let noise = |i: usize| (0..n_bytes(i)).map(|_| rng.u8(..)).collect();
+            let inputs: Vec<Vec<u8>> = (0..model.n_inputs()).map(noise).collect();
             let started = Instant::now();
-            session.run();
+            let slices: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+            run_on(&mut session, &slices, |step| step.run()).ok()?;
+            // The board reads the rows that arrive last.
+            let fed = model.fed_input();
+            let early = (0..inputs.len()).filter(|&i| Some(i) != fed);
+            let inputs = early.chain(fed).flat_map(|i| inputs[i].clone()).collect();
             if started.elapsed() > MAX_RUN {
                 return None;
             }

@@ -1,13 +1,19 @@
 //! Plans in which rows live and die: the bytes of the goldens in an arena of exactly the planned size in which
 //! everything dead is noise.
 
+use dunlin::Model;
 use dunlin_converter::Data;
 use dunlin_converter::plan::rows::{Options, Style};
+use dunlin_converter::program::AlignedBytes;
 use dunlin_tests::assets::{array, program_by_rows, samples};
+use dunlin_tests::convnet::{convnet, convnet_by_rows, inputs, run};
+use dunlin_tests::damage::with_damaged_plan;
 use dunlin_tests::poison::run_poisoned;
 
-/// Models, and the most bytes of an arena by rows with the whole input in it, and with an input that arrives by rows:
-/// the goals of the project, with the scratch memory that they allow.
+/// What the kernels' scratch memory may add.
+const SCRATCH_BYTES: usize = 1024;
+/// Models, and the most bytes of an arena by rows with the whole input in it, and with an input that arrives by rows,
+/// scratch memory apart.
 const MODELS: [(&str, [usize; 2]); 4] = [
     ("mlperf_kws_int8", [5_146, 4_836]),
     ("mlperf_vww_int8", [28_800, 13_536]),
@@ -38,5 +44,32 @@ fn models_by_rows_give_the_bytes_of_the_goldens() {
                 assert!(output == expected.bytes(), "{name} {options:?}: sample {seed}");
             }
         }
+    }
+}
+
+/// Changed plans of each network.
+const N_DAMAGED: u64 = 20_000;
+
+#[test]
+fn a_changed_plan_is_refused_or_right() {
+    let input = inputs(1);
+    let expected = run(&convnet().unwrap(), &input).unwrap();
+    for fed in [false, true] {
+        let program = convnet_by_rows(fed).unwrap();
+        let (mut rng, mut n_accepted) = (fastrand::Rng::with_seed(fed as u64), 0);
+        for i in 0..N_DAMAGED {
+            let file = with_damaged_plan(program.bytes(), &mut rng);
+            let bytes = AlignedBytes::from(&file[..]);
+            let Ok(model) = Model::check(&bytes, dunlin::ops::ALL) else { continue };
+            // What lies elsewhere, or is called in another order, may be right as well.
+            n_accepted += 1;
+            if model.fed_input().is_some() == fed {
+                let output = run_poisoned(&model, &[&input], i);
+                assert!(output == expected, "fed {fed}, number {i}: another output");
+            }
+        }
+        println!("fed {fed}: {n_accepted} of {N_DAMAGED} accepted");
+        assert!(n_accepted > N_DAMAGED / 1000, "the changes are all too coarse");
+        assert!(n_accepted < N_DAMAGED / 2, "hardly anything is refused");
     }
 }
