@@ -81,7 +81,7 @@ pub fn operator_table(model: &Model) -> String {
     let mut source = format!(
         "// Made by `dunlin` beside the model file: do not edit.\n\n\
          /// Bytes of the arena that the model needs.\npub const ARENA_BYTES: usize = {};\n\
-         /// Whether the input arrives by rows.\npub const FED: bool = {};\n\n\
+         /// Whether the input arrives by rows.\n#[allow(dead_code)]\npub const FED: bool = {};\n\n\
          /// The operators that the model names.\npub static OPS: &[dunlin::Entry] = &[\n",
         model.arena_bytes(),
         model.fed_input().is_some()
