@@ -25,12 +25,14 @@ pub mod error;
 pub mod fixed;
 pub mod format;
 mod kernels;
+mod life;
 pub mod math;
 pub mod mem;
 pub mod model;
 pub mod ops;
 pub mod session;
 pub mod shape;
+mod span;
 
 pub use error::Error;
 pub use mem::Arena;

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::check::Span;
+use crate::span::Span;
 use crate::format::{self, CallRecord, Header, Place, PortRecord, StepRecord, TensorRecord};
 use crate::mem::{Memory, Rows, RowsMut, View, ViewMut};
 use crate::ops::{Entry, Operator, Order};

@@ -8,10 +8,10 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use super::{Entry, Operator, Order};
-use crate::check::Span;
 use crate::format::{self, Header, Place, PortRecord, StepRecord, TensorRecord};
 use crate::mem::{Memory, bytes_of, cast};
 use crate::model::tensor_type;
+use crate::span::Span;
 use crate::{Arena, DType, Element, Error, Model, Shape, TensorType};
 
 /// The most bytes of a file, and of an arena.
@@ -222,14 +222,7 @@ impl<O: Operator> Case<O> {
             n_activations += 1;
         }
         if scattered {
-            let by_rows = self.op.by_rows(&types);
-            let inputs = (0..types.len()).filter(|&i| self.inputs[i].place != Place::Constant);
-            let bits = inputs.map(|i| 1 << i).chain([super::OUTPUT]);
-            for (record, bit) in arena.records.iter_mut().zip(bits) {
-                if by_rows & bit != 0 {
-                    scatter(record, &mut arena.bytes, &mut constants.bytes);
-                }
-            }
+            self.scatter(&mut arena, &mut constants.bytes);
         }
         arena.align();
         let ids = self.tensor_ids(n_model_inputs, n_activations);
@@ -273,6 +266,18 @@ impl<O: Operator> Case<O> {
             steps,
             &constants.bytes,
         ))
+    }
+
+    /// Moves the rows of every tensor that is taken by rows.
+    fn scatter(&self, arena: &mut Section, constants: &mut Vec<u8>) {
+        let by_rows = self.op.by_rows(&self.types());
+        let inputs = (0..self.inputs.len()).filter(|&i| self.inputs[i].place != Place::Constant);
+        let bits = inputs.map(|i| 1 << i).chain([super::OUTPUT]);
+        for (record, bit) in arena.records.iter_mut().zip(bits) {
+            if by_rows & bit != 0 {
+                scatter(record, &mut arena.bytes, constants);
+            }
+        }
     }
 
     fn activations_before(&self, input: usize) -> usize {

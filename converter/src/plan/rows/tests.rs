@@ -286,7 +286,7 @@ const REFERENCE: [(&str, [usize; 3]); 4] = [
     ("mlperf_kws_int8", [10_688, 5_146, 4_836]),
     ("mlperf_vww_int8", [39_296, 28_800, 11_936]),
     ("mlperf_ic_int8", [35_840, 12_864, 11_808]),
-    ("mlperf_ad_int8", [768, 768, 768]),
+    ("mlperf_ad_int8", [1024, 1024, 1024]),
 ];
 
 #[test]

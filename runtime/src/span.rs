@@ -1,0 +1,75 @@
+//! Where the rows of a tensor are in the arena.
+
+use core::ops::Range;
+
+use crate::format;
+use crate::life::spend;
+use crate::mem::View;
+use crate::model::{Node, checked_type};
+use crate::{Error, Model};
+
+/// The rows of a tensor, or scratch memory, as bytes of the arena.
+pub(crate) struct Span<'m> {
+    pub(crate) start: usize,
+    pub(crate) row_bytes: usize,
+    pub(crate) n_rows: usize,
+    /// Empty if rows follow each other.
+    table: View<'m, u16>,
+}
+
+impl<'m> Span<'m> {
+    pub(crate) fn tensor(model: &Model<'m>, id: u16) -> Result<Span<'m>, Error> {
+        let record = model.record(id as usize)?;
+        let ty = checked_type(&record);
+        let table = match record.period {
+            0 => View::from(&[][..]),
+            _ => model.row_table(&record).ok_or(Error::TensorPlace)?,
+        };
+        let row_bytes = ty.shape.row_len() * ty.dtype.bytes();
+        Ok(Span { start: record.offset as usize, row_bytes, n_rows: ty.shape.rows(), table })
+    }
+
+    pub(crate) fn scratch(node: &Node) -> Span<'m> {
+        let step = node.record();
+        let table = View::from(&[][..]);
+        Span { start: step.scratch_offset as usize, row_bytes: step.scratch_bytes as usize, n_rows: 1, table }
+    }
+
+    pub(crate) fn is_contiguous(&self) -> bool {
+        self.table.len() == 0
+    }
+
+    /// First byte of row `y`.
+    pub(crate) fn row(&self, y: usize) -> usize {
+        let behind = match y.checked_rem(self.table.len()) {
+            Some(i) => self.table.at(i) as usize * format::ROW_UNIT_BYTES,
+            None => y * self.row_bytes,
+        };
+        self.start + behind
+    }
+
+    /// The bytes of rows that follow each other: of all, or of one.
+    pub(crate) fn bytes(&self, rows: Range<usize>) -> Range<usize> {
+        let start = self.row(rows.start);
+        start..start + rows.len() * self.row_bytes
+    }
+
+    /// Whether `bytes` touches any of `rows`.
+    pub(crate) fn is_hit(
+        &self,
+        rows: Range<usize>,
+        bytes: &Range<usize>,
+        budget: &mut u32,
+    ) -> Result<bool, Error> {
+        if self.is_contiguous() {
+            return Ok(!rows.is_empty() && overlap(&self.bytes(rows), bytes));
+        }
+        spend(budget, rows.len())?;
+        Ok(rows.into_iter().any(|y| overlap(&self.bytes(y..y + 1), bytes)))
+    }
+}
+
+/// Whether two ranges have something in common.
+pub(crate) fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
+}
