@@ -2,10 +2,10 @@
 
 use core::ops::Range;
 
-use crate::span::Span;
 use crate::format::{self, CallRecord, Header, Place, PortRecord, StepRecord, TensorRecord};
 use crate::mem::{Memory, Rows, RowsMut, View, ViewMut};
 use crate::ops::{Entry, Operator, Order};
+use crate::span::Span;
 use crate::{DType, Element, Error, Shape, TensorType};
 
 /// A checked model: every tensor lies where it may, every step has its operator and the shapes it takes,
