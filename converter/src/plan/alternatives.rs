@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::rows::{self, Options, Style};
-use super::{Call, Plan, plan};
+use super::{Call, Plan, cost, plan};
 use crate::{Graph, Result, report};
 
 /// Bytes of flash for a call, or for an entry of a table of rows.
@@ -30,6 +30,7 @@ impl Alternative {
             arena_bytes: self.plan.arena_bytes,
             bound_bytes: self.plan.bound_bytes(),
             calls: self.plan.calls.len(),
+            estimated_instructions: cost::instructions(graph, &self.plan),
             table_bytes: self.table_bytes,
             why: self.plan.explain(graph),
         }
@@ -47,6 +48,8 @@ pub struct AlternativeReport {
     pub bound_bytes: usize,
     /// Calls of operators, and of the caller who feeds rows, in one run.
     pub calls: usize,
+    /// Instructions of one run on a Cortex-M4F, estimated; absent if the network does not compute in int8 alone.
+    pub estimated_instructions: Option<u64>,
     /// Bytes of flash for calls and rows, about.
     pub table_bytes: usize,
     /// The plan in a sentence.
@@ -55,11 +58,18 @@ pub struct AlternativeReport {
 
 /// Reports of plans as a table, and a sentence for each.
 pub fn alternatives_text(reports: &[AlternativeReport]) -> String {
-    let header = ["plan", "arena B", "bound B", "calls", "tables B (flash)"];
-    let mut table = report::table(&header, &[1, 2, 3, 4]);
+    let header = ["plan", "arena B", "bound B", "calls", "instructions, about (M4F)", "tables B (flash)"];
+    let mut table = report::table(&header, &[1, 2, 3, 4, 5]);
     for each in reports {
-        let numbers = [each.arena_bytes, each.bound_bytes, each.calls, each.table_bytes];
-        table.add_row(std::iter::once(each.plan.to_string()).chain(numbers.map(|n| n.to_string())));
+        let millions = |n: u64| format!("{:.2} M", n as f64 / 1e6);
+        table.add_row([
+            each.plan.to_string(),
+            each.arena_bytes.to_string(),
+            each.bound_bytes.to_string(),
+            each.calls.to_string(),
+            each.estimated_instructions.map_or(String::new(), millions),
+            each.table_bytes.to_string(),
+        ]);
     }
     let sentences = reports.iter().map(|each| format!("{}: {}", each.plan, each.why));
     format!("{table}\n{}", sentences.collect::<Vec<_>>().join("\n"))

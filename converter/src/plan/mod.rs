@@ -6,6 +6,7 @@
 
 mod alternatives;
 mod choose;
+mod cost;
 mod picture;
 mod place;
 pub mod rows;

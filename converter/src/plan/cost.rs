@@ -1,0 +1,78 @@
+//! What a run costs in instructions on a Cortex-M4F, estimated before anything is built.
+//!
+//! The rates are fits to the counts of the MLPerf Tiny networks in int8 (`tests/instructions.tsv`, and
+//! `streaming_on_boards` for calls): whole networks come out within a tenth, single layers within a third.
+//! `dunlin bench` counts exactly.
+
+use dunlin::{DType, TensorType};
+
+use super::{Plan, input_types};
+use crate::Graph;
+use crate::ops::Op;
+
+/// Instructions of a call beyond the first of its node: what is looked up anew.
+const CALL: f64 = 1300.0;
+
+/// Estimated instructions of one run; `None` if a node does not compute in int8, for which no rates were measured.
+pub(super) fn instructions(graph: &Graph, plan: &Plan) -> Option<u64> {
+    let mut sum = plan.calls.len().saturating_sub(graph.nodes().len()) as f64 * CALL;
+    for (i, node) in graph.nodes().iter().enumerate() {
+        sum += node_instructions(&node.op, &input_types(graph, i), graph[node.outputs[0]].ty)?;
+    }
+    Some(sum as u64)
+}
+
+fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorType) -> Option<f64> {
+    if output.dtype != DType::I8 || inputs.first().is_none_or(|x| x.dtype != DType::I8) {
+        return None;
+    }
+    let (macs, outputs) = (op.macs(inputs) as f64, output.shape.count() as f64);
+    let read = inputs[0].shape.count() as f64;
+    Some(match op {
+        Op::Conv2d(_) => 0.93 * macs + 17.0 * outputs,
+        Op::DepthwiseConv2d(_) => 3.88 * macs,
+        Op::FullyConnected(_) => 1.72 * macs + 20.0 * outputs + 2000.0,
+        Op::Add(_) | Op::Sub(_) => 17.6 * outputs,
+        Op::Softmax(_) => 230.0 * outputs,
+        Op::Reshape(_) => 320.0,
+        _ => 8.0 * read.max(outputs),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{import, lower, passes};
+
+    /// Networks with the counts of one run (`dunlin bench mlperf_X_int8.tflite --core cortex-m4`).
+    const COUNTED: [(&str, u64); 4] = [
+        ("mlperf_kws_int8", 3_824_807),
+        ("mlperf_vww_int8", 11_794_231),
+        ("mlperf_ic_int8", 14_390_983),
+        ("mlperf_ad_int8", 489_839),
+    ];
+
+    #[test]
+    fn networks_are_within_a_tenth_of_what_was_counted() {
+        let Some(folder) = std::env::var_os("DUNLIN_ASSETS").map(std::path::PathBuf::from) else {
+            return println!("skipped: DUNLIN_ASSETS does not name the folder of reference models");
+        };
+        for (name, counted) in COUNTED {
+            let mut real = import::load(&folder.join("models").join(format!("{name}.tflite"))).unwrap();
+            passes::simplify(&mut real).unwrap();
+            let (graph, _) = lower::lower(&real).unwrap();
+            let estimate = instructions(&graph, &super::super::plan(&graph)).unwrap() as f64;
+            let ratio = estimate / counted as f64;
+            assert!((0.9..1.1).contains(&ratio), "{name}: {estimate} for {counted}");
+        }
+    }
+
+    #[test]
+    fn no_rate_is_made_up() {
+        let mut graph = Graph::new("f32");
+        let x = graph.input("x", &[1, 4]).unwrap();
+        let y = graph.apply("y", dunlin::ops::Softmax::F32 { beta: 1.0 }, &[x]).unwrap();
+        graph.mark_output(y);
+        assert_eq!(instructions(&graph, &super::super::plan(&graph)), None);
+    }
+}
