@@ -80,11 +80,9 @@ pub fn operator_table(model: &Model) -> String {
         model.steps().map(|node| (node.record().op, node.record().dtype)).collect();
     let mut source = format!(
         "// Made by `dunlin` beside the model file: do not edit.\n\n\
-         /// Bytes of the arena that the model needs.\npub const ARENA_BYTES: usize = {};\n\
-         /// Whether the input arrives by rows.\n#[allow(dead_code)]\npub const FED: bool = {};\n\n\
+         /// Bytes of the arena that the model needs.\npub const ARENA_BYTES: usize = {};\n\n\
          /// The operators that the model names.\npub static OPS: &[dunlin::Entry] = &[\n",
-        model.arena_bytes(),
-        model.fed_input().is_some()
+        model.arena_bytes()
     );
     for (op, dtype) in entries {
         if let (Some(op), Some(dtype)) = (OpCode::from_code(op), DType::from_code(dtype)) {

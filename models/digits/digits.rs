@@ -2,9 +2,6 @@
 
 /// Bytes of the arena that the model needs.
 pub const ARENA_BYTES: usize = 1296;
-/// Whether the input arrives by rows.
-#[allow(dead_code)]
-pub const FED: bool = false;
 
 /// The operators that the model names.
 pub static OPS: &[dunlin::Entry] = &[

@@ -14,6 +14,8 @@ pub const VERSION: u16 = 2;
 pub const ALIGN: usize = 16;
 /// Bytes of [`Header`] in the file.
 pub const HEADER_BYTES: usize = 52;
+/// Where [`Header::fed`] is in the file.
+pub const FED_AT: usize = 7;
 /// Bytes of [`TensorRecord`] in the file.
 pub const TENSOR_BYTES: usize = 32;
 /// Bytes of [`PortRecord`] in the file.
@@ -292,7 +294,7 @@ mod tests {
             magic: MAGIC,
             version: VERSION,
             rounding: ROUNDING_TFLM,
-            fed: 0,
+            fed: 13,
             checksum: u32::MAX,
             file_bytes: u32::MAX,
             arena_bytes: 1,
@@ -309,7 +311,8 @@ mod tests {
             constants_offset: 10,
         };
         let mut buf = [0; 64];
-        assert_eq!(postcard::to_slice(&header, &mut buf).unwrap().len(), HEADER_BYTES);
+        let written = postcard::to_slice(&header, &mut buf).unwrap();
+        assert_eq!((written.len(), written[FED_AT]), (HEADER_BYTES, header.fed));
         let tensor = TensorRecord {
             dtype: 1,
             rank: 4,

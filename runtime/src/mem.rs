@@ -107,7 +107,7 @@ impl<'a, T: Copy> View<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[allow(dead_code)]
+    #[cfg(dunlin_dsp)]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *const T {
         self.ptr
@@ -160,7 +160,7 @@ impl<'a, T: Element> ViewMut<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[allow(dead_code)]
+    #[cfg(dunlin_dsp)]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *mut T {
         self.ptr

@@ -81,9 +81,7 @@ fn samples() -> Vec<u8> {
 
 /// A folder as the converter writes it, with the identity.
 fn bake_identity(dir: &Path) {
-    let table = format!(
-        "pub const ARENA_BYTES: usize = {N};\npub const FED: bool = false;\npub static OPS: &[dunlin::Entry] = &[];\n"
-    );
+    let table = format!("pub const ARENA_BYTES: usize = {N};\npub static OPS: &[dunlin::Entry] = &[];\n");
     bake(dir, &identity(), &table);
 }
 
@@ -166,7 +164,7 @@ fn a_firmware_larger_than_the_ram_is_refused() {
     for (arena_bytes, missing_bytes) in [(ram_bytes + 160, None), (ram_bytes - 1024, Some(1024))] {
         let dir = tempfile::tempdir().unwrap();
         let table = format!(
-            "pub const ARENA_BYTES: usize = {arena_bytes};\npub const FED: bool = false;\npub static OPS: &[dunlin::Entry] = &[];\n"
+            "pub const ARENA_BYTES: usize = {arena_bytes};\npub static OPS: &[dunlin::Entry] = &[];\n"
         );
         bake(dir.path(), &identity(), &table);
         let home = device::home().unwrap();

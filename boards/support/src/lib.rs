@@ -33,6 +33,9 @@ macro_rules! serve {
                 use $crate::dunlin;
                 include!(concat!(env!("DUNLIN_FIRMWARE_DIR"), "/net.rs"));
             }
+            /// Whether rows arrive: known to the compiler, so that firmware has the code for it only then.
+            const FED: bool =
+                FILE.len() > $crate::dunlin::format::FED_AT && FILE[$crate::dunlin::format::FED_AT] != 0;
             const FILE: &[u8] = include_bytes!(concat!(env!("DUNLIN_FIRMWARE_DIR"), "/net.dunlin"));
 
             #[unsafe(no_mangle)]
@@ -44,11 +47,7 @@ macro_rules! serve {
 
             // SAFETY: `main` runs once, and nothing else names the arena.
             let arena = unsafe { &mut *(&raw mut DUNLIN_ARENA) };
-            $crate::baked::serve::<{ net::FED }, { cfg!(dunlin_count_steps) }>(
-                &DUNLIN_MODEL.0,
-                net::OPS,
-                arena,
-            )
+            $crate::baked::serve::<FED, { cfg!(dunlin_count_steps) }>(&DUNLIN_MODEL.0, net::OPS, arena)
         }
     }};
 }

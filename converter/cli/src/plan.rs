@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
-use dunlin_converter::plan::{Alternative, alternatives, alternatives_text, picture};
+use dunlin_converter::plan::{Alternative, Request, alternatives, alternatives_text, picture};
 use dunlin_converter::{Error, Result, file, import, lower};
 
+use crate::plan_args::{bytes, effort};
 use crate::{print, print_json};
 
 /// Show the ways in which a network can run, from the fewest calls to the fewest bytes of RAM
@@ -24,8 +25,8 @@ pub struct Args {
     #[arg(long, value_name = "OUT.svg")]
     picture: Option<PathBuf>,
     /// How long to search: about so many seconds for a plan at most
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
-    effort: u16,
+    #[arg(long, default_value_t = Request::default().effort, value_parser = effort)]
+    effort: usize,
     /// Print one JSON list instead of a table
     #[arg(long)]
     json: bool,
@@ -33,7 +34,7 @@ pub struct Args {
 
 pub fn plan(args: &Args) -> Result<()> {
     let (graph, _) = lower::lower(&import::load_simplified(&args.file)?)?;
-    let all = alternatives(&graph, args.effort.into())?;
+    let all = alternatives(&graph, args.effort)?;
     let reports: Vec<_> = all.iter().map(|each| each.report(&graph)).collect();
     if args.json {
         print_json(&reports)?
@@ -71,15 +72,4 @@ fn choose<'a>(args: &Args, all: &'a [Alternative]) -> Result<&'a Alternative> {
         let name = args.plan.as_deref().unwrap_or_default();
         Error::Invalid(format!("there is no plan `{name}`; there are {}", names.join(", ")))
     })
-}
-
-/// `16384`, `16k`, `1m`.
-fn bytes(text: &str) -> std::result::Result<usize, String> {
-    let (digits, unit) = match text.to_ascii_lowercase().chars().last() {
-        Some('k') => (&text[..text.len() - 1], 1 << 10),
-        Some('m') => (&text[..text.len() - 1], 1 << 20),
-        _ => (text, 1),
-    };
-    let number = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
-    number.ok_or_else(|| "give a number of bytes, such as 16384 or 16k".to_string())
 }

@@ -40,7 +40,7 @@ impl PlanArgs {
 }
 
 /// A number of bytes, with `k` for 1,024 or `m` for 1,048,576 of them.
-fn bytes(text: &str) -> Result<usize, String> {
+pub fn bytes(text: &str) -> Result<usize, String> {
     let (digits, unit) = match text.to_ascii_lowercase().strip_suffix(['k', 'm']) {
         Some(digits) => (digits.to_owned(), if text.ends_with(['k', 'K']) { 1 << 10 } else { 1 << 20 }),
         None => (text.to_owned(), 1usize),
@@ -50,7 +50,8 @@ fn bytes(text: &str) -> Result<usize, String> {
     number.checked_mul(unit).ok_or("that is more than this machine can count".to_string())
 }
 
-fn effort(text: &str) -> Result<usize, String> {
+/// A search of 1 to 3,600 seconds, about.
+pub fn effort(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(effort @ 1..=3600) => Ok(effort),
         _ => Err("give a number from 1 to 3600".to_string()),
