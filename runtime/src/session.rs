@@ -108,6 +108,11 @@ impl<'m, 'a> Session<'m, 'a> {
         Ok(Input { dtype, bytes })
     }
 
+    /// Forgets the rows of an image that did not arrive whole: the next row is the first one again.
+    pub fn restart(&mut self) {
+        self.next_call = 0;
+    }
+
     /// Computes with the row that has been written to [`Session::next_row`]; see [`Session::feed_row`].
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The build script of every board crate: linker scripts, and the choice between the firmware's two uses.
 
-use std::env;
+use std::{env, fs};
 
 /// The folder with the model to bake in (`net.dunlin`, `net.rs`); without it the firmware runs the operator suite.
 const FIRMWARE_DIR: &str = "DUNLIN_FIRMWARE_DIR";
@@ -29,10 +29,22 @@ pub fn emit() {
     if env::var_os(COUNT_STEPS).is_some() {
         println!("cargo::rustc-cfg=dunlin_count_steps");
     }
+    println!("cargo::rerun-if-changed={board_dir}/Cargo.toml");
+    println!("cargo::rustc-env=DUNLIN_CORE={}", core(&board_dir));
     if let Ok(firmware_dir) = env::var(FIRMWARE_DIR) {
         println!("cargo::rustc-cfg=dunlin_baked");
         println!("cargo::rustc-env={FIRMWARE_DIR}={firmware_dir}");
     }
+}
+
+/// The core that `[package.metadata.dunlin]` names, on a line of its own.
+fn core(board_dir: &str) -> String {
+    let path = format!("{board_dir}/Cargo.toml");
+    let manifest = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let line = manifest.lines().find_map(|line| line.strip_prefix("core = "));
+    line.unwrap_or_else(|| panic!("{path}: [package.metadata.dunlin] has no line core = \"...\""))
+        .trim_matches('"')
+        .to_owned()
 }
 
 fn variable(name: &str) -> String {

@@ -4,5 +4,5 @@
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    dunlin_board_support::serve!()
+    dunlin_board_support::emulated!(Nrf51 at 0x4000_2000, 16_000_000)
 }

@@ -4,5 +4,5 @@
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    dunlin_board_support::serve!()
+    dunlin_board_support::emulated!(Cmsdk at 0x4000_4000, 25_000_000)
 }

@@ -4,5 +4,5 @@
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    dunlin_board_support::serve!()
+    dunlin_board_support::emulated!(Cmsdk at 0x5930_3000, 32_000_000)
 }

@@ -4,5 +4,5 @@
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    dunlin_board_support::serve!()
+    dunlin_board_support::emulated!(Stm32F4 at 0x4001_1000, 168_000_000)
 }

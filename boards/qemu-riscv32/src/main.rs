@@ -4,5 +4,5 @@
 
 #[riscv_rt::entry]
 fn main() -> ! {
-    dunlin_board_support::serve!()
+    dunlin_board_support::emulated!(Ns16550 at 0x1000_0000, 1_000_000_000)
 }

@@ -1,22 +1,35 @@
-//! Whatever goes wrong ends the emulation with failure, after a log of what it was.
+//! Whatever goes wrong ends the firmware, after a log of what it was.
 
 use core::panic::PanicInfo;
 
-use crate::{log, semihosting};
+use crate::log;
+#[cfg(feature = "emulated")]
+use crate::semihosting::exit_failure as end;
+
+/// A board stops; the host gets no answers any more, and the log tells why.
+#[cfg(not(feature = "emulated"))]
+fn end() -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}
 
 /// Ends the emulation with failure.
+#[cfg(feature = "emulated")]
 pub fn fail(reason: &'static str) -> ! {
     log::error!("{=str}", reason);
-    semihosting::exit_failure()
+    end()
 }
 
 /// Ends the emulation with failure, for what the runtime refused.
+#[cfg(feature = "emulated")]
 pub fn fail_with(error: dunlin::Error) -> ! {
     log::error!("{}", error);
-    semihosting::exit_failure()
+    end()
 }
 
 /// Executes an undefined instruction.
+#[cfg(feature = "emulated")]
 pub fn provoke() -> ! {
     // SAFETY: the fault's handler never returns.
     #[cfg(target_arch = "arm")]
@@ -36,7 +49,7 @@ fn panic(info: &PanicInfo) -> ! {
     if let Some(place) = info.location() {
         log::error!("panic at {=str}:{=u32}", place.file(), place.line());
     }
-    semihosting::exit_failure()
+    end()
 }
 
 /// All faults: cortex-m-rt leaves the finer ones disabled, so they escalate to this one.
@@ -53,7 +66,7 @@ unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
         frame.lr(),
         cfsr
     );
-    semihosting::exit_failure()
+    end()
 }
 
 /// Any interrupt: the firmware enables none.
@@ -61,11 +74,11 @@ unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
 #[cortex_m_rt::exception]
 unsafe fn DefaultHandler(number: i16) -> ! {
     log::error!("unexpected exception {=i16}", number);
-    semihosting::exit_failure()
+    end()
 }
 
-/// All synchronous traps.
-#[cfg(target_arch = "riscv32")]
+/// All synchronous traps. (The HALs of real boards have handlers of their own.)
+#[cfg(all(target_arch = "riscv32", feature = "emulated"))]
 #[unsafe(export_name = "ExceptionHandler")]
 fn exception(frame: &riscv_rt::TrapFrame) -> ! {
     let (cause, address, value): (usize, usize, usize);
@@ -88,5 +101,5 @@ fn exception(frame: &riscv_rt::TrapFrame) -> ! {
         cause,
         value
     );
-    semihosting::exit_failure()
+    end()
 }

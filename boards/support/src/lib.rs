@@ -1,53 +1,105 @@
-//! What all board crates share: the link to the host, faults, logs, the counting of instructions, and the firmware's
-//! loop in its two uses ([`baked`] and [`suite`]), between which [`serve!`] chooses.
+//! What all board crates share: the line to the host, faults, logs, clocks, the counting of instructions, and the
+//! firmware's loops, between which [`serve!`] and [`emulated!`] choose.
 //!
-//! A board crate adds what differs: the memory map, the startup code, and the data in its `Cargo.toml`.
+//! A board crate adds what differs: the memory map, the startup code, its UART, and the data in its `Cargo.toml`.
 #![no_std]
 
-pub mod baked;
-mod counter;
 mod fault;
-mod link;
 mod log;
-mod semihosting;
 mod stack;
+
+#[cfg(feature = "link")]
+pub mod clock;
+#[cfg(feature = "link")]
+pub mod line;
+
+#[cfg(feature = "emulated")]
+pub mod baked;
+#[cfg(feature = "emulated")]
+mod counter;
+#[cfg(feature = "emulated")]
+mod link;
+#[cfg(feature = "emulated")]
+mod semihosting;
+#[cfg(feature = "emulated")]
 pub mod suite;
+#[cfg(all(feature = "emulated", feature = "link"))]
+pub mod uart;
 
 pub use dunlin;
+#[cfg(feature = "link")]
+pub use dunlin_link as protocol;
 
-/// What the firmware does, for ever: it runs the model in the folder that the environment variable
-/// `DUNLIN_FIRMWARE_DIR` named at build time (`net.dunlin` and `net.rs`, as the converter writes them) on each sample
-/// from the host, or without that variable whatever models the host sends.
+/// What the firmware of an emulated board does, for ever. With the board's feature `link` it is what a
+/// real board's does, over a [`uart`], with a clock of `$ticks_per_second`: see [`serve!`]. Without it, it talks to the
+/// host through files: it runs the model in the folder that `DUNLIN_FIRMWARE_DIR` named on each sample from the
+/// host, or without that variable whatever models the host sends.
 ///
-/// A board's `main` calls this once. The symbols `DUNLIN_MODEL` and `DUNLIN_ARENA` are for tools that measure the ELF
-/// file; both are multiples of 16 bytes long.
+/// A board's `main` calls this once.
 #[macro_export]
-macro_rules! serve {
-    () => {{
-        #[cfg(not(dunlin_baked))]
+macro_rules! emulated {
+    ($uart:ident at $address:literal, $ticks_per_second:literal) => {{
+        #[cfg(feature = "link")]
+        $crate::serve!($crate::uart::$uart::at($address), $crate::clock::start($ticks_per_second));
+
+        #[cfg(all(not(feature = "link"), not(dunlin_baked)))]
         $crate::suite::serve();
 
-        #[cfg(dunlin_baked)]
+        #[cfg(all(not(feature = "link"), dunlin_baked))]
         {
-            mod net {
-                use $crate::dunlin;
-                include!(concat!(env!("DUNLIN_FIRMWARE_DIR"), "/net.rs"));
-            }
+            $crate::baked_model!();
             /// Whether rows arrive: known to the compiler, so that firmware has the code for it only then.
             const FED: bool =
                 FILE.len() > $crate::dunlin::format::FED_AT && FILE[$crate::dunlin::format::FED_AT] != 0;
-            const FILE: &[u8] = include_bytes!(concat!(env!("DUNLIN_FIRMWARE_DIR"), "/net.dunlin"));
-
-            #[unsafe(no_mangle)]
-            static DUNLIN_MODEL: $crate::dunlin::Aligned<[u8; FILE.len()]> =
-                $crate::dunlin::Aligned(*include_bytes!(concat!(env!("DUNLIN_FIRMWARE_DIR"), "/net.dunlin")));
-            #[unsafe(no_mangle)]
-            static mut DUNLIN_ARENA: $crate::dunlin::Arena<{ net::ARENA_BYTES }> =
-                $crate::dunlin::Arena::new();
-
             // SAFETY: `main` runs once, and nothing else names the arena.
             let arena = unsafe { &mut *(&raw mut DUNLIN_ARENA) };
             $crate::baked::serve::<FED, { cfg!(dunlin_count_steps) }>(&DUNLIN_MODEL.0, net::OPS, arena)
         }
     }};
+}
+
+/// What the firmware of a board does, for ever: it serves the host over `$wire` ([`protocol::Wire`]), and times runs
+/// with `$clock` ([`protocol::Clock`]). It runs the model in the folder that the environment variable
+/// `DUNLIN_FIRMWARE_DIR` named at build time (`net.dunlin` and `net.rs`, as the converter writes them); without that
+/// variable it has all operators, and runs models that the host transfers into RAM.
+///
+/// A board's `main` calls this once.
+#[macro_export]
+macro_rules! serve {
+    ($wire:expr, $clock:expr) => {{
+        #[cfg(dunlin_baked)]
+        let (model, ops, arena) = {
+            $crate::baked_model!();
+            // SAFETY: `main` runs once, and nothing else names the arena.
+            let arena: &'static mut [u8] = unsafe { &mut *(&raw mut DUNLIN_ARENA) };
+            (Some(&DUNLIN_MODEL.0[..]), net::OPS, arena)
+        };
+        #[cfg(not(dunlin_baked))]
+        let (model, ops, arena) = {
+            let arena: &'static mut [u8] = &mut [];
+            (None, $crate::dunlin::ops::ALL, arena)
+        };
+        let board = $crate::protocol::Board { name: env!("CARGO_PKG_NAME"), core: env!("DUNLIN_CORE") };
+        $crate::line::serve(board, &mut $wire, &mut $clock, model, ops, arena)
+    }};
+}
+
+/// The model that the firmware is built with, and its arena. The symbols `DUNLIN_MODEL` and `DUNLIN_ARENA` are for
+/// tools that measure the ELF file; both are multiples of 16 bytes long.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! baked_model {
+    () => {
+        mod net {
+            use $crate::dunlin;
+            include!(concat!(env!("DUNLIN_FIRMWARE_DIR"), "/net.rs"));
+        }
+        const FILE: &[u8] = include_bytes!(concat!(env!("DUNLIN_FIRMWARE_DIR"), "/net.dunlin"));
+
+        #[unsafe(no_mangle)]
+        static DUNLIN_MODEL: $crate::dunlin::Aligned<[u8; FILE.len()]> =
+            $crate::dunlin::Aligned(*include_bytes!(concat!(env!("DUNLIN_FIRMWARE_DIR"), "/net.dunlin")));
+        #[unsafe(no_mangle)]
+        static mut DUNLIN_ARENA: $crate::dunlin::Arena<{ net::ARENA_BYTES }> = $crate::dunlin::Arena::new();
+    };
 }

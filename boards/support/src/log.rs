@@ -1,4 +1,4 @@
-//! Logs: defmt frames on the host's console. Without the feature `defmt` they cost nothing and say nothing.
+//! Logs: defmt frames on the host's console, or through the debug probe (RTT). Without the feature `defmt` they cost nothing and say nothing.
 
 #[cfg(feature = "defmt")]
 pub(crate) use defmt::{error, info};
@@ -11,7 +11,10 @@ macro_rules! silent {
 #[cfg(not(feature = "defmt"))]
 pub(crate) use {silent as error, silent as info};
 
-#[cfg(feature = "defmt")]
+#[cfg(feature = "rtt")]
+use defmt_rtt as _;
+
+#[cfg(all(feature = "defmt", feature = "emulated"))]
 mod console {
     use core::cell::UnsafeCell;
 

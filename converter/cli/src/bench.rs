@@ -2,15 +2,18 @@ use std::path::PathBuf;
 
 use dunlin_converter::Result;
 use dunlin_converter::device::bench::{self, BenchReport, per_mac};
+use dunlin_converter::device::link::run::{self, Timing};
 use dunlin_converter::file::ModelFile;
 use dunlin_converter::report::table;
 
+use crate::place_args::PlaceArgs;
 use crate::plan_args::PlanArgs;
 use crate::{print, print_json};
 
-/// Count a model's instructions on an emulated core, operator by operator, and its bytes
+/// Count a model's instructions on an emulated core, operator by operator, and its bytes; or time it on a board
 ///
-/// Counts are exact and repeatable, and no cycles: the emulator knows none.
+/// Counts are exact and repeatable, and no cycles: the emulator knows none. With --port the board there times the model,
+/// in ticks of its clock, after it has given the same bytes as this machine.
 #[derive(clap::Args)]
 pub struct Args {
     /// The `.dunlin` file, or one that `dunlin convert` takes
@@ -18,8 +21,11 @@ pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
     /// The core, such as cortex-m4, or the name of a board under boards/, where several have that core
-    #[arg(long, visible_alias = "board", default_value = "cortex-m4")]
-    core: String,
+    /// [default: cortex-m4]
+    #[arg(long, visible_alias = "board")]
+    core: Option<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
@@ -27,7 +33,14 @@ pub struct Args {
 
 pub fn bench(args: &Args) -> Result<()> {
     let file = ModelFile::read_with(&args.file, &args.plan.request())?;
-    let report = bench::run(&args.core, file.bytes(), &file.model()?)?;
+    let model = file.model()?;
+    if args.place.has_port() {
+        let timing =
+            run::connect(&args.place.place(args.core.as_deref()), file.bytes(), &model)?.time(&model)?;
+        return if args.json { print_json(&timing) } else { print(&timing_tables(&timing)) };
+    }
+    let core = args.core.as_deref().unwrap_or("cortex-m4");
+    let report = bench::run(core, file.bytes(), &model)?;
     if args.json { print_json(&report) } else { print(&tables(&report)) }
 }
 
@@ -56,4 +69,32 @@ fn tables(report: &BenchReport) -> String {
         costs.add_row([what.to_string(), value]);
     }
     format!("{steps}\n\n{costs}")
+}
+
+/// How long each step takes on a board, and all.
+fn timing_tables(timing: &Timing) -> String {
+    let mut steps = table(&["#", "operator", "output", "MACs", "ticks", "share"], &[0, 3, 4, 5]);
+    for step in &timing.operators {
+        let dims: Vec<String> = step.output_shape.iter().map(u32::to_string).collect();
+        let share = |ticks| format!("{:.1} %", 100.0 * f64::from(ticks) / timing.ticks.max(1) as f64);
+        steps.add_row([
+            step.index.to_string(),
+            step.operator.to_string(),
+            dims.join("×"),
+            if step.macs > 0 { step.macs.to_string() } else { String::new() },
+            step.ticks.map_or("not timed".to_string(), |ticks| ticks.to_string()),
+            step.ticks.map_or(String::new(), share),
+        ]);
+    }
+    let mut whole = table(&["on", &timing.identity.board], &[1]);
+    whole.add_row(["port".to_string(), timing.port.clone()]);
+    whole.add_row(["ticks per second".to_string(), timing.identity.ticks_per_second.to_string()]);
+    whole.add_row(["ticks per inference".to_string(), timing.ticks.to_string()]);
+    if let Some(microseconds) = timing.microseconds {
+        whole.add_row(["milliseconds per inference".to_string(), format!("{:.3}", microseconds / 1e3)]);
+    }
+    if let Some(instructions) = timing.instructions {
+        whole.add_row(["instructions per inference, to a tick".to_string(), instructions.to_string()]);
+    }
+    format!("{steps}\n\n{whole}")
 }

@@ -5,6 +5,7 @@ mod convert;
 mod demo;
 mod emulate;
 mod inspect;
+mod place_args;
 mod plan;
 mod plan_args;
 mod run;

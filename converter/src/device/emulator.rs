@@ -56,14 +56,6 @@ pub fn run(
     input: &[u8],
     options: Options,
 ) -> Result<Emulation> {
-    let Some(program) = board.emulator_program() else {
-        return Err(Error::Missing {
-            what: format!("an emulator for {}", board.name),
-            advice:
-                "the board exists in hardware only: use `dunlin flash`, or emulate a board with the same core"
-                    .into(),
-        });
-    };
     let dir = tempfile::tempdir().map_err(|source| Error::File {
         action: "create a folder in",
         path: std::env::temp_dir(),
@@ -71,13 +63,9 @@ pub fn run(
     })?;
     write(&dir.path().join(INPUT), input)?;
 
-    let mut command = Command::new(program);
-    command.current_dir(dir.path()).args(&board.emulator[1..]);
-    command.args(["-display", "none", "-serial", "none", "-monitor", "none"]);
-    command.args(["-semihosting-config", "enable=on,target=native"]);
-    // Time is a count of instructions: whatever reads a clock gives the same in every run.
-    command.args(["-icount", "shift=0"]);
-    if options.count {
+    let mut command = command(board)?;
+    command.current_dir(dir.path()).args(["-serial", "none"]);
+    if let (true, Some(program)) = (options.count, board.emulator_program()) {
         let plugin = icount::plugin(home, program)?.display().to_string();
         // A comma inside QEMU's options is written twice.
         command.arg("-plugin").arg(format!("{},out={COUNTS}", plugin.replace(',', ",,")));
@@ -95,6 +83,25 @@ pub fn run(
         stack_bytes: stack.map(|[init_bytes, run_bytes]| init_bytes.max(run_bytes)),
         run_stack_bytes: stack.map(|[_, run_bytes]| run_bytes),
     })
+}
+
+/// The emulator's command line but for its serial port and the firmware.
+pub(super) fn command(board: &Board) -> Result<Command> {
+    let Some(program) = board.emulator_program() else {
+        return Err(Error::Missing {
+            what: format!("an emulator for {}", board.name),
+            advice:
+                "the board exists in hardware only: use `dunlin flash`, or emulate a board with the same core"
+                    .into(),
+        });
+    };
+    let mut command = Command::new(program);
+    command.args(&board.emulator[1..]);
+    command.args(["-display", "none", "-monitor", "none"]);
+    command.args(["-semihosting-config", "enable=on,target=native"]);
+    // Time is a count of instructions: whatever reads a clock gives the same in every run.
+    command.args(["-icount", "shift=0"]);
+    Ok(command)
 }
 
 fn check_end(board: &Board, finished: &Finished, log: &[String], limit: Duration) -> Result<()> {

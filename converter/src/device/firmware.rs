@@ -16,6 +16,9 @@ use super::{
 /// The stack that a firmware must have room for: `tests/tests/firmware.rs` shows that it needs less.
 const STACK_BYTES: u64 = 2048;
 
+/// The same of a firmware that serves the line: what `boards/support` leaves of the RAM for it.
+const LINKED_STACK_BYTES: u64 = 4096;
+
 /// What the firmware is to do.
 #[derive(Clone, Copy, Debug)]
 pub enum Program<'a> {
@@ -23,6 +26,8 @@ pub enum Program<'a> {
     Baked(&'a Path),
     /// The same, counting the instructions of each step.
     BakedBySteps(&'a Path),
+    /// Serve the model in this folder over the board's UART; see `boards/link`.
+    Linked(&'a Path),
     /// Run whatever models the host sends, with all operators.
     Suite,
 }
@@ -31,8 +36,17 @@ impl<'a> Program<'a> {
     /// The folder of the model, if there is one.
     fn dir(self) -> Option<&'a Path> {
         match self {
-            Program::Baked(dir) | Program::BakedBySteps(dir) => Some(dir),
+            Program::Baked(dir) | Program::BakedBySteps(dir) | Program::Linked(dir) => Some(dir),
             Program::Suite => None,
+        }
+    }
+
+    /// What tells its file from those of the other programs with the same model.
+    fn suffix(self) -> &'static str {
+        match self {
+            Program::Baked(_) | Program::Suite => "",
+            Program::BakedBySteps(_) => "-by-steps",
+            Program::Linked(_) => "-linked",
         }
     }
 }
@@ -90,27 +104,30 @@ pub fn build(home: &Path, board: &Board, program: Program, logs: bool) -> Result
     if let Some(dir) = program.dir() {
         cargo.env("DUNLIN_FIRMWARE_DIR", dir);
     }
-    if let Program::BakedBySteps(_) = program {
-        cargo.env("DUNLIN_COUNT_STEPS", "1");
+    match program {
+        Program::BakedBySteps(_) => _ = cargo.env("DUNLIN_COUNT_STEPS", "1"),
+        // Others know no other way to talk.
+        Program::Linked(_) if board.emulator_program().is_some() => _ = cargo.args(["--features", "link"]),
+        Program::Baked(_) | Program::Linked(_) | Program::Suite => {}
     }
     process::run_checked(&mut cargo, process::LONG).map_err(|error| explain_overflow(board, error))?;
     let elf = read(&build_dir.join(&board.target).join("firmware").join(&board.name))?;
 
     let out_dir = program.dir().map_or_else(|| build_dir.join("suite"), Path::to_owned);
     create_dir(&out_dir)?;
-    let by_steps = if let Program::BakedBySteps(_) = program { "-by-steps" } else { "" };
-    let firmware = Firmware { path: out_dir.join(format!("{}{by_steps}.elf", board.name)), elf };
+    let firmware = Firmware { path: out_dir.join(format!("{}{}.elf", board.name, program.suffix())), elf };
     check_model(&firmware, program)?;
-    check_stack(board, &firmware)?;
+    check_stack(board, &firmware, program)?;
     write(&firmware.path, &firmware.elf)?;
     Ok(firmware)
 }
 
 /// The linker knows whether code and variables fit, and nothing of the stack that grows towards them.
-fn check_stack(board: &Board, firmware: &Firmware) -> Result<()> {
+fn check_stack(board: &Board, firmware: &Firmware, program: Program) -> Result<()> {
+    let stack_bytes = if let Program::Linked(_) = program { LINKED_STACK_BYTES } else { STACK_BYTES };
     let sizes = firmware.sizes()?;
     let available_bytes = board.memory()?.ram_bytes;
-    let needed_bytes = sizes.static_bytes() + sizes.arena_bytes + STACK_BYTES;
+    let needed_bytes = sizes.static_bytes() + sizes.arena_bytes + stack_bytes;
     match needed_bytes.checked_sub(available_bytes) {
         None | Some(0) => Ok(()),
         Some(missing_bytes) => {

@@ -11,6 +11,7 @@ pub mod emulator;
 pub mod firmware;
 pub mod fit;
 mod icount;
+pub mod link;
 mod log;
 mod process;
 mod rust_src;
@@ -96,6 +97,14 @@ pub enum Error {
         board: String,
         /// The firmware's decoded log and what the emulator said.
         log: String,
+    },
+    /// The line to a board is broken, or what is at its other end does not do what was asked.
+    #[error("{port}: {problem}")]
+    Link {
+        /// The port.
+        port: String,
+        /// What is wrong, and what to try.
+        problem: String,
     },
     /// The firmware did not end in time.
     #[error("the firmware on {board} did not end within {limit_s} s; its log:\n{log}")]

@@ -1,0 +1,116 @@
+//! The emulated boards, and the commands that talk to a board, over the UART: as real boards do.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use dunlin_converter::device::{
+    self,
+    boards::Board,
+    firmware::{self, Program},
+    link::run::{Place, connect},
+};
+use dunlin_converter::samples::{self, Samples};
+use dunlin_tests::boards::{bake, runnable_board, runnable_boards};
+use dunlin_tests::convnet;
+
+fn place(board: &Board, port: Option<String>, update: bool) -> Place {
+    Place { board: Some(board.name.clone()), port, baud: 115_200, update }
+}
+
+#[test]
+fn every_board_answers_over_its_uart() {
+    let net = convnet::convnet().unwrap();
+    let model = net.model().unwrap();
+    let samples = Samples::random(&model, 3, 0).unwrap();
+    let expected = samples::run(&model, &samples).unwrap();
+    for board in runnable_boards() {
+        let mut connection = connect(&place(&board, None, false), net.bytes(), &model)
+            .unwrap_or_else(|error| panic!("{}: {error}", board.name));
+        assert_eq!((&connection.identity.board, &connection.identity.core), (&board.name, &board.core));
+        let outcome = connection.run(&model, &samples).unwrap();
+        assert_eq!(outcome.outputs, expected, "{}", board.name);
+
+        let timing = connection.time(&model).unwrap();
+        let in_steps: u64 = timing.operators.iter().filter_map(|step| step.ticks).map(u64::from).sum();
+        assert!(timing.instructions.is_some_and(|n| n > 10_000), "{}: {timing:?}", board.name);
+        assert!(in_steps <= timing.ticks && in_steps * 4 > timing.ticks * 3, "{}: {timing:?}", board.name);
+    }
+}
+
+/// An emulator with a serial port of its own.
+struct Emulator(Child);
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // It runs for ever; that it has ended already is no error.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts firmware with its UART on a pseudo-terminal; the terminal's name.
+fn on_a_serial_port(board: &Board, program: Program) -> (Emulator, String) {
+    let firmware = firmware::build(&device::home().unwrap(), board, program, false).unwrap();
+    let mut command = Command::new(&board.emulator[0]);
+    command.args(&board.emulator[1..]).args(["-display", "none", "-monitor", "none", "-serial", "pty"]);
+    let mut child =
+        command.arg("-kernel").arg(&firmware.path).stdout(Stdio::piped()).spawn().expect("QEMU starts");
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let emulator = Emulator(child);
+    let line = stdout.lines().map_while(Result::ok).find(|line| line.contains("/dev/"));
+    let port = line.and_then(|line| Some(line.split(' ').find(|word| word.starts_with("/dev/"))?.to_owned()));
+    (emulator, port.expect("QEMU names the terminal"))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_board_on_a_serial_port_runs_its_model_and_takes_another() {
+    let Some(board) = runnable_board("cortex-m4") else { return };
+    let net = convnet::convnet().unwrap();
+    let model = net.model().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    bake(dir.path(), net.bytes(), &net.operator_table().unwrap());
+    let (_emulator, port) = on_a_serial_port(&board, Program::Linked(dir.path()));
+    let samples = Samples::random(&model, 2, 1).unwrap();
+    let expected = samples::run(&model, &samples).unwrap();
+    {
+        let mut connection = connect(&place(&board, Some(port.clone()), false), net.bytes(), &model).unwrap();
+        assert_eq!(connection.run(&model, &samples).unwrap().outputs, expected);
+        assert!(connection.time(&model).unwrap().microseconds.is_some());
+    }
+
+    // A model with the same operators and other weights is not run by mistake, and goes into the RAM if that is asked.
+    let mut other = net.bytes().to_vec();
+    *other.last_mut().unwrap() ^= 1;
+    let checksum = dunlin::format::checksum(&other[dunlin::format::CHECKED_FROM..]);
+    other[8..12].copy_from_slice(&checksum.to_le_bytes());
+    let other = dunlin_converter::program::AlignedBytes::from(&other[..]);
+    let other_model = dunlin::Model::check(&other, dunlin::ops::ALL).unwrap();
+    let error = connect(&place(&board, Some(port.clone()), false), &other, &other_model).err().unwrap();
+    assert!(error.to_string().contains("not this one") && error.to_string().contains("--update"), "{error}");
+    let mut connection = connect(&place(&board, Some(port.clone()), true), &other, &other_model).unwrap();
+    let there = connection.identity.model.clone().unwrap();
+    assert!(there.in_ram && there.checksum == checksum, "{there:?}");
+    assert_eq!(
+        connection.run(&other_model, &samples).unwrap().outputs,
+        samples::run(&other_model, &samples).unwrap()
+    );
+    drop(connection);
+
+    let wrong = Place { board: Some("cortex-m3".into()), ..place(&board, Some(port), true) };
+    let error = connect(&wrong, net.bytes(), &model).err().unwrap().to_string();
+    assert!(error.contains("the board there is qemu-cortex-m4, not qemu-cortex-m3"), "{error}");
+}
+
+#[test]
+fn a_port_that_is_not_there_is_told() {
+    let net = convnet::convnet().unwrap();
+    let model = net.model().unwrap();
+    let at = |port: &str| Place { board: None, port: Some(port.into()), baud: 115_200, update: false };
+    let error = |port: &str| connect(&at(port), net.bytes(), &model).err().unwrap().to_string();
+    let missing = error("/dev/no-such-port");
+    assert!(missing.contains("/dev/no-such-port") && missing.contains("port"), "{missing}");
+    let refused = error("tcp:127.0.0.1:1");
+    assert!(refused.contains("is something listening there?"), "{refused}");
+    assert!(error("emulator").contains("--board cortex-m4"));
+}
