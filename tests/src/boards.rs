@@ -18,6 +18,14 @@ pub fn runnable_boards() -> Vec<Board> {
     boards
 }
 
+/// The boards that exist in hardware only, whose firmware can be built here; see [`runnable_boards`].
+pub fn buildable_boards() -> Vec<Board> {
+    let home = device::home().expect("the suites run in the repository");
+    let mut boards = boards::discover(&home).expect("every board's Cargo.toml is read");
+    boards.retain(|board| !board.is_emulated() && is_runnable(board));
+    boards
+}
+
 /// The emulated board of this name, if it can be run here; see [`runnable_boards`].
 pub fn runnable_board(name: &str) -> Option<Board> {
     let home = device::home().expect("the suites run in the repository");

@@ -9,14 +9,19 @@ const COUNT_STEPS: &str = "DUNLIN_COUNT_STEPS";
 
 /// Tells Cargo how to link the board crate whose build script calls this.
 pub fn emit() {
-    let board_dir = variable("CARGO_MANIFEST_DIR");
-    println!("cargo::rustc-link-search={board_dir}");
-    println!("cargo::rerun-if-changed={board_dir}/memory.x");
     // The startup crates find their `link.x` by themselves; cortex-m-rt's includes memory.x, riscv-rt's does not.
     if variable("CARGO_CFG_TARGET_ARCH").starts_with("riscv") {
         link_arg("-Tmemory.x");
     }
-    link_arg("-Tlink.x");
+    emit_with(&["-Tlink.x"]);
+}
+
+/// The same with these arguments to the linker: the scripts of the board's HAL.
+pub fn emit_with(arguments: &[&str]) {
+    let board_dir = variable("CARGO_MANIFEST_DIR");
+    println!("cargo::rustc-link-search={board_dir}");
+    println!("cargo::rerun-if-changed={board_dir}/memory.x");
+    arguments.iter().for_each(|argument| link_arg(argument));
     // Otherwise the linker pads segments to 64 KiB pages, which no microcontroller has.
     link_arg("--nmagic");
     if env::var_os("CARGO_FEATURE_DEFMT").is_some() {

@@ -6,7 +6,7 @@
 
 mod fault;
 mod log;
-mod stack;
+pub mod stack;
 
 #[cfg(feature = "link")]
 pub mod clock;
@@ -61,12 +61,18 @@ macro_rules! emulated {
 /// What the firmware of a board does, for ever: it serves the host over `$wire` ([`protocol::Wire`]), and times runs
 /// with `$clock` ([`protocol::Clock`]). It runs the model in the folder that the environment variable
 /// `DUNLIN_FIRMWARE_DIR` named at build time (`net.dunlin` and `net.rs`, as the converter writes them); without that
-/// variable it has all operators, and runs models that the host transfers into RAM.
+/// variable it has all operators, and runs models that the host transfers into RAM. That RAM is `$ram`, or without it all
+/// that nothing else needs.
 ///
 /// A board's `main` calls this once.
 #[macro_export]
 macro_rules! serve {
     ($wire:expr, $clock:expr) => {{
+        // SAFETY: the only call.
+        let ram = unsafe { $crate::stack::free_ram() };
+        $crate::serve!($wire, $clock, ram)
+    }};
+    ($wire:expr, $clock:expr, $ram:expr) => {{
         #[cfg(dunlin_baked)]
         let (model, ops, arena) = {
             $crate::baked_model!();
@@ -80,7 +86,7 @@ macro_rules! serve {
             (None, $crate::dunlin::ops::ALL, arena)
         };
         let board = $crate::protocol::Board { name: env!("CARGO_PKG_NAME"), core: env!("DUNLIN_CORE") };
-        $crate::line::serve(board, &mut $wire, &mut $clock, model, ops, arena)
+        $crate::line::serve(board, &mut $wire, &mut $clock, model, ops, arena, $ram)
     }};
 }
 

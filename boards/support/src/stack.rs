@@ -40,17 +40,29 @@ pub fn used_bytes() -> usize {
 /// # Safety
 /// To be called once: each call gives the same memory.
 pub unsafe fn free_ram() -> &'static mut [u8] {
-    let start = &raw mut __sheap;
-    let n_bytes = (bottom() as usize).saturating_sub(start as usize);
-    // SAFETY: the linker put nothing there, the stack does not reach it, and the caller asks only once. Whatever the
-    // bytes hold, they were written by hardware or by the boot code, never left undefined by Rust.
+    // SAFETY: the linker put nothing there; the caller asks only once.
+    unsafe { free_ram_from(&raw mut __sheap) }
+}
+
+/// All RAM from `start` up to the stack's last `STACK_BYTES`.
+///
+/// # Safety
+/// To be called once; nothing else may use the RAM from `start` on but the stack.
+pub unsafe fn free_ram_from(start: *mut u8) -> &'static mut [u8] {
+    let n_bytes = lowest_address().saturating_sub(start as usize);
+    // SAFETY: nothing lies there, as the caller promises, and the stack does not reach it. Whatever the bytes hold, they
+    // were written by hardware or by the boot code, never left undefined by Rust.
     unsafe { core::slice::from_raw_parts_mut(start, n_bytes) }
+}
+
+/// The address down to which the stack may grow.
+fn lowest_address() -> usize {
+    (&raw const _stack_start as usize).saturating_sub(STACK_BYTES)
 }
 
 /// The lowest byte of the stack.
 fn bottom() -> *mut u8 {
-    let lowest = (&raw const _stack_start as usize).saturating_sub(STACK_BYTES);
-    (&raw mut __sheap).with_addr(lowest.max(&raw const __sheap as usize))
+    (&raw mut __sheap).with_addr(lowest_address().max(&raw const __sheap as usize))
 }
 
 /// The stack pointer.

@@ -127,7 +127,7 @@ pub fn run(board: &str, file: &[u8], model: &Model, samples: &Samples, host_outp
 
 /// The folder with `net.dunlin` and `net.rs` from which the board's firmware is built: one for each model, so that two
 /// builds at a time do not mix. Files that hold what they must are left alone: nothing is compiled again for them.
-pub(super) fn bake(home: &Path, board: &Board, file: &[u8], model: &Model) -> Result<PathBuf> {
+pub fn bake(home: &Path, board: &Board, file: &[u8], model: &Model) -> Result<PathBuf> {
     let dir = build_dir(home).join("baked").join(format!("{}-{:08x}", board.name, model.header().checksum));
     create_dir(&dir)?;
     for (name, bytes) in [("net.dunlin", file), ("net.rs", operator_table(model).as_bytes())] {

@@ -30,6 +30,8 @@ pub struct Board {
     /// The emulator's command line up to where the firmware's file comes: program, machine, options. Empty for a board
     /// that exists in hardware only.
     pub emulator: Vec<String>,
+    /// Its memories, if it has no `memory.x`.
+    pub memory: Option<Memory>,
     /// Its folder.
     pub dir: PathBuf,
 }
@@ -61,9 +63,11 @@ struct BoardData {
     cpu: Option<String>,
     #[serde(default)]
     emulator: Vec<String>,
+    flash_bytes: Option<u64>,
+    ram_bytes: Option<u64>,
 }
 
-/// A board's memories, from its `memory.x`.
+/// A board's memories, from its `memory.x`, or from its `Cargo.toml` where its HAL brings the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Where code, constants and the model lie.
@@ -110,8 +114,16 @@ impl Board {
         self.emulator.first().map(String::as_str)
     }
 
+    /// Whether it exists in an emulator.
+    pub fn is_emulated(&self) -> bool {
+        self.emulator_program().is_some()
+    }
+
     /// The sizes of the regions FLASH and RAM of its `memory.x`.
     pub fn memory(&self) -> Result<Memory> {
+        if let Some(memory) = self.memory {
+            return Ok(memory);
+        }
         let path = self.dir.join("memory.x");
         let text = read_text(&path)?;
         let length = |region: &str| {
@@ -131,7 +143,8 @@ fn parse(path: &Path, text: &str) -> Result<Option<Board>> {
     let manifest: Manifest = toml::from_str(text).map_err(|error| Error::Content {
         path: path.to_owned(),
         problem: format!(
-            "{error}\nA board has in [package.metadata.dunlin] core, chip, target, perhaps cpu and, if it is emulated, emulator"
+            "{error}\nA board has in [package.metadata.dunlin] core, chip, target, perhaps cpu and, if it is \
+             emulated, emulator; without a memory.x flash_bytes and ram_bytes"
         ),
     })?;
     let package = manifest.package;
@@ -143,6 +156,10 @@ fn parse(path: &Path, text: &str) -> Result<Option<Board>> {
         target: data.target,
         cpu: data.cpu,
         emulator: data.emulator,
+        memory: data
+            .flash_bytes
+            .zip(data.ram_bytes)
+            .map(|(flash_bytes, ram_bytes)| Memory { flash_bytes, ram_bytes }),
         dir: path.parent().unwrap_or(Path::new(".")).to_owned(),
     }))
 }
@@ -202,6 +219,7 @@ mod tests {
             target: String::new(),
             cpu: None,
             emulator: emulator.iter().map(|&argument| argument.into()).collect(),
+            memory: None,
             dir: PathBuf::new(),
         };
         let qemu = &["qemu-system-arm"][..];

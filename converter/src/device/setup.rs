@@ -202,6 +202,7 @@ mod tests {
             target: target.into(),
             cpu: None,
             emulator: vec![program.into()],
+            memory: None,
             dir: PathBuf::new(),
         }
     }

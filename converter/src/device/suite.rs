@@ -136,6 +136,7 @@ mod tests {
             target: "x".into(),
             cpu: None,
             emulator: Vec::new(),
+            memory: None,
             dir: "boards/x".into(),
         };
         let output: Vec<u8> = output.iter().flat_map(|word| word.to_le_bytes()).collect();
