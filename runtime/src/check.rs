@@ -3,6 +3,8 @@
 //! Three things are checked: that every record is in range, that every step's operator takes its tensors, and
 //! that the plan holds, for which see `life`.
 
+use core::ops::Range;
+
 use crate::format::{self, CallRecord, Header, Place, TensorRecord};
 use crate::mem::View;
 use crate::model::{Node, checked_type, tensor_type};
@@ -23,21 +25,25 @@ impl<'m> Model<'m> {
     // below: apart, they take theirs one after the other.
     #[inline(never)]
     pub fn check(bytes: &'m [u8], ops: &'m [Entry]) -> Result<Model<'m>, Error> {
-        let model = Self::check_file(bytes, ops)?;
-        model.check_tensors()?;
-        model.check_ports()?;
-        model.check_steps()?;
-        model.check_plan()?;
-        Ok(model)
+        let model = Self::check_file(bytes, ops);
+        // Passed on without a copy.
+        match model.as_ref().map_or(Ok(()), Model::check_sections) {
+            Ok(()) => model,
+            Err(error) => Err(error),
+        }
+    }
+
+    fn check_sections(&self) -> Result<(), Error> {
+        self.check_tensors()?;
+        self.check_ports()?;
+        self.check_steps()?;
+        self.check_plan()
     }
 
     /// Header, checksum, and the sections' places.
     #[inline(never)]
     pub(crate) fn check_file(bytes: &'m [u8], ops: &'m [Entry]) -> Result<Model<'m>, Error> {
-        let header: Header = match postcard::from_bytes(bytes) {
-            Ok(header) => header,
-            Err(_) => return Err(Error::NotAModel),
-        };
+        let header = Header::read(bytes.first_chunk().ok_or(Error::NotAModel)?);
         if header.magic != format::MAGIC {
             return Err(Error::NotAModel);
         }
@@ -139,7 +145,7 @@ impl<'m> Model<'m> {
             if record.writer != format::NO_STEP {
                 continue;
             }
-            if record.place != Place::State && !self.is_input(i) {
+            if record.place != Place::State && !self.is_port(i, 0..self.n_inputs()) {
                 return Err(Error::Malformed); // nothing would ever write it
             }
             let a = Span::tensor(self, i)?;
@@ -154,8 +160,10 @@ impl<'m> Model<'m> {
         Ok(())
     }
 
-    fn is_input(&self, id: u16) -> bool {
-        (0..self.n_inputs()).any(|i| self.port(i).is_ok_and(|port| port.tensor == id))
+    /// Whether one of these ports is the tensor.
+    #[inline(never)]
+    pub(crate) fn is_port(&self, id: u16, mut ports: Range<usize>) -> bool {
+        ports.any(|i| self.port(i).is_ok_and(|port| port.tensor == id))
     }
 
     /// That a step has an operator that takes its tensors. Returns whether it may be called for some of its rows:
@@ -164,14 +172,14 @@ impl<'m> Model<'m> {
     fn check_step(&self, node: &Node, step: u16) -> Result<bool, Error> {
         for i in 0..node.n_inputs() + node.n_outputs() {
             let record = node.tensor_record(i)?; // exists
-            let id = node.tensor_id(i);
-            let twice = (node.n_inputs()..i).any(|k| node.tensor_id(k) == id);
+            // In one step all outputs are written at the same time.
+            let meets = (node.n_inputs()..i).any(|k| overlap(&node.bytes(k), &node.bytes(i)));
             let is_output = match record.place {
                 Place::Arena => record.writer == step,
                 Place::State => record.writer == format::NO_STEP,
                 Place::Constant => false,
             };
-            if i >= node.n_inputs() && (twice || !is_output) {
+            if i >= node.n_inputs() && (meets || !is_output) {
                 return Err(Error::Malformed);
             }
         }
@@ -190,7 +198,8 @@ impl<'m> Model<'m> {
                 Some(0) => OUTPUT,
                 Some(_) => 0,
             };
-            if node.tensor_record(i)?.period != 0 && needs.by_rows & bit == 0 {
+            let splits = needs.by_rows & bit != 0 && (bit < OUTPUT || node.n_outputs() == 1);
+            if node.tensor_record(i)?.period != 0 && !splits {
                 return Err(Error::TensorPlace);
             }
         }
@@ -202,8 +211,8 @@ impl<'m> Model<'m> {
     #[inline(never)]
     fn check_calls(&self, i: usize, n_rows: usize, splits: bool) -> Result<usize, Error> {
         let (mut n_called, mut next) = (0, 0);
-        for k in 0..self.header.n_calls as usize {
-            let CallRecord { step, first, count } = self.call(k)?;
+        for record in self.call_records() {
+            let CallRecord { step, first, count } = CallRecord::read(record);
             if step as usize != i {
                 continue;
             }

@@ -4,7 +4,7 @@
 //! before it.
 
 use postcard::fixint::le as fix;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The first bytes of every `.dunlin` file.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"DNLN");
@@ -36,7 +36,7 @@ pub const CHECKED_FROM: usize = 12;
 pub const ROUNDING_TFLM: u8 = 0;
 
 /// The head of the file, at byte 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Header {
     /// [`MAGIC`].
     #[serde(with = "fix")]
@@ -90,8 +90,38 @@ pub struct Header {
     pub constants_offset: u32,
 }
 
+impl Header {
+    /// The record in its bytes. By hand, as all records that a device reads: a deserializer takes several times the
+    /// code.
+    #[inline]
+    pub fn read(bytes: &[u8; HEADER_BYTES]) -> Header {
+        let u16_at = |i: usize| u16::from_le_bytes([bytes[i], bytes[i + 1]]);
+        let u32_at = |i: usize| u32::from_le_bytes([bytes[i], bytes[i + 1], bytes[i + 2], bytes[i + 3]]);
+        Header {
+            magic: u32_at(0),
+            version: u16_at(4),
+            rounding: bytes[6],
+            fed: bytes[FED_AT],
+            checksum: u32_at(8),
+            file_bytes: u32_at(12),
+            arena_bytes: u32_at(16),
+            n_tensors: u16_at(20),
+            n_activations: u16_at(22),
+            n_steps: u16_at(24),
+            n_inputs: bytes[26],
+            n_outputs: bytes[27],
+            n_calls: u32_at(28),
+            ports_offset: u32_at(32),
+            calls_offset: u32_at(36),
+            steps_offset: u32_at(40),
+            names_offset: u32_at(44),
+            constants_offset: u32_at(48),
+        }
+    }
+}
+
 /// Where a tensor's bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[repr(u8)]
 pub enum Place {
     /// In the arena, while it is alive.
@@ -174,13 +204,22 @@ impl TensorRecord {
 }
 
 /// A model input or output.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct PortRecord {
     /// Index of the tensor.
     #[serde(with = "fix")]
     pub tensor: u16,
     /// Quantization: the real number is `scale * (q - zero_point)`; 0 for tensors that are not quantized.
     pub scale: f32,
+}
+
+impl PortRecord {
+    /// The record in its bytes.
+    #[inline]
+    pub fn read(bytes: &[u8; PORT_BYTES]) -> PortRecord {
+        let &[a, b, c, d, e, f] = bytes;
+        PortRecord { tensor: u16::from_le_bytes([a, b]), scale: f32::from_le_bytes([c, d, e, f]) }
+    }
 }
 
 /// A part of the program that runs at once: rows of a step, or a row that the caller hands over.
@@ -312,7 +351,7 @@ mod tests {
         };
         let mut buf = [0; 64];
         let written = postcard::to_slice(&header, &mut buf).unwrap();
-        assert_eq!((written.len(), written[FED_AT]), (HEADER_BYTES, header.fed));
+        assert_eq!(Header::read((&*written).try_into().unwrap()), header);
         let tensor = TensorRecord {
             dtype: 1,
             rank: 4,
@@ -349,7 +388,8 @@ mod tests {
         assert_eq!(StepRecord::read(section.first_chunk().unwrap(), &section), Some(step));
         assert_eq!(StepRecord::read(section.first_chunk().unwrap(), &section[..28]), None);
         let port = PortRecord { tensor: u16::MAX, scale: 0.5 };
-        assert_eq!(postcard::to_slice(&port, &mut buf).unwrap().len(), PORT_BYTES);
+        let written = postcard::to_slice(&port, &mut buf).unwrap();
+        assert_eq!(PortRecord::read((&*written).try_into().unwrap()), port);
     }
 
     #[test]

@@ -1,243 +1,320 @@
 //! Whether a plan holds: no call writes over what another is still to read.
 //!
-//! The calls are gone through once for each *life*: a tensor with one of its readers, or the accumulators of a
-//! reduction. Rows are alive from the call that writes them to the call after which the reader needs them no more;
-//! whatever another call writes must not touch them. That needs no memory, and is the same for whole tensors, whose
-//! calls have all rows.
+//! What must not be written over is a *life*: a tensor with one of its readers, or the accumulators of a reduction.
+//! Rows are alive from the call that writes them to the call after which the reader needs them no more; whatever
+//! another call writes must not touch them. The calls are gone through once for every few lives, which is all that
+//! it takes of memory, and is the same for whole tensors, whose calls have all rows.
 
 use core::ops::Range;
 
-use crate::format::Place;
+use heapless::Vec;
+
+use crate::format::{NO_STEP, Place};
 use crate::model::Node;
-use crate::ops::Order;
+use crate::ops::{Order, Reads};
 use crate::span::{Span, overlap};
-use crate::{Error, Model, format};
+use crate::{Error, Model};
 
 /// Calls and rows that a check may look at: some seconds on a slow core. Plans of real models need a thousandth.
 const BUDGET: u32 = 1 << 24;
+/// Lives for which the calls are gone through together: more are faster, and take more stack.
+const AT_ONCE: usize = 8;
+/// In place of a tensor's index: none.
+const NO_TENSOR: u16 = u16::MAX;
 
 impl<'m> Model<'m> {
     /// That no call writes over what another is still to read, and that all is written before it is read.
     #[inline(never)]
     pub(crate) fn check_plan(&self) -> Result<(), Error> {
-        let mut budget = BUDGET;
+        let (mut lives, mut n_checked, mut budget) = (Vec::new(), 0, BUDGET);
+        loop {
+            self.collect_lives(n_checked, &mut lives)?;
+            if lives.is_empty() {
+                return Ok(());
+            }
+            self.check_lives(&mut lives, &mut budget)?;
+            n_checked += lives.len();
+            lives.clear();
+        }
+    }
+
+    /// The lives behind the first `n_checked`, as many as there is room for.
+    #[inline(never)]
+    fn collect_lives(&self, n_checked: usize, lives: &mut Lives<'m>) -> Result<(), Error> {
+        let mut n_before = n_checked;
         for i in 0..self.n_steps() {
-            let node = self.step(i)?;
+            let step = self.step(i);
+            let node = step.as_ref().map_err(|&error| error)?;
             for k in 0..node.n_inputs() {
-                let record = node.tensor_record(k)?;
-                if record.place == Place::Arena {
-                    let id = node.tensor_id(k).ok_or(Error::Malformed)?;
-                    self.check_tensor_life(id, Some((i as u16, k)), &mut budget)?;
+                let id = node.tensor_id(k).ok_or(Error::Malformed)?;
+                if self.record(id as usize)?.place == Place::Arena {
+                    self.add_life(lives, &mut n_before, id, i as u16, k as u8)?;
                 }
             }
-            let step = node.record();
-            if step.order == Order::Reduction as u8 && step.scratch_bytes > 0 {
-                self.check_accumulators(i as u16, &mut budget)?;
+            if node.record().order == Order::Reduction as u8 && node.record().scratch_bytes > 0 {
+                self.add_life(lives, &mut n_before, NO_TENSOR, i as u16, 0)?;
             }
         }
-        for i in self.n_inputs()..self.n_inputs() + self.n_outputs() {
-            self.check_tensor_life(self.port(i)?.tensor, None, &mut budget)?;
-        }
         for id in 0..self.header.n_activations {
-            if self.record(id as usize)?.place == Place::State {
-                self.check_tensor_life(id, None, &mut budget)?;
+            let is_output = self.is_port(id, self.n_inputs()..self.n_inputs() + self.n_outputs());
+            if is_output || self.record(id as usize)?.place == Place::State {
+                self.add_life(lives, &mut n_before, id, NO_STEP, 0)?;
             }
         }
         Ok(())
     }
 
+    /// A tensor with the step that reads it, or no tensor for the accumulators of the step.
     #[inline(never)]
-    fn check_tensor_life(
+    fn add_life(
         &self,
+        lives: &mut Lives<'m>,
+        n_before: &mut usize,
         id: u16,
-        reader: Option<(u16, usize)>,
-        budget: &mut u32,
+        step: u16,
+        input: u8,
     ) -> Result<(), Error> {
-        self.check_life(&mut Life::tensor(self, id, reader)?, budget)
-    }
-
-    #[inline(never)]
-    fn check_accumulators(&self, step: u16, budget: &mut u32) -> Result<(), Error> {
-        self.check_life(&mut Life::accumulators(&self.step(step as usize)?, step), budget)
+        if *n_before > 0 || lives.is_full() {
+            *n_before = n_before.saturating_sub(1);
+            return Ok(());
+        }
+        let (writer, reader, span) = match id {
+            NO_TENSOR => (step, NO_STEP, Span::scratch(&self.step(step as usize)?)),
+            _ => (self.record(id as usize)?.writer, step, Span::tensor(self, id)?),
+        };
+        let live = 0..if writer == NO_STEP { span.n_rows } else { 0 };
+        let bytes = if writer == NO_STEP { ANY } else { NONE };
+        let life = Life { id, writer, reader, input, is_over: false, span, live, bytes, next: 0 };
+        lives.push(life).map_err(|_| Error::Malformed)
     }
 
     /// Goes through the calls and checks that what lives is not written over.
     #[inline(never)]
-    fn check_life(&self, life: &mut Life<'m>, budget: &mut u32) -> Result<(), Error> {
+    fn check_lives(&self, lives: &mut Lives<'m>, budget: &mut u32) -> Result<(), Error> {
+        let mut n_left = lives.len();
+        let mut call = Call::new(self);
         for i in 0..self.n_calls() {
-            spend(budget, 1)?;
-            let call = self.call(i)?;
-            let concerns = life.writer == Some(call.step) || life.reader.is_some_and(|r| r.0 == call.step);
-            if life.live.is_empty() && !concerns {
-                continue;
-            }
-            if let Some(fed) = self.fed_input().filter(|_| call.step == self.header.n_steps) {
-                let (id, row) = (self.port(fed)?.tensor, call.first as usize);
-                life.write(self, id, &Span::tensor(self, id)?, row..row + 1, false, budget)?;
-                continue;
-            }
-            let node = self.step(call.step as usize)?;
-            let (rows, before) = (node.rows(call), (life.live.clone(), life.next));
-            let mut outcome = life.run(self, &node, call.step, rows.clone(), budget);
-            if outcome == Err(Error::Overlap) && rows.len() > 1 {
-                // Rows run one after the other: one may stand where an earlier one has read for the last time.
-                (life.live, life.next) = before;
-                outcome = Ok(false);
-                for y in rows {
-                    outcome = Ok(life.run(self, &node, call.step, y..y + 1, budget)?);
+            // The first output comes last: what the step reads may die with it.
+            call.n_before = usize::MAX;
+            while n_left > 0 && call.n_before > 0 {
+                call.read(i)?;
+                spend(budget, lives.len())?;
+                for life in &mut *lives {
+                    let concerns = life.writer == call.step || life.reader == call.step;
+                    if concerns && !life.is_over || life.is_near(&call) {
+                        life.run(&call, budget)?;
+                        n_left -= life.is_over as usize;
+                    }
                 }
-            }
-            if outcome? {
-                return Ok(());
             }
         }
         // What no step reads last is an output or state: all of it must be there.
-        let complete = life.live == (0..life.span.n_rows);
-        if life.reader.is_none() && complete { Ok(()) } else { Err(Error::Malformed) }
+        let is_right =
+            |life: &Life| life.is_over || life.reader == NO_STEP && life.live == (0..life.span.n_rows);
+        if lives.iter().all(is_right) { Ok(()) } else { Err(Error::Malformed) }
     }
 }
+
+type Lives<'m> = Vec<Life<'m>, AT_ONCE>;
+
+/// A call as it writes one of its step's outputs, decoded once for the lives that are looked at.
+struct Call<'a, 'm> {
+    model: &'a Model<'m>,
+    /// The step; the number of steps for a row that arrives.
+    step: u16,
+    /// The output.
+    output: u16,
+    span: Span<'m>,
+    /// Outputs of the step before it.
+    n_before: usize,
+    rows: Range<usize>,
+    n_rows: usize,
+    /// Whether rows of the output are counted; else the outputs are there at the end.
+    by_rows: bool,
+    /// The row that is written, if it is one of several; else any bytes.
+    row: Range<usize>,
+    scratch: Range<usize>,
+}
+
+impl<'a, 'm> Call<'a, 'm> {
+    fn new(model: &'a Model<'m>) -> Call<'a, 'm> {
+        let (step, output, span) = (NO_STEP, NO_TENSOR, Span::NONE);
+        let (n_before, rows, n_rows, by_rows) = (0, 0..0, 0, true);
+        Call { model, step, output, span, n_before, rows, n_rows, by_rows, row: NONE, scratch: NONE }
+    }
+
+    /// Call `i` with the output before the present one, at first with the last.
+    #[inline(never)]
+    fn read(&mut self, i: usize) -> Result<(), Error> {
+        let (model, record) = (self.model, self.model.call(i)?);
+        let first = record.first as usize;
+        let fed = model.fed_input().filter(|_| record.step == model.header.n_steps);
+        let step = model.step(record.step as usize);
+        // A row that arrives has no node.
+        let node = match &step {
+            Ok(node) => Some(node),
+            Err(_) if fed.is_some() => None,
+            Err(error) => return Err(*error),
+        };
+        let n_outputs = node.map_or(1, Node::n_outputs);
+        self.n_before = self.n_before.min(n_outputs).saturating_sub(1);
+        self.step = record.step;
+        self.output = match (node, fed) {
+            (None, Some(fed)) => model.port(fed)?.tensor,
+            _ => node
+                .and_then(|node| node.tensor_id(node.n_inputs() + self.n_before))
+                .ok_or(Error::Malformed)?,
+        };
+        self.span.set(model, self.output)?;
+        self.by_rows = node.is_none_or(|node| node.record().order == Order::Rows as u8);
+        self.n_rows = match node {
+            Some(node) if !self.by_rows || self.n_before > 0 => node.n_rows(),
+            _ => self.span.n_rows,
+        };
+        self.scratch = match node {
+            Some(node) if node.record().scratch_bytes > 0 => Span::scratch(node).bytes(0..1),
+            _ => NONE,
+        };
+        self.rows = match record.count {
+            0 => 0..self.n_rows,
+            count => first..first + count as usize,
+        };
+        self.row = match self.rows.len() > 1 || self.rows.end == self.n_rows {
+            true => ANY,
+            false if self.by_rows => self.span.bytes(self.rows.clone()),
+            false => NONE,
+        };
+        Ok(())
+    }
+}
+
+/// No bytes: they touch none.
+const NONE: Range<usize> = usize::MAX..usize::MAX;
+/// Bytes that are not looked into: they touch all.
+const ANY: Range<usize> = 0..usize::MAX;
 
 /// What must not be written over.
 struct Life<'m> {
     /// The tensor, if it is one.
-    id: Option<u16>,
+    id: u16,
+    /// The step that makes the rows; [`NO_STEP`] for what is there from the start.
+    writer: u16,
+    /// The step that reads them; [`NO_STEP`] if they live to the end.
+    reader: u16,
+    /// As which of its inputs.
+    input: u8,
+    /// Whether nothing of it lives any more, or will.
+    is_over: bool,
     span: Span<'m>,
-    /// The step that makes the rows; `None` for what is there from the start.
-    writer: Option<u16>,
-    /// The step that reads them, and as which input. `None`: they live to the end.
-    reader: Option<(u16, usize)>,
     /// The rows that are alive.
     live: Range<usize>,
+    /// Bytes among which they are.
+    bytes: Range<usize>,
     /// The first row that the reader has not yet computed.
     next: usize,
-    /// `live.start` and `next` as they are after the present call.
-    after: (usize, usize),
 }
 
 impl<'m> Life<'m> {
-    fn tensor(model: &Model<'m>, id: u16, reader: Option<(u16, usize)>) -> Result<Life<'m>, Error> {
-        let span = Span::tensor(model, id)?;
-        let writer = Some(model.record(id as usize)?.writer).filter(|&writer| writer != format::NO_STEP);
-        let live = 0..if writer.is_none() { span.n_rows } else { 0 };
-        Ok(Life { id: Some(id), span, writer, reader, live, next: 0, after: (0, 0) })
+    /// Whether a call may write what is alive. Most do not, and this is soon said.
+    #[inline(always)]
+    fn is_near(&self, call: &Call) -> bool {
+        overlap(&self.bytes, &call.row) || overlap(&self.bytes, &call.scratch)
     }
 
-    fn accumulators(node: &Node, step: u16) -> Life<'m> {
-        let span = Span::scratch(node);
-        Life { id: None, span, writer: Some(step), reader: None, live: 0..0, next: 0, after: (0, 0) }
-    }
-
-    fn is_accumulators(&self) -> bool {
-        self.id.is_none()
-    }
-
-    /// Takes `rows` of step number `step`: what they read of this, and what they write. Returns whether it dies
-    /// with them.
-    fn run(
-        &mut self,
-        model: &Model<'m>,
-        node: &Node,
-        step: u16,
-        rows: Range<usize>,
-        budget: &mut u32,
-    ) -> Result<bool, Error> {
-        let n_rows = node.n_rows();
-        let ends = rows.end == n_rows;
-        let own_scratch = self.is_accumulators() && self.writer == Some(step);
-        if own_scratch {
-            self.live = 0..1;
+    /// Takes a call: what it reads of this, and what it writes.
+    #[inline(always)]
+    fn run(&mut self, call: &Call<'_, 'm>, budget: &mut u32) -> Result<(), Error> {
+        let before = (self.live.clone(), self.next);
+        let mut outcome = self.run_rows(call, call.rows.clone(), budget);
+        if outcome == Err(Error::Overlap) && call.rows.len() > 1 {
+            // Rows run one after the other: one may stand where an earlier one has read for the last time.
+            (self.live, self.next) = before;
+            outcome = call.rows.clone().try_for_each(|y| self.run_rows(call, y..y + 1, budget));
         }
-        let reader = self.reader.filter(|(reader, _)| *reader == step);
-        let mut in_place = false;
-        self.after = (self.live.start, self.next);
-        if let Some((_, k)) = reader {
-            let entry = model.entry(node)?;
-            let read = (entry.reads)(node, k, rows.clone());
+        self.bytes = if self.is_over { NONE } else { self.span.hull(self.live.clone()) };
+        outcome
+    }
+
+    #[inline(never)]
+    fn run_rows(&mut self, call: &Call<'_, 'm>, rows: Range<usize>, budget: &mut u32) -> Result<(), Error> {
+        let ends = rows.end == call.n_rows;
+        let is_own_scratch = self.id == NO_TENSOR && self.writer == call.step;
+        if is_own_scratch {
+            self.live = 0..1;
+            self.is_over = ends && call.n_before == 0;
+        }
+        // What of it outlives the rows.
+        let (mut after, mut in_place) = ((self.live.start, self.next), false);
+        if self.reader == call.step && call.n_before == 0 {
+            let read = self.read(call.model, rows.clone())?;
             if !read.rows.is_empty() && (read.rows.start < self.live.start || read.rows.end > self.live.end) {
                 return Err(Error::Malformed); // not yet written, or no more
             }
-            // What the next rows do not read dies here.
-            let kept_from = if ends { self.live.end } else { read.next.max(self.live.start) };
-            self.after = (kept_from, rows.end);
+            after = (if ends { self.live.end } else { read.next.max(self.live.start) }, rows.end);
             in_place = read.in_place;
+            self.is_over = ends;
         }
-        self.check_writes(model, node, &rows, ends, in_place, budget)?;
-        if node.record().scratch_bytes > 0 && !own_scratch {
-            let scratch = Span::scratch(node).bytes(0..1);
-            if self.is_hit(model, self.live.clone(), &scratch, budget)? {
-                return Err(Error::Overlap);
-            }
-        }
-        (self.live.start, self.next) = self.after;
-        Ok(ends && (reader.is_some() || own_scratch))
-    }
-
-    /// What `rows` of a step write to its outputs. `in_place`: the first may stand on what the step reads here for
-    /// the last time.
-    fn check_writes(
-        &mut self,
-        model: &Model<'m>,
-        node: &Node,
-        rows: &Range<usize>,
-        ends: bool,
-        in_place: bool,
-        budget: &mut u32,
-    ) -> Result<(), Error> {
-        let by_rows = node.record().order == Order::Rows as u8;
-        let all = ends && (rows.start == 0 || !by_rows);
-        if !all && !by_rows {
-            return Ok(()); // a reduction that goes on
-        }
-        // Its own output first, so that it is alive when the others are looked at.
-        let n_outputs = node.n_outputs();
-        for own in [true, false] {
-            for o in 0..n_outputs {
-                let id = node.tensor_id(node.n_inputs() + o).ok_or(Error::Malformed)?;
-                if (self.id == Some(id)) == own {
-                    let span = Span::tensor(model, id)?;
-                    let rows = if all { 0..span.n_rows } else { rows.clone() };
-                    self.write(model, id, &span, rows, in_place && o == 0, budget)?;
+        if call.by_rows || ends {
+            let all = ends && (rows.start == 0 || !call.by_rows);
+            let rows = if all { 0..call.span.n_rows } else { rows };
+            match self.id == call.output {
+                true => self.write(call, rows, budget)?,
+                false => {
+                    let mut kept = self.live.clone();
+                    if in_place && self.is_replaced_by(&call.span, &rows) {
+                        // Only what outlives this call counts.
+                        (kept.start, self.next) = after;
+                    }
+                    self.survive(call, kept, rows, budget)?;
                 }
             }
+        }
+        if !is_own_scratch && self.is_hit(call, self.live.clone(), &call.scratch, budget)? {
+            return Err(Error::Overlap);
+        }
+        (self.live.start, self.next) = after;
+        Ok(())
+    }
+
+    /// What rows of the reader read.
+    fn read(&self, model: &Model<'m>, rows: Range<usize>) -> Result<Reads, Error> {
+        let step = model.step(self.reader as usize);
+        let node = step.as_ref().map_err(|&error| error)?;
+        Ok((model.entry(node)?.reads)(node, self.input as usize, rows))
+    }
+
+    /// Rows of this very tensor are written, which then live.
+    fn write(&mut self, call: &Call<'_, 'm>, rows: Range<usize>, budget: &mut u32) -> Result<(), Error> {
+        if self.writer == NO_STEP {
+            return Ok(()); // an update of state
+        }
+        if rows.start != self.live.end {
+            return Err(Error::Malformed); // a second time, or by two steps
+        }
+        for y in rows {
+            if !self.span.is_contiguous() {
+                self.survive(call, self.live.clone(), y..y + 1, budget)?;
+            }
+            self.live.end = y + 1;
         }
         Ok(())
     }
 
-    /// Rows of tensor `id` are written: of this very one, which then live, or of another, which must not touch what
-    /// lives.
-    fn write(
-        &mut self,
-        model: &Model<'m>,
-        id: u16,
-        span: &Span,
+    /// That rows of the output that a call writes touch none of those in `kept`.
+    fn survive(
+        &self,
+        call: &Call<'_, 'm>,
+        kept: Range<usize>,
         rows: Range<usize>,
-        in_place: bool,
         budget: &mut u32,
     ) -> Result<(), Error> {
-        let own = self.id == Some(id);
-        if own && self.writer.is_none() {
-            return Ok(()); // an update of state
-        }
-        if own && rows.start != self.live.end {
-            return Err(Error::Malformed); // a second time, or by two steps
-        }
-        let mut kept = self.live.clone();
-        if in_place && self.is_replaced_by(span, &rows) {
-            // Only what outlives this call counts.
-            (kept.start, self.next) = self.after;
-        }
-        if span.is_contiguous() && !own {
-            let hit = self.is_hit(model, kept, &span.bytes(rows), budget)?;
-            return if hit { Err(Error::Overlap) } else { Ok(()) };
-        }
-        for y in rows {
-            if self.is_hit(model, kept.clone(), &span.bytes(y..y + 1), budget)? {
+        let at_once = if call.span.is_contiguous() { rows.len() } else { 1 };
+        let mut y = rows.start;
+        while y < rows.end {
+            if self.is_hit(call, kept.clone(), &call.span.bytes(y..y + at_once), budget)? {
                 return Err(Error::Overlap);
             }
-            if own {
-                kept.end = y + 1;
-                self.live.end = y + 1;
-            }
+            y += at_once;
         }
         Ok(())
     }
@@ -245,22 +322,30 @@ impl<'m> Life<'m> {
     /// Whether `bytes` touches any of `rows` that is still to be read.
     fn is_hit(
         &self,
+        call: &Call<'_, 'm>,
+        rows: Range<usize>,
+        bytes: &Range<usize>,
+        budget: &mut u32,
+    ) -> Result<bool, Error> {
+        Ok(self.span.is_hit(rows.clone(), bytes, budget)?
+            && (self.reader == NO_STEP || self.is_read(call.model, rows, bytes, budget)?))
+    }
+
+    /// Whether any of `rows` that `bytes` touches is still to be read: a reader may pass over rows, as one with stride 2
+    /// and a single tap does.
+    #[inline(never)]
+    fn is_read(
+        &self,
         model: &Model<'m>,
         rows: Range<usize>,
         bytes: &Range<usize>,
         budget: &mut u32,
     ) -> Result<bool, Error> {
-        if !self.span.is_hit(rows.clone(), bytes, budget)? {
-            return Ok(false);
-        }
-        let Some((step, k)) = self.reader else { return Ok(true) };
-        // A reader may pass over rows: one with stride 2 and a single tap does.
-        let node = model.step(step as usize)?;
-        let (entry, n_rows) = (model.entry(&node)?, node.n_rows());
+        let n_rows = model.step(self.reader as usize)?.n_rows();
         for hit in rows.filter(|&y| overlap(&self.span.bytes(y..y + 1), bytes)) {
             for y in self.next..n_rows {
                 spend(budget, 1)?;
-                let read = (entry.reads)(&node, k, y..y + 1).rows;
+                let read = self.read(model, y..y + 1)?.rows;
                 if read.contains(&hit) {
                     return Ok(true);
                 }

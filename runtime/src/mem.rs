@@ -102,6 +102,10 @@ impl<T> Clone for View<'_, T> {
 impl<T> Copy for View<'_, T> {}
 
 impl<'a, T: Copy> View<'a, T> {
+    /// No elements.
+    pub(crate) const EMPTY: View<'a, T> =
+        View { ptr: core::ptr::NonNull::dangling().as_ptr(), len: 0, borrow: PhantomData };
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -134,9 +134,14 @@ impl<'m> Model<'m> {
             // n_steps has 16 bits.
             return Ok(CallRecord { step: i as u16, first: 0, count: 0 });
         }
-        let section = self.header.calls_offset as usize..self.header.steps_offset as usize;
-        let bytes = self.bytes.get(section).and_then(|section| section.get(i * format::CALL_BYTES..));
-        bytes.and_then(|bytes| bytes.first_chunk()).map(CallRecord::read).ok_or(Error::Malformed)
+        self.call_records().get(i).map(CallRecord::read).ok_or(Error::Malformed)
+    }
+
+    /// The calls in the file.
+    #[inline]
+    pub(crate) fn call_records(&self) -> &'m [[u8; format::CALL_BYTES]] {
+        let records = self.bytes.get(self.header.calls_offset as usize..).unwrap_or_default().as_chunks().0;
+        records.get(..self.header.n_calls as usize).unwrap_or_default()
     }
 
     /// The input that arrives by rows, if one does; see [`Session::feed_row`](crate::Session::feed_row).
@@ -165,8 +170,10 @@ impl<'m> Model<'m> {
         })
     }
 
+    #[inline(never)]
     pub(crate) fn port(&self, i: usize) -> Result<PortRecord, Error> {
-        self.fixed(self.header.ports_offset as usize + i * format::PORT_BYTES, format::PORT_BYTES)
+        let bytes = self.bytes.get(self.header.ports_offset as usize + i * format::PORT_BYTES..);
+        bytes.and_then(|bytes| bytes.first_chunk()).map(PortRecord::read).ok_or(Error::Malformed)
     }
 
     pub(crate) fn record(&self, i: usize) -> Result<TensorRecord, Error> {
@@ -175,11 +182,6 @@ impl<'m> Model<'m> {
         }
         let bytes = self.bytes.get(format::HEADER_BYTES + i * format::TENSOR_BYTES..);
         bytes.and_then(|bytes| bytes.first_chunk()).and_then(TensorRecord::read).ok_or(Error::Malformed)
-    }
-
-    fn fixed<T: serde::Deserialize<'m>>(&self, start: usize, len: usize) -> Result<T, Error> {
-        let bytes = self.bytes.get(start..start + len).ok_or(Error::Malformed)?;
-        postcard::from_bytes(bytes).map_err(|_| Error::Malformed)
     }
 }
 
@@ -262,6 +264,12 @@ impl<'m> Node<'m> {
         let record = self.tensor_record(i)?;
         let TensorRecord { offset, place, zero_point, table, period, .. } = record;
         Ok(Operand { ty: checked_type(&record), offset, place, zero_point, table, period })
+    }
+
+    /// Bytes of tensor `i`, if it is in one piece.
+    pub(crate) fn bytes(&self, i: usize) -> Range<usize> {
+        let operand = self.operand(i).unwrap_or(Operand::NONE);
+        operand.offset()..operand.offset() + operand.ty.bytes()
     }
 
     /// Input `i`. A checked node has as many as its operator asks for; beyond them stands an empty one.

@@ -18,20 +18,32 @@ pub(crate) struct Span<'m> {
 }
 
 impl<'m> Span<'m> {
+    /// No bytes.
+    pub(crate) const NONE: Span<'m> = Span { start: 0, row_bytes: 0, n_rows: 0, table: View::EMPTY };
+
     pub(crate) fn tensor(model: &Model<'m>, id: u16) -> Result<Span<'m>, Error> {
+        let mut span = Span::NONE;
+        span.set(model, id)?;
+        Ok(span)
+    }
+
+    /// Makes it the rows of a tensor: where many are looked at, without copies of what is returned.
+    #[inline(never)]
+    pub(crate) fn set(&mut self, model: &Model<'m>, id: u16) -> Result<(), Error> {
         let record = model.record(id as usize)?;
         let ty = checked_type(&record);
-        let table = match record.period {
-            0 => View::from(&[][..]),
+        self.table = match record.period {
+            0 => View::EMPTY,
             _ => model.row_table(&record).ok_or(Error::TensorPlace)?,
         };
-        let row_bytes = ty.shape.row_len() * ty.dtype.bytes();
-        Ok(Span { start: record.offset as usize, row_bytes, n_rows: ty.shape.rows(), table })
+        self.row_bytes = ty.shape.row_len() * ty.dtype.bytes();
+        (self.start, self.n_rows) = (record.offset as usize, ty.shape.rows());
+        Ok(())
     }
 
     pub(crate) fn scratch(node: &Node) -> Span<'m> {
         let step = node.record();
-        let table = View::from(&[][..]);
+        let table = View::EMPTY;
         Span { start: step.scratch_offset as usize, row_bytes: step.scratch_bytes as usize, n_rows: 1, table }
     }
 
@@ -40,6 +52,7 @@ impl<'m> Span<'m> {
     }
 
     /// First byte of row `y`.
+    #[inline]
     pub(crate) fn row(&self, y: usize) -> usize {
         let behind = match y.checked_rem(self.table.len()) {
             Some(i) => self.table.at(i) as usize * format::ROW_UNIT_BYTES,
@@ -52,6 +65,18 @@ impl<'m> Span<'m> {
     pub(crate) fn bytes(&self, rows: Range<usize>) -> Range<usize> {
         let start = self.row(rows.start);
         start..start + rows.len() * self.row_bytes
+    }
+
+    /// Bytes among which `rows` are.
+    pub(crate) fn hull(&self, rows: Range<usize>) -> Range<usize> {
+        if self.is_contiguous() && !rows.is_empty() {
+            return self.bytes(rows);
+        }
+        let (start, end) = rows.fold((usize::MAX, 0), |(start, end), y| {
+            let row = self.bytes(y..y + 1);
+            (row.start.min(start), row.end.max(end))
+        });
+        start..end
     }
 
     /// Whether `bytes` touches any of `rows`.

@@ -44,7 +44,7 @@ impl Parts {
     /// # Panics
     /// If it is malformed.
     pub fn of(file: &[u8]) -> Parts {
-        let header: Header = postcard::from_bytes(file).expect("a header");
+        let header = Header::read(file.first_chunk().expect("a header"));
         let record = |start: usize, i: usize, bytes: usize| &file[start + i * bytes..][..bytes];
         let tensors = (0..header.n_tensors as usize)
             .map(|i| record(format::HEADER_BYTES, i, format::TENSOR_BYTES))
@@ -53,7 +53,7 @@ impl Parts {
         let n_ports = header.n_inputs as usize + header.n_outputs as usize;
         let ports = (0..n_ports)
             .map(|i| record(header.ports_offset as usize, i, format::PORT_BYTES))
-            .map(|bytes| postcard::from_bytes(bytes).expect("a port"))
+            .map(|bytes| PortRecord::read(bytes.first_chunk().expect("a port")))
             .collect();
         let calls = (0..header.n_calls as usize)
             .map(|i| record(header.calls_offset as usize, i, format::CALL_BYTES))
