@@ -197,7 +197,7 @@ pub fn run_on(
     };
     let mut rest = *rows;
     loop {
-        let row = session.next_row()?.bytes_mut();
+        let row = session.next_row_each(&mut each)?.bytes_mut();
         let (bytes, after) = rest.split_at_checked(row.len()).ok_or(dunlin::Error::WrongLength)?;
         row.copy_from_slice(bytes);
         rest = after;

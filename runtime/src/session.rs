@@ -91,13 +91,22 @@ impl<'m, 'a> Session<'m, 'a> {
     /// # Errors
     /// [`Error::Rows`] if no input arrives by rows.
     pub fn next_row(&mut self) -> Result<Input<'_>, Error> {
+        self.next_row_each(|step| step.run())
+    }
+
+    /// [`Session::next_row`] with the calls that come before the first row, if there are any, in the hands of `each`;
+    /// see [`Session::run_each`].
+    ///
+    /// # Errors
+    /// As [`Session::next_row`].
+    pub fn next_row_each(&mut self, each: impl FnMut(&mut Step)) -> Result<Input<'_>, Error> {
         let model = self.model;
         let fed = model.fed_input().ok_or(Error::Rows)?;
         if self.next_call == model.n_calls() {
             self.next_call = 0;
         }
         if model.call(self.next_call)?.step as usize != model.n_steps() {
-            self.run_calls(self.next_call, |step| step.run());
+            self.run_calls(self.next_call, each);
         }
         let y = model.call(self.next_call)?.first as usize;
         let dtype = model.input(fed)?.ty.dtype;
@@ -125,8 +134,8 @@ impl<'m, 'a> Session<'m, 'a> {
     ///
     /// # Errors
     /// As [`Session::next_row`].
-    pub fn row_done_each(&mut self, each: impl FnMut(&mut Step)) -> Result<bool, Error> {
-        self.next_row()?;
+    pub fn row_done_each(&mut self, mut each: impl FnMut(&mut Step)) -> Result<bool, Error> {
+        self.next_row_each(&mut each)?;
         self.run_calls(self.next_call + 1, each);
         Ok(self.next_call == self.model.n_calls())
     }

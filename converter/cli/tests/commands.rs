@@ -233,9 +233,11 @@ fn plan_prints_the_ways_to_run_and_draws_one() {
     assert!(text.contains("fits: whole, ") && text.contains("net.svg: whole drawn"), "{text}");
     assert!(std::fs::read_to_string(folder.path("net.svg")).unwrap().contains("bytes alive"));
     let error = folder.error(&with(&["--ram", "16"]));
-    assert!(error.contains("no plan fits 16 bytes") && error.contains("the smallest needs"), "{error}");
-    let error = folder.error(&with(&["--plan", "columns"]));
-    assert!(error.contains("no plan `columns`; there are whole, overlap, rows"), "{error}");
+    assert!(error.contains("does not fit 16 bytes of RAM") && error.contains("rows needs"), "{error}");
+    // The same words wherever a file is planned.
+    let convert = folder.error(&["convert", "net.tflite", "--effort", "1", "--ram", "16"]);
+    assert_eq!(error, convert);
+    assert_eq!(folder.dunlin(&with(&["--plan", "columns"])).status.code(), Some(2));
     assert_eq!(folder.dunlin(&with(&["--ram", "much"])).status.code(), Some(2));
 }
 

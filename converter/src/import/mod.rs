@@ -48,7 +48,8 @@ pub fn compile_with(path: &Path, request: &Request) -> Result<Program> {
     Program::compile_with(&load_simplified(path)?, |graph| request.plan(graph)).map_err(in_file(path))
 }
 
-fn in_file(path: &Path) -> impl Fn(Error) -> Error {
+/// Says of an error in which file it is.
+pub fn in_file(path: &Path) -> impl Fn(Error) -> Error {
     |error| Error::File { path: path.to_owned(), what: error.to_string() }
 }
 

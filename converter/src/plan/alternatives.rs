@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::rows::{self, Options, Style};
-use super::{Call, Plan, cost, plan};
+use super::{Call, Choice, Plan, cost, plan};
 use crate::{Graph, Result, report};
 
 /// Bytes of flash for a call, or for an entry of a table of rows.
@@ -12,8 +12,8 @@ const ENTRY_BYTES: usize = 4;
 /// One way to run a graph.
 #[derive(Clone, Debug)]
 pub struct Alternative {
-    /// What it is called in tables: `whole`, `overlap`, `rows`, `overlap-fed` or `rows-fed`.
-    pub name: &'static str,
+    /// Its kind.
+    pub choice: Choice,
     /// Whether the caller hands over the input row by row.
     pub fed: bool,
     /// Its arena.
@@ -23,10 +23,15 @@ pub struct Alternative {
 }
 
 impl Alternative {
+    /// What it is called in tables: `whole`, `overlap`, `rows`, `overlap-fed` or `rows-fed`.
+    pub fn name(&self) -> &'static str {
+        self.choice.name(self.fed)
+    }
+
     /// The alternative in numbers and words.
     pub fn report(&self, graph: &Graph) -> AlternativeReport {
         AlternativeReport {
-            plan: self.name,
+            plan: self.name(),
             arena_bytes: self.plan.arena_bytes,
             bound_bytes: self.plan.bound_bytes(),
             calls: self.plan.calls.len(),
@@ -82,17 +87,17 @@ pub fn alternatives_text(reports: &[AlternativeReport]) -> String {
 /// As [`rows::plan`].
 pub fn alternatives(graph: &Graph, effort: usize) -> Result<Vec<Alternative>> {
     let made =
-        |name, fed, plan: Plan| Alternative { name, fed, table_bytes: table_bytes(graph, &plan), plan };
-    let mut all = vec![made("whole", false, plan(graph))];
+        |choice, fed, plan: Plan| Alternative { choice, fed, table_bytes: table_bytes(graph, &plan), plan };
+    let mut all = vec![made(Choice::Whole, false, plan(graph))];
     let fed = matches!(graph.inputs(), [input] if graph[*input].ty.shape.rows() > 1);
     let styles = [
-        ("overlap", Style::Overlap, false),
-        ("rows", Style::Rows, false),
-        ("overlap-fed", Style::Overlap, true),
-        ("rows-fed", Style::Rows, true),
+        (Choice::Overlap, Style::Overlap, false),
+        (Choice::Rows, Style::Rows, false),
+        (Choice::Overlap, Style::Overlap, true),
+        (Choice::Rows, Style::Rows, true),
     ];
-    for (name, style, is_fed) in styles.into_iter().filter(|&(_, _, is_fed)| fed || !is_fed) {
-        all.push(made(name, is_fed, rows::plan(graph, &Options { style, fed: is_fed, effort })?));
+    for (choice, style, is_fed) in styles.into_iter().filter(|&(_, _, is_fed)| fed || !is_fed) {
+        all.push(made(choice, is_fed, rows::plan(graph, &Options { style, fed: is_fed, effort })?));
     }
     Ok(all)
 }
@@ -129,7 +134,7 @@ mod tests {
             let inputs: Vec<_> = inputs.iter().map(|dims| graph.input("x", dims).unwrap()).collect();
             let y = graph.apply("y", Concat { axis: 0 }, &inputs).unwrap();
             graph.mark_output(y);
-            alternatives(&graph, 1).unwrap().iter().map(|each| each.name).collect::<Vec<_>>()
+            alternatives(&graph, 1).unwrap().iter().map(|each| each.name()).collect::<Vec<_>>()
         };
         assert_eq!(names(&[&[4, 3]]), ["whole", "overlap", "rows", "overlap-fed", "rows-fed"]);
         assert_eq!(names(&[&[1, 3]]), ["whole", "overlap", "rows"]);

@@ -1,7 +1,7 @@
 //! Choosing among the plans of a graph.
 
 use super::rows::{self, Options, Style};
-use super::{Plan, plan};
+use super::{Alternative, Plan, plan};
 use crate::{Error, Graph, Result};
 
 /// How a graph is to be planned.
@@ -39,10 +39,55 @@ impl Request {
     /// The plan of a graph in device form.
     ///
     /// # Errors
-    /// If no plan of the kind fits; says how many bytes each needs. If the input is to be fed and there is not
-    /// exactly one.
+    /// If no plan of the kind fits; says how many bytes each needs, and whether one with a fed input would fit. If the
+    /// input is to be fed and there is not exactly one.
     pub fn plan(&self, graph: &Graph) -> Result<Plan> {
-        let choices = match (self.choice, self.ram_bytes, self.fed) {
+        self.first_that_fits(graph, |choice| self.make(graph, choice), |plan| plan.arena_bytes)
+    }
+
+    /// The same among plans that are made already.
+    ///
+    /// # Errors
+    /// As [`Request::plan`].
+    pub fn choose<'a>(&self, graph: &Graph, all: &'a [Alternative]) -> Result<&'a Alternative> {
+        let find = |choice| {
+            let made = all.iter().find(|each| (each.choice, each.fed) == (choice, self.fed));
+            made.ok_or_else(|| {
+                Error::graph(&graph.name, "has not one input of several rows that could be fed")
+            })
+        };
+        self.first_that_fits(graph, find, |each| each.plan.arena_bytes)
+    }
+
+    /// The one rule: of the kinds that are asked for, from the fewest calls to the fewest bytes, the first that fits.
+    fn first_that_fits<T>(
+        &self,
+        graph: &Graph,
+        make: impl Fn(Choice) -> Result<T>,
+        arena_bytes: impl Fn(&T) -> usize,
+    ) -> Result<T> {
+        let mut sizes = Vec::new();
+        for choice in self.candidates()? {
+            let made = make(choice)?;
+            let bytes = arena_bytes(&made);
+            if self.ram_bytes.is_none_or(|ram_bytes| bytes <= ram_bytes) {
+                return Ok(made);
+            }
+            sizes.push(format!("{} needs {bytes} bytes", choice.name(self.fed)));
+        }
+        let ram_bytes = self.ram_bytes.unwrap_or(0);
+        Err(Error::graph(
+            &graph.name,
+            format!(
+                "does not fit {ram_bytes} bytes of RAM: the plan {}; {}",
+                sizes.join(", "),
+                self.advice(graph, ram_bytes)
+            ),
+        ))
+    }
+
+    fn candidates(&self) -> Result<Vec<Choice>> {
+        Ok(match (self.choice, self.ram_bytes, self.fed) {
             (Some(Choice::Whole), _, true) => {
                 return Err(Error::Invalid(
                     "an input that arrives by rows is not whole: ask for the plan `overlap` or `rows`"
@@ -54,27 +99,20 @@ impl Request {
             (None, None, true) => vec![Choice::Rows],
             (None, Some(_), false) => vec![Choice::Whole, Choice::Overlap, Choice::Rows],
             (None, Some(_), true) => vec![Choice::Overlap, Choice::Rows],
-        };
-        let mut sizes = Vec::new();
-        for choice in choices {
-            let made = self.make(graph, choice)?;
-            if self.ram_bytes.is_none_or(|ram_bytes| made.arena_bytes <= ram_bytes) {
-                return Ok(made);
-            }
-            sizes.push(format!("{} needs {} bytes", choice.name(), made.arena_bytes));
-        }
-        let advice = match self.fed || graph.inputs().len() != 1 {
-            true => "choose a smaller network or a smaller input",
-            false => "try an input that arrives by rows (the plan `rows-fed`), or a smaller network",
-        };
-        Err(Error::graph(
-            &graph.name,
-            format!(
-                "does not fit {} bytes of RAM: the plan {}; {advice}",
-                self.ram_bytes.unwrap_or(0),
-                sizes.join(", ")
+        })
+    }
+
+    /// What to try where nothing fits. A fed plan changes how the caller hands over the input, so it is never taken
+    /// unasked.
+    fn advice(&self, graph: &Graph, ram_bytes: usize) -> String {
+        let fed = Request { choice: Some(Choice::Rows), fed: true, ram_bytes: None, ..*self };
+        match fed.plan(graph) {
+            Ok(plan) if !self.fed && plan.arena_bytes <= ram_bytes => format!(
+                "with an input that arrives by rows it fits: the plan `rows-fed` needs {} bytes",
+                plan.arena_bytes
             ),
-        ))
+            _ => "choose a smaller network or a smaller input".to_string(),
+        }
     }
 
     fn make(&self, graph: &Graph, choice: Choice) -> Result<Plan> {
@@ -89,11 +127,13 @@ impl Request {
 
 impl Choice {
     /// As on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Choice::Whole => "whole",
-            Choice::Overlap => "overlap",
-            Choice::Rows => "rows",
+    pub fn name(self, fed: bool) -> &'static str {
+        match (self, fed) {
+            (Choice::Whole, _) => "whole",
+            (Choice::Overlap, false) => "overlap",
+            (Choice::Rows, false) => "rows",
+            (Choice::Overlap, true) => "overlap-fed",
+            (Choice::Rows, true) => "rows-fed",
         }
     }
 }
@@ -130,7 +170,23 @@ mod tests {
         assert!(overlap.arena_bytes < whole.arena_bytes && overlap.calls.len() == 3);
         let error = plan(Some(1000)).unwrap_err().to_string();
         assert!(error.contains(&format!("whole needs {} bytes", whole.arena_bytes)), "{error}");
-        assert!(error.contains("rows-fed"), "{error}");
+        assert!(error.contains("smaller network"), "{error}");
+    }
+
+    #[test]
+    fn a_fed_plan_is_named_and_not_taken() {
+        let graph = graph();
+        let fed = Request { fed: true, effort: 1, ..Request::default() }.plan(&graph).unwrap();
+        let all = super::super::alternatives(&graph, 1).unwrap();
+        let request = Request { ram_bytes: Some(fed.arena_bytes), effort: 1, ..Request::default() };
+        // The same rule whether the plans are made already or not.
+        let errors =
+            [request.plan(&graph).err(), request.choose(&graph, &all).err()].map(|e| e.unwrap().to_string());
+        assert!(errors[0].contains(&format!("`rows-fed` needs {} bytes", fed.arena_bytes)), "{}", errors[0]);
+        assert_eq!(errors[0], errors[1]);
+        let request = Request { fed: true, ..request };
+        let chosen = request.choose(&graph, &all).unwrap();
+        assert!(chosen.fed && chosen.plan == request.plan(&graph).unwrap(), "{}", chosen.name());
     }
 
     #[test]
