@@ -7,14 +7,19 @@ const DSP_CPUS: [&str; 4] = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-check-cfg=cfg(dunlin_dsp, dunlin_dsp_of_cpu)");
+    println!("cargo::rustc-check-cfg=cfg(dunlin_dsp, dunlin_dsp_of_cpu, dunlin_armv6m, dunlin_armv7m)");
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let is_for = |cpu: &&str| flags.contains(&format!("target-cpu={cpu}"));
     let of_cpu = DSP_CPUS.iter().any(is_for);
-    // ARMv7E-M is ARMv7-M with the DSP extension.
-    if target.starts_with("thumbv7em-") || of_cpu {
+    let is_any_of = |names: &[&str]| names.iter().any(|name| target.starts_with(name));
+    // ARMv7E-M is ARMv7-M with the DSP extension; ARMv8-M has the instructions of the older one beside it.
+    if is_any_of(&["thumbv7em-"]) || of_cpu {
         println!("cargo::rustc-cfg=dunlin_dsp");
+    } else if is_any_of(&["thumbv7m-", "thumbv8m.main-"]) {
+        println!("cargo::rustc-cfg=dunlin_armv7m");
+    } else if is_any_of(&["thumbv6m-", "thumbv8m.base-"]) {
+        println!("cargo::rustc-cfg=dunlin_armv6m");
     }
     if of_cpu {
         println!("cargo::rustc-cfg=dunlin_dsp_of_cpu");

@@ -111,7 +111,7 @@ impl<'a, T: Copy> View<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[cfg(dunlin_dsp)]
+    #[cfg(any(dunlin_dsp, dunlin_armv7m, dunlin_armv6m))]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *const T {
         self.ptr
@@ -164,7 +164,7 @@ impl<'a, T: Element> ViewMut<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[cfg(dunlin_dsp)]
+    #[cfg(any(dunlin_dsp, dunlin_armv7m, dunlin_armv6m))]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *mut T {
         self.ptr

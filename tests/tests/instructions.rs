@@ -14,8 +14,8 @@ use dunlin_tests::boards::runnable_boards;
 /// The models, which are all in int8.
 const MODELS: [&str; 4] = ["mlperf_kws_int8", "mlperf_vww_int8", "mlperf_ic_int8", "mlperf_ad_int8"];
 /// One board for each kind of code; on a Cortex-M7 runs that of a Cortex-M4.
-const BOARDS: [&str; 5] =
-    ["qemu-cortex-m3", "qemu-cortex-m33", "qemu-cortex-m4", "qemu-cortex-m55", "qemu-riscv32"];
+const BOARDS: [&str; 6] =
+    ["qemu-armv6m", "qemu-cortex-m3", "qemu-cortex-m33", "qemu-cortex-m4", "qemu-cortex-m55", "qemu-riscv32"];
 const HEADER: &str = "model\tboard\tstep\toperator\tinstructions\n";
 
 /// Instructions by model, board and step, the step with its operator's name.

@@ -10,3 +10,23 @@ pub(crate) use generic::*;
 mod armv7em;
 #[cfg(dunlin_dsp)]
 pub(crate) use armv7em::{add, conv, depthwise, fully_connected};
+
+// Hosts have wide vectors, for which the generic kernels are made; there these are only tested.
+#[cfg(any(all(target_os = "none", not(dunlin_dsp)), test))]
+#[cfg_attr(not(target_os = "none"), allow(dead_code, unused_imports))]
+mod scalar;
+#[cfg(all(target_os = "none", not(dunlin_dsp)))]
+pub(crate) use scalar::{add, conv, depthwise, fully_connected};
+
+#[cfg(dunlin_armv6m)]
+mod armv6m;
+#[cfg(dunlin_armv6m)]
+use armv6m::sums;
+
+#[cfg(dunlin_armv7m)]
+mod armv7m;
+#[cfg(dunlin_armv7m)]
+use armv7m::sums;
+
+#[cfg(all(any(target_os = "none", test), not(any(dunlin_dsp, dunlin_armv6m, dunlin_armv7m))))]
+use scalar::sums;

@@ -1,5 +1,5 @@
 //! How kernels that widen activations cut a layer: they decide the scratch memory of a model, which is the same for
-//! every core. The portable kernels need none.
+//! every core. The generic kernels need none.
 
 use core::ops::Range;
 
@@ -53,7 +53,7 @@ impl Tile {
         if left == 6 { 6 } else { left.min(5) }
     }
 
-    /// Whether a channel has a word of weights; kernels leave others to the portable ones.
+    /// Whether a channel has a word of weights; kernels leave others to the generic ones.
     pub fn fits(&self) -> bool {
         self.taps >= 4
     }

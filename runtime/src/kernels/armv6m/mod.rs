@@ -1,0 +1,3 @@
+//! What the scalar kernels spend their time on, for ARMv6-M (Cortex-M0 and M0+).
+
+pub(crate) mod sums;

@@ -1,0 +1,3 @@
+//! What the scalar kernels spend their time on, for ARMv7-M (Cortex-M3).
+
+pub(crate) mod sums;

@@ -1,0 +1,187 @@
+//! A few neighbouring positions times the weights of all channels.
+
+use core::ops::Range;
+
+use super::requantize::Finish;
+use crate::kernels::generic::arithmetic::I8;
+use crate::kernels::sums::{QUAD_WORDS, Quad, Quads, add_channels};
+use crate::mem::{View, ViewMut};
+
+/// Channels whose sums are in memory where the taps do not fit at once: the taps are fetched anew for so many.
+const MAX_SUMS: usize = 32;
+
+/// How many taps of a group are in memory at a time, and for how many channels they are used.
+#[derive(Clone, Copy)]
+pub struct Blocks {
+    taps: usize,
+    chunk: usize,
+    at_once: usize,
+}
+
+impl Blocks {
+    /// For four positions, whose sums are in memory only if the taps do not fit at once; `None` if `scratch_words` are
+    /// too few.
+    pub fn of_four(taps: usize, channels: usize, scratch_words: usize) -> Option<Blocks> {
+        if taps.wrapping_mul(QUAD_WORDS) <= scratch_words {
+            return Some(Blocks { taps, chunk: taps, at_once: channels });
+        }
+        let at_once = channels.min(MAX_SUMS);
+        Self::cut(taps, at_once, scratch_words.checked_sub(4usize.wrapping_mul(at_once))? / QUAD_WORDS)
+    }
+
+    /// For one position, whose sums are always in memory.
+    pub fn of_one(taps: usize, channels: usize, scratch_words: usize) -> Option<Blocks> {
+        let at_once = channels.min(scratch_words.saturating_sub(taps));
+        if at_once >= channels.min(MAX_SUMS / 2) {
+            return Some(Blocks { taps, chunk: taps, at_once });
+        }
+        let at_once = channels.min(MAX_SUMS).min(scratch_words / 2);
+        Self::cut(taps, at_once, scratch_words.wrapping_sub(at_once))
+    }
+
+    /// The same where the taps are not in the scratch memory but where there are `words`.
+    pub fn of_one_apart(taps: usize, channels: usize, words: usize, scratch_words: usize) -> Option<Blocks> {
+        let parts = channels.div_ceil((scratch_words & !3).max(1));
+        Self::cut(taps, channels.div_ceil(parts.max(1)).next_multiple_of(4).min(scratch_words), words)
+    }
+
+    /// Equal chunks of `room` taps at most, multiples of 4.
+    fn cut(taps: usize, at_once: usize, room: usize) -> Option<Blocks> {
+        let chunk = taps.div_ceil(taps.div_ceil((room & !3).max(1))).next_multiple_of(4);
+        (chunk <= room && at_once > 0).then_some(Blocks { taps, chunk, at_once })
+    }
+
+    /// Runs `part` for every block of channels and taps.
+    #[inline(always)]
+    fn each(&self, channels: usize, mut part: impl FnMut(Range<usize>, Range<usize>)) {
+        let mut first = 0usize;
+        while first < channels {
+            let end = first.wrapping_add(self.at_once).min(channels);
+            let mut start = 0usize;
+            while start < self.taps {
+                let taps = start..start.wrapping_add(self.chunk).min(self.taps);
+                start = taps.end;
+                part(first..end, taps);
+            }
+            first = end;
+        }
+    }
+}
+
+/// A group of positions of an output row.
+#[derive(Clone, Copy)]
+pub struct Group<'a> {
+    pub arithmetic: &'a I8<'a>,
+    pub blocks: Blocks,
+    /// Weights `[channels, taps]`.
+    pub w: View<'a, i8>,
+    /// The outputs `[positions, channels]`.
+    pub out: ViewMut<'a, i8>,
+    pub channels: usize,
+    /// Where the taps are.
+    pub words: ViewMut<'a, i32>,
+    /// Where the sums are, at the end.
+    pub sums: ViewMut<'a, i32>,
+}
+
+impl<'a> Group<'a> {
+    /// Computes four positions, clamped to int8 alone; `fill` writes words of the taps as they are in the file.
+    #[inline(always)]
+    pub fn compute_four(&self, mut fill: impl FnMut(Range<usize>, ViewMut<i32>)) {
+        self.blocks.each(self.channels, |channels, taps| {
+            let x = self.words.slice(0, QUAD_WORDS * taps.len());
+            fill(taps.clone(), x);
+            self.multiply_four(channels, taps, x.view());
+        });
+    }
+
+    // The compiler unrolls no loops here: what is four is written four times.
+    #[inline(never)]
+    fn multiply_four(&self, channels: Range<usize>, taps: Range<usize>, x: View<i32>) {
+        let requantize = &self.arithmetic.requantize;
+        let (is_first, is_last) = (taps.start == 0, taps.end == self.blocks.taps);
+        let mut at = self.sums.len().wrapping_sub(4usize.wrapping_mul(channels.len()));
+        let stored = |at: usize| self.sums.slice(at, 4);
+        let quads = Quads::new(x);
+        for c in channels {
+            let w = self.w.slice(c.wrapping_mul(self.blocks.taps).wrapping_add(taps.start), taps.len());
+            let Quad { sums: [s0, s1, s2, s3], weights } = quads.sums(w);
+            let zero_point = self.arithmetic.x_offset.wrapping_mul(weights);
+            let (b0, b1, b2, b3) = if is_first {
+                let bias = requantize.channels.bias(c).wrapping_add(zero_point);
+                (bias, bias, bias, bias)
+            } else {
+                let begun = |i: usize| stored(at).at(i).wrapping_add(zero_point);
+                (begun(0), begun(1), begun(2), begun(3))
+            };
+            let (s0, s1) = (s0.wrapping_add(b0), s1.wrapping_add(b1));
+            let (s2, s3) = (s2.wrapping_add(b2), s3.wrapping_add(b3));
+            if is_last {
+                let finish = Finish::new(requantize, c);
+                let n = self.channels;
+                self.out.set(c, finish.apply(s0));
+                self.out.set(c.wrapping_add(n), finish.apply(s1));
+                self.out.set(c.wrapping_add(2usize.wrapping_mul(n)), finish.apply(s2));
+                self.out.set(c.wrapping_add(3usize.wrapping_mul(n)), finish.apply(s3));
+            } else {
+                let stored = stored(at);
+                stored.set(0, s0);
+                stored.set(1, s1);
+                stored.set(2, s2);
+                stored.set(3, s3);
+            }
+            at = at.wrapping_add(4);
+        }
+    }
+
+    /// Computes one position, clamped to int8 alone; `fill` writes the taps without their zero point.
+    #[inline(always)]
+    pub fn compute_one(&self, mut fill: impl FnMut(Range<usize>, ViewMut<i32>)) {
+        self.blocks.each(self.channels, |channels, taps| {
+            let x = self.words.slice(0, taps.len());
+            fill(taps.clone(), x);
+            self.multiply_one(channels, taps, x.view());
+        });
+    }
+
+    #[inline(never)]
+    fn multiply_one(&self, channels: Range<usize>, taps: Range<usize>, x: View<i32>) {
+        let requantize = &self.arithmetic.requantize;
+        let n = channels.len();
+        let sums = self.sums.slice(self.sums.len().wrapping_sub(n), n);
+        if taps.start == 0 {
+            for i in 0..n {
+                sums.set(i, requantize.channels.bias(channels.start.wrapping_add(i)));
+            }
+        }
+        let n_taps = self.blocks.taps;
+        let start = channels.start.wrapping_mul(n_taps).wrapping_add(taps.start);
+        let others = n.wrapping_sub(1).wrapping_mul(n_taps);
+        add_channels(sums, x, self.w.slice(start, others.wrapping_add(taps.len())), n_taps);
+        if taps.end == n_taps {
+            for i in 0..n {
+                let c = channels.start.wrapping_add(i);
+                self.out.set(c, Finish::new(requantize, c).apply(sums.at(i)));
+            }
+        }
+    }
+}
+
+/// Writes a word for each element, with `offset`.
+#[inline(always)]
+pub fn widen(x: View<i8>, offset: i32, words: ViewMut<i32>) {
+    let word = |x: View<i8>, i: usize| x.at(i) as i32 + offset;
+    let mut i = 0;
+    while i + 4 <= x.len() {
+        let (x, words) = (x.slice(i, 4), words.slice(i, 4));
+        words.set(0, word(x, 0));
+        words.set(1, word(x, 1));
+        words.set(2, word(x, 2));
+        words.set(3, word(x, 3));
+        i += 4;
+    }
+    while i < x.len() {
+        words.set(i, word(x, i));
+        i += 1;
+    }
+}

@@ -1,0 +1,16 @@
+//! Kernels for cores that multiply one pair of numbers at a time: ARMv6-M, ARMv7-M, RV32. A file here has the name of
+//! the generic file whose functions it replaces; the others hold what several of them share.
+
+pub(crate) mod add;
+pub(crate) mod conv;
+pub(crate) mod depthwise;
+pub(crate) mod fully_connected;
+
+mod group;
+mod requantize;
+// Some cores have their own.
+#[cfg_attr(any(dunlin_armv6m, dunlin_armv7m), allow(dead_code))]
+pub(crate) mod sums;
+
+#[cfg(test)]
+mod tests;
