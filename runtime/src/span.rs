@@ -90,7 +90,16 @@ impl<'m> Span<'m> {
             return Ok(!rows.is_empty() && overlap(&self.bytes(rows), bytes));
         }
         spend(budget, rows.len())?;
-        Ok(rows.into_iter().any(|y| overlap(&self.bytes(y..y + 1), bytes)))
+        // A division for all rows, not for each.
+        let mut i = rows.start.checked_rem(self.table.len()).unwrap_or(0);
+        for _ in rows {
+            let start = self.start + self.table.at(i) as usize * format::ROW_UNIT_BYTES;
+            if overlap(&(start..start + self.row_bytes), bytes) {
+                return Ok(true);
+            }
+            i = if i + 1 == self.table.len() { 0 } else { i + 1 };
+        }
+        Ok(false)
     }
 }
 

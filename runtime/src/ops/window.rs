@@ -130,8 +130,13 @@ impl Window {
     /// Rows of the image `[n, h, w, c]` that row `y` of the output reads, from the first tap to the last. What
     /// lies in the padding is cut off, so that both ends ascend with `y`.
     pub fn rows(&self, kernel: [usize; 2], image: &Shape, y: usize) -> Range<usize> {
-        let Ok(out_h) = self.output_len(0, kernel[0], image.dim(1)) else { return 0..0 };
-        let (batch, oy) = (y.checked_div(out_h).unwrap_or(0), y.checked_rem(out_h).unwrap_or(0));
+        let (batch, oy) = match image.dim(0) {
+            1 => (0, y),
+            _ => {
+                let Ok(out_h) = self.output_len(0, kernel[0], image.dim(1)) else { return 0..0 };
+                (y.checked_div(out_h).unwrap_or(0), y.checked_rem(out_h).unwrap_or(0))
+            }
+        };
         let h = image.dim(1);
         let [stride, dilation] = [self.stride, self.dilation].map(|pair| self.axis(pair, 0));
         let start = oy * stride;
