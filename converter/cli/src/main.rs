@@ -4,7 +4,9 @@ mod bench;
 mod convert;
 mod demo;
 mod emulate;
+mod flash;
 mod inspect;
+mod new;
 mod place_args;
 mod plan;
 mod plan_args;
@@ -33,6 +35,8 @@ enum Command {
     Run(run::Args),
     Emulate(emulate::Args),
     Bench(bench::Args),
+    Flash(flash::Args),
+    New(new::Args),
     Setup(setup::Args),
     Demo(demo::Args),
 }
@@ -45,6 +49,8 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Emulate(args) => emulate::emulate(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Flash(args) => flash::flash(&args),
+        Command::New(args) => new::new(&args),
         Command::Setup(args) => setup::run(&args),
         Command::Demo(args) => demo::demo(&args),
     };

@@ -17,7 +17,7 @@ use super::{
 const STACK_BYTES: u64 = 2048;
 
 /// The same of a firmware that serves the line: what `boards/support` leaves of the RAM for it.
-const LINKED_STACK_BYTES: u64 = 4096;
+pub(super) const LINKED_STACK_BYTES: u64 = 4096;
 
 /// What the firmware is to do.
 #[derive(Clone, Copy, Debug)]

@@ -10,13 +10,16 @@ pub mod elf;
 pub mod emulator;
 pub mod firmware;
 pub mod fit;
+pub mod flash;
 mod icount;
 pub mod link;
 mod log;
 mod process;
 mod rust_src;
+pub mod scaffold;
 pub mod setup;
 pub mod suite;
+mod uf2;
 
 use std::{
     env, fs, io,
@@ -105,6 +108,12 @@ pub enum Error {
         port: String,
         /// What is wrong, and what to try.
         problem: String,
+    },
+    /// The probe's program has said why.
+    #[error("{board} was not flashed")]
+    NotFlashed {
+        /// The board's name.
+        board: String,
     },
     /// The firmware did not end in time.
     #[error("the firmware on {board} did not end within {limit_s} s; its log:\n{log}")]
