@@ -14,6 +14,7 @@ use dunlin_converter::program::AlignedBytes;
 use dunlin_converter::samples::{self, Samples};
 use dunlin_converter::{Data, Graph, Program};
 use dunlin_link::{Board, Clock, Device, Server, Wire, serve};
+use dunlin_tests::convnet::convnet_by_rows;
 
 /// Streams that are corrupted, each both ways.
 const N_STREAMS: usize = 100_000;
@@ -266,6 +267,31 @@ fn a_host_that_stops_at_any_byte_leaves_the_board_to_the_next() {
         assert_eq!(work.run(&line).as_ref(), Ok(&work.outputs), "stopped at byte {stop_at}");
     }
     assert!(n_stopped > 100, "{n_stopped} stops");
+}
+
+#[test]
+fn a_model_that_takes_rows_starts_anew_with_the_first() {
+    let model = leak(&convnet_by_rows(true).unwrap());
+    assert!(model.fed_input().is_some());
+    let samples = Samples::random(model, 1, 7).unwrap();
+    let outputs = samples::run(model, &samples).unwrap();
+    let work = Work { model, inputs: samples.bytes().to_vec(), outputs };
+    let line = RefCell::new(Line::new(work.model));
+    assert_eq!(work.run(&line).as_ref(), Ok(&work.outputs));
+    let n_bytes = line.borrow().n_bytes;
+    for stop_at in (0..n_bytes).step_by(n_bytes / 20) {
+        let stopping = RefCell::new(Line { stop_at: Some(stop_at), ..Line::new(work.model) });
+        // Near the end the host has nothing more to say: then it does not stop.
+        let _ = work.run(&stopping);
+        stopping.borrow_mut().stop_at = None;
+        assert_eq!(work.run(&stopping).as_ref(), Ok(&work.outputs), "the host stopped at byte {stop_at}");
+        let restarting = RefCell::new(Line { restart_at: Some(stop_at), ..Line::new(work.model) });
+        assert_eq!(
+            work.run(&restarting).as_ref(),
+            Ok(&work.outputs),
+            "the board restarted at byte {stop_at}"
+        );
+    }
 }
 
 /// Both directions of a line to a board in a thread.

@@ -31,9 +31,11 @@ fn sizes(board: &Board) -> Sizes {
 /// What a reader wants to know of a board; the sizes are the last two cells.
 fn row(board: &Board, sizes: Option<&Sizes>) -> Vec<String> {
     let name = board.short_name();
+    let flash = format!("dunlin flash MODEL --board {name}");
     let (tier, command) = match board.is_emulated() {
         true => ("runs in every test", format!("dunlin run MODEL --board {name}")),
-        false => ("built and linked in every test", format!("dunlin flash MODEL --board {name}")),
+        false if name == "pico" => ("runs in rp2040js in every test", flash),
+        false => ("built and linked in every test", flash),
     };
     let mut row = vec![
         name.to_owned(),

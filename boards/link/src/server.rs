@@ -335,7 +335,10 @@ fn write_inputs(
     let mut ticks = 0;
     if session.model().fed_input().is_some() {
         while !data.is_empty() {
-            let row = session.next_row()?.bytes_mut();
+            // The first row may have calls before it.
+            let start = timer.clock.ticks();
+            let row = session.next_row_each(|step| timer.step(step))?.bytes_mut();
+            ticks += timer.clock.ticks().saturating_sub(start);
             let at = offset.checked_rem(row.len()).unwrap_or(0);
             let n_bytes = data.len().min(row.len() - at);
             let (now, later) = data.split_at_checked(n_bytes).ok_or(dunlin::Error::WrongLength)?;
