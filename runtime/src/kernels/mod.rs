@@ -21,12 +21,15 @@ pub(crate) use scalar::{add, conv, depthwise, fully_connected};
 #[cfg(dunlin_armv6m)]
 mod armv6m;
 #[cfg(dunlin_armv6m)]
-use armv6m::sums;
+use {
+    armv6m::sums,
+    scalar::{columns, outputs},
+};
 
 #[cfg(dunlin_armv7m)]
 mod armv7m;
 #[cfg(dunlin_armv7m)]
-use armv7m::sums;
+use armv7m::{columns, outputs, sums};
 
 #[cfg(all(any(target_os = "none", test), not(any(dunlin_dsp, dunlin_armv6m, dunlin_armv7m))))]
-use scalar::sums;
+use scalar::{columns, outputs, sums};

@@ -12,6 +12,7 @@ use scalar::{HIGH, LOW};
 pub use scalar::{QUAD_WORDS, Quad, one_channel};
 
 /// The taps of four positions, to multiply by the weights of one channel after the other.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Quads<'a> {
     /// What the sums begin with.

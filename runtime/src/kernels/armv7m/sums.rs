@@ -12,6 +12,7 @@ use scalar::{HIGH, LOW};
 pub use scalar::{QUAD_WORDS, Quad, one_channel};
 
 /// The taps of four positions, to multiply by the weights of one channel after the other.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Quads<'a> {
     /// Where [`quad`] enters its loop.
@@ -74,6 +75,7 @@ macro_rules! two_taps {
         add.w r8, r8, r1, asr #16"
     };
 }
+pub(crate) use two_taps;
 
 /// Sums of one channel.
 ///

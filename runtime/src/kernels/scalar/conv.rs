@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::group::{Blocks, Group};
+use super::group::{Blocks, Group, widen};
 use super::requantize::clamp_row;
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
@@ -47,11 +47,7 @@ pub fn conv_row_i8(
         };
         let outputs = out.slice(ox.wrapping_mul(channels), positions.wrapping_mul(channels));
         let group = Group { arithmetic, blocks, w, out: outputs, channels, words: scratch, sums: scratch };
-        if positions == 4 {
-            group.compute_four(|taps, words| patch.fill_four(ox, taps, words));
-        } else {
-            group.compute_one(|taps, words| patch.fill_one(ox, taps, words));
-        }
+        group.compute(positions, |taps, words| patch.fill(positions, ox, taps, words));
         ox = ox.wrapping_add(positions);
     }
     clamp_row(out, arithmetic.requantize.bounds);
@@ -98,74 +94,82 @@ impl<'a> Patch<'a> {
         ((column as usize).wrapping_mul(c_in), tap(-column)..tap(width as isize - column))
     }
 
-    /// Four positions from output column `ox` on, two to a word.
+    /// The taps of a group from output column `ox` on: of four positions two to a word, of one without its zero point.
     #[inline(never)]
-    fn fill_four(&self, ox: usize, taps: Range<usize>, words: ViewMut<i32>) {
-        for pair in 0..QUAD_WORDS {
+    fn fill(&self, positions: usize, ox: usize, taps: Range<usize>, words: ViewMut<i32>) {
+        let is_four = positions == 4;
+        let (n_pairs, offset) = if is_four { (QUAD_WORDS, 0) } else { (1, self.padding.wrapping_neg()) };
+        for pair in 0..n_pairs {
             let column = ox.wrapping_add(2 * pair);
-            let ((a, a_inside), (b, b_inside)) = (self.line(column), self.line(column.wrapping_add(1)));
-            let all = 0..self.line_len;
-            let is_inner = a_inside == all && b_inside == all;
+            let (a, a_inside) = self.line(column);
+            let (b, b_inside) = self.line(if is_four { column.wrapping_add(1) } else { column });
+            let is_inner = a_inside.len() == self.line_len && b_inside.len() == self.line_len;
             self.lines(taps.clone(), |row, taps, at| {
-                let start = QUAD_WORDS.wrapping_mul(at).wrapping_add(pair);
-                let words = words.slice(start, QUAD_WORDS.wrapping_mul(taps.len()).wrapping_sub(pair));
+                let len = n_pairs.wrapping_mul(taps.len()).wrapping_sub(pair);
+                let words = words.slice(n_pairs.wrapping_mul(at).wrapping_add(pair), len);
+                let of =
+                    |row: View<'a, i8>, start: usize| row.slice(start.wrapping_add(taps.start), taps.len());
                 match row {
-                    Some(row) if is_inner => {
-                        let of = |start: usize| row.slice(start.wrapping_add(taps.start), taps.len());
-                        pack(of(a), of(b), words);
-                    }
+                    Some(row) if is_inner && is_four => pack(of(row, a), of(row, b), words),
+                    Some(row) if is_inner => widen(of(row, a), offset, words),
                     _ => {
-                        self.each_tap(row, a, &a_inside, &taps, |i, x| words.set(QUAD_WORDS * i, x));
-                        self.each_tap(row, b, &b_inside, &taps, |i, x| {
-                            words.set(QUAD_WORDS * i, words.at(QUAD_WORDS * i) + (x << 16));
-                        });
+                        let lower = Place { words, step: n_pairs, shift: 0, kept: 0, offset };
+                        self.put(row, a, &a_inside, &taps, lower);
+                        if is_four {
+                            self.put(row, b, &b_inside, &taps, Place { shift: 16, kept: -1, ..lower });
+                        }
                     }
                 }
             });
         }
     }
 
-    /// One position, without its zero point.
+    /// Writes each of a line's `taps`, of which `inside` are in the image.
     #[inline(never)]
-    fn fill_one(&self, ox: usize, taps: Range<usize>, words: ViewMut<i32>) {
-        let (start, inside) = self.line(ox);
-        self.lines(taps, |row, taps, at| {
-            let words = words.slice(at, taps.len());
-            self.each_tap(row, start, &inside, &taps, |i, x| words.set(i, x - self.padding));
-        });
-    }
-
-    /// Runs `set` with the number and the value of each of a line's `taps`, of which `inside` are in the image.
-    #[inline(always)]
-    fn each_tap(
+    fn put(
         &self,
         row: Option<View<i8>>,
         start: usize,
         inside: &Range<usize>,
         taps: &Range<usize>,
-        mut set: impl FnMut(usize, i32),
+        place: Place,
     ) {
-        let (first, end) = match row {
-            Some(_) => (inside.start.clamp(taps.start, taps.end), inside.end.clamp(taps.start, taps.end)),
-            None => (taps.end, taps.end),
+        let Place { words, step, shift, kept, offset } = place;
+        let mut at = 0usize;
+        let mut set = |x: i32| {
+            words.set(at, (words.at(at) & kept).wrapping_add((x + offset) << shift));
+            at = at.wrapping_add(step);
         };
-        let mut i = 0usize;
-        while i < first.wrapping_sub(taps.start) {
-            set(i, self.padding);
-            i += 1;
+        let within = |tap: usize| tap.clamp(taps.start, taps.end);
+        let (first, end) = (within(inside.start), within(inside.end));
+        let (left, len) = match row {
+            Some(_) if first < end => (first.wrapping_sub(taps.start), end.wrapping_sub(first)),
+            _ => (taps.len(), 0),
+        };
+        for _ in 0..left {
+            set(self.padding);
         }
-        if let (Some(row), len @ 1..) = (row, end.saturating_sub(first)) {
+        if let (Some(row), 1..) = (row, len) {
             let x = row.slice(start.wrapping_add(first), len);
-            for k in 0..len {
-                set(i, x.at(k) as i32);
-                i += 1;
+            for i in 0..len {
+                set(x.at(i) as i32);
             }
         }
-        while i < taps.len() {
-            set(i, self.padding);
-            i += 1;
+        for _ in left.wrapping_add(len)..taps.len() {
+            set(self.padding);
         }
     }
+}
+
+/// Where the taps of a line go: added to the bits of each word that are kept.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    words: ViewMut<'a, i32>,
+    /// Words from tap to tap.
+    step: usize,
+    shift: u32,
+    kept: i32,
+    offset: i32,
 }
 
 /// Writes pairs of elements to every second word.

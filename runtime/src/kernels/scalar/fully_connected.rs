@@ -28,6 +28,6 @@ pub fn fully_connected_row_i8(
     let mut words = [0; WORDS];
     let words = ViewMut::from(&mut words[..]);
     let group = Group { arithmetic, blocks, w, out, channels, words, sums: scratch };
-    group.compute_one(|taps, words| widen(x.slice(taps.start, taps.len()), arithmetic.x_offset, words));
+    group.compute(1, |taps, words| widen(x.slice(taps.start, taps.len()), arithmetic.x_offset, words));
     clamp_row(out, arithmetic.requantize.bounds);
 }

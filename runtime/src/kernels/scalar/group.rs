@@ -2,8 +2,10 @@
 
 use core::ops::Range;
 
+use super::outputs::Four;
 use super::requantize::Finish;
 use crate::kernels::generic::arithmetic::I8;
+use crate::kernels::outputs::{finish_four, finish_one};
 use crate::kernels::sums::{QUAD_WORDS, Quad, Quads, add_channels};
 use crate::mem::{View, ViewMut};
 
@@ -85,65 +87,54 @@ pub struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// Computes four positions, clamped to int8 alone; `fill` writes words of the taps as they are in the file.
+    /// Computes four positions or one, clamped to int8 alone; `fill` writes words of the taps: for four as they are in the
+    /// file, for one without their zero point.
     #[inline(always)]
-    pub fn compute_four(&self, mut fill: impl FnMut(Range<usize>, ViewMut<i32>)) {
-        self.blocks.each(self.channels, |channels, taps| {
-            let x = self.words.slice(0, QUAD_WORDS * taps.len());
+    pub fn compute(&self, positions: usize, mut fill: impl FnMut(Range<usize>, ViewMut<i32>)) {
+        let Group { arithmetic, w, out, channels, .. } = *self;
+        let tap_words = if positions == 4 { QUAD_WORDS } else { 1 };
+        self.blocks.each(channels, |some_channels, taps| {
+            let x = self.words.slice(0, tap_words.wrapping_mul(taps.len()));
             fill(taps.clone(), x);
-            self.multiply_four(channels, taps, x.view());
+            if positions != 4 {
+                self.multiply_one(some_channels, taps, x.view());
+            } else if taps.len() == self.blocks.taps {
+                let x = Quads::new(x.view());
+                finish_four(&Four { arithmetic, x, taps: taps.len(), w, out, channels });
+            } else {
+                self.multiply_four(some_channels, taps, Quads::new(x.view()));
+            }
         });
     }
 
-    // The compiler unrolls no loops here: what is four is written four times.
+    /// Adds the products of some of the taps to sums that are in memory, and finishes those that are complete.
     #[inline(never)]
-    fn multiply_four(&self, channels: Range<usize>, taps: Range<usize>, x: View<i32>) {
+    fn multiply_four(&self, channels: Range<usize>, taps: Range<usize>, x: Quads) {
         let requantize = &self.arithmetic.requantize;
-        let (is_first, is_last) = (taps.start == 0, taps.end == self.blocks.taps);
         let mut at = self.sums.len().wrapping_sub(4usize.wrapping_mul(channels.len()));
-        let stored = |at: usize| self.sums.slice(at, 4);
-        let quads = Quads::new(x);
         for c in channels {
             let w = self.w.slice(c.wrapping_mul(self.blocks.taps).wrapping_add(taps.start), taps.len());
-            let Quad { sums: [s0, s1, s2, s3], weights } = quads.sums(w);
+            let Quad { sums: [s0, s1, s2, s3], weights } = x.sums(w);
             let zero_point = self.arithmetic.x_offset.wrapping_mul(weights);
-            let (b0, b1, b2, b3) = if is_first {
-                let bias = requantize.channels.bias(c).wrapping_add(zero_point);
-                (bias, bias, bias, bias)
-            } else {
-                let begun = |i: usize| stored(at).at(i).wrapping_add(zero_point);
-                (begun(0), begun(1), begun(2), begun(3))
-            };
-            let (s0, s1) = (s0.wrapping_add(b0), s1.wrapping_add(b1));
-            let (s2, s3) = (s2.wrapping_add(b2), s3.wrapping_add(b3));
-            if is_last {
+            let stored = self.sums.slice(at, 4);
+            if taps.start == 0 {
+                stored.fill(requantize.channels.bias(c));
+            }
+            stored.set(0, stored.at(0).wrapping_add(zero_point).wrapping_add(s0));
+            stored.set(1, stored.at(1).wrapping_add(zero_point).wrapping_add(s1));
+            stored.set(2, stored.at(2).wrapping_add(zero_point).wrapping_add(s2));
+            stored.set(3, stored.at(3).wrapping_add(zero_point).wrapping_add(s3));
+            if taps.end == self.blocks.taps {
                 let finish = Finish::new(requantize, c);
-                let n = self.channels;
-                self.out.set(c, finish.apply(s0));
-                self.out.set(c.wrapping_add(n), finish.apply(s1));
-                self.out.set(c.wrapping_add(2usize.wrapping_mul(n)), finish.apply(s2));
-                self.out.set(c.wrapping_add(3usize.wrapping_mul(n)), finish.apply(s3));
-            } else {
-                let stored = stored(at);
-                stored.set(0, s0);
-                stored.set(1, s1);
-                stored.set(2, s2);
-                stored.set(3, s3);
+                for i in 0..4 {
+                    self.out.set(self.channels.wrapping_mul(i).wrapping_add(c), finish.apply(stored.at(i)));
+                }
             }
             at = at.wrapping_add(4);
         }
     }
 
-    /// Computes one position, clamped to int8 alone; `fill` writes the taps without their zero point.
-    #[inline(always)]
-    pub fn compute_one(&self, mut fill: impl FnMut(Range<usize>, ViewMut<i32>)) {
-        self.blocks.each(self.channels, |channels, taps| {
-            let x = self.words.slice(0, taps.len());
-            fill(taps.clone(), x);
-            self.multiply_one(channels, taps, x.view());
-        });
-    }
-
+    /// Adds the products of some of the taps to sums that are in memory, and finishes those that are complete.
     #[inline(never)]
     fn multiply_one(&self, channels: Range<usize>, taps: Range<usize>, x: View<i32>) {
         let requantize = &self.arithmetic.requantize;
@@ -159,10 +150,7 @@ impl<'a> Group<'a> {
         let others = n.wrapping_sub(1).wrapping_mul(n_taps);
         add_channels(sums, x, self.w.slice(start, others.wrapping_add(taps.len())), n_taps);
         if taps.end == n_taps {
-            for i in 0..n {
-                let c = channels.start.wrapping_add(i);
-                self.out.set(c, Finish::new(requantize, c).apply(sums.at(i)));
-            }
+            finish_one(requantize, channels.start, sums.view(), self.out);
         }
     }
 }

@@ -7,8 +7,12 @@ pub(crate) mod depthwise;
 pub(crate) mod fully_connected;
 
 mod group;
-mod requantize;
-// Some cores have their own.
+pub(crate) mod requantize;
+// Some cores have their own of these.
+#[cfg_attr(dunlin_armv7m, allow(dead_code))]
+pub(crate) mod columns;
+#[cfg_attr(dunlin_armv7m, allow(dead_code))]
+pub(crate) mod outputs;
 #[cfg_attr(any(dunlin_armv6m, dunlin_armv7m), allow(dead_code))]
 pub(crate) mod sums;
 

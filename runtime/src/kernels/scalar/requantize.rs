@@ -21,7 +21,7 @@ impl Finish {
     #[inline(always)]
     pub fn apply(&self, sum: i32) -> i8 {
         if !self.is_usual {
-            return with_any(self.factor, self.zero_point, sum);
+            return finish_any(self.factor, self.zero_point, sum);
         }
         let high = doubling_high_mul(sum, self.factor.multiplier);
         let q = round_shift(high, self.factor.shift, self.zero_point);
@@ -29,9 +29,10 @@ impl Finish {
     }
 }
 
+/// One sum, whatever the factor, clamped to int8 alone.
 #[cold]
 #[inline(never)]
-fn with_any(factor: Factor, zero_point: i32, sum: i32) -> i8 {
+pub fn finish_any(factor: Factor, zero_point: i32, sum: i32) -> i8 {
     saturate(factor.apply(sum), zero_point, (i8::MIN, i8::MAX))
 }
 
