@@ -282,3 +282,50 @@ fn a_tflite_file_is_converted_or_taken_as_it_is() {
     assert!(error.contains("cut.tflite") && error.contains("truncated or damaged"), "{error}");
     assert!(!folder.path("cut.dunlin").exists(), "nothing is written");
 }
+
+#[test]
+fn a_board_runs_and_times_a_model_over_its_line() {
+    let folder = Folder::new();
+    folder.write("x.npy", &[2, 3], Data::F32(vec![1.0, 2.0, 3.0, -1.0, 4.0, -2.0]));
+    let with = |more: &[&'static str]| [&RUN[..], more].concat();
+    let error = folder.error(&with(&["--board", "pico"]));
+    assert!(error.contains("the port of pico is missing") && error.contains("--port"), "{error}");
+    let error = folder.error(&with(&["--port", "/dev/no-such-port"]));
+    assert!(error.contains("/dev/no-such-port"), "{error}");
+    if !can_emulate("cortex-m4") {
+        return;
+    }
+    let _alone = FIRMWARE.lock();
+    let text = folder.prints(&with(&["--board", "cortex-m4"]));
+    assert!(text.contains("on the emulated qemu-cortex-m4"), "{text}");
+    assert!(text.contains("every byte as on this machine"), "{text}");
+    let bench = ["bench", "net.dunlin", "--port", "emulator", "--board", "cortex-m4"];
+    assert!(folder.prints(&bench).contains("ticks per inference"));
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.prints(&[&bench[..], &["--json"]].concat())).unwrap();
+    assert_eq!(json["identity"]["model"]["name"], "sums");
+    assert!(json["instructions"].as_u64().unwrap() > 100, "{json}");
+}
+
+#[test]
+fn flash_and_new_say_what_they_do() {
+    let folder = Folder::new();
+    let text = folder.prints(&["new", "app", "--board", "cortex-m4", "--model", "net.dunlin"]);
+    assert!(text.contains("src/main.rs") && text.contains("cargo run --release"), "{text}");
+    assert!(folder.path("app/src/net.rs").is_file());
+    assert!(folder.error(&["new", "app", "--board", "cortex-m4"]).contains("is there already"));
+    let flash = |board| folder.error(&["flash", "net.dunlin", "--dry-run", "--board", board]);
+    assert!(flash("cortex-m4").contains("dunlin run MODEL --board cortex-m4"));
+    assert!(flash("arduino").contains("there is no board \"arduino\""));
+    if !can_emulate("microbit") {
+        return;
+    }
+    let _alone = FIRMWARE.lock();
+    let plan = ["flash", "net.dunlin", "--board", "microbit", "--dry-run"];
+    assert!(folder.prints(&plan).contains("microbit (nRF52833_xxAA): "));
+    let json = folder.prints(&[&plan[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["chip"], &json["fits"]), (&"nRF52833_xxAA".into(), &true.into()));
+    let numbers = ["sectors", "pages", "bytes", "flash_bytes_free", "ram_bytes_free"];
+    assert!(numbers.iter().all(|key| json[key].as_u64().is_some_and(|n| n > 0)), "{json}");
+}
