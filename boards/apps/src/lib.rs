@@ -1,0 +1,35 @@
+//! From a sensor to a decision: what is between a board's buses and a session, over `embedded-hal` and `embedded-io`.
+//!
+//! [`gesture`] decides what an accelerometer's last samples show, [`digit`] which digit an image from a line does. Both
+//! work with any model whose input has their shape, in f32 or int8, and are tested on the host with mocked buses.
+//!
+//! ```
+//! use dunlin_apps::gesture::{Accelerometer, Error, Gesture};
+//!
+//! /// Says when the board is turned: 32 samples of three axes are the model's input.
+//! fn watch<I: embedded_hal::i2c::I2c>(i2c: I, session: &mut dunlin::Session) -> Result<(), Error<I::Error>> {
+//!     let mut gestures = Gesture::<_, 96>::new(Accelerometer::new(i2c)?, 16);
+//!     let mut last = None;
+//!     loop {
+//!         if let Some(decision) = gestures.next(session)?
+//!             && last.replace(decision.class) != Some(decision.class)
+//!         {
+//!             // a board's LED, a log, ...
+//!         }
+//!     }
+//! }
+//! ```
+#![no_std]
+
+pub mod digit;
+pub mod gesture;
+pub mod input;
+
+/// What a network decides: its largest output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// Which output is the largest; of equal ones the first.
+    pub class: usize,
+    /// It, in real numbers.
+    pub score: f32,
+}
