@@ -85,7 +85,9 @@ impl Window {
     }
 
     /// Taps along `axis` (0: rows, 1: columns) of output position `o`, for `kernel` taps on `len` inputs.
-    #[inline]
+    // Small cores have it once: it is long, and their kernels call it for a row.
+    #[cfg_attr(not(any(dunlin_armv6m, dunlin_armv7m)), inline)]
+    #[cfg_attr(any(dunlin_armv6m, dunlin_armv7m), inline(never))]
     pub fn taps(&self, axis: usize, kernel: usize, len: usize, o: usize) -> Taps {
         let pad = if axis == 0 { self.pads[0] } else { self.pads[1] };
         let dilation = self.axis(self.dilation, axis) as i32;

@@ -16,9 +16,9 @@ pub fn sweep_row(layer: &Layer, out: ViewMut<i8>) {
     let table = requantize.channels.0.as_ptr();
     let is_first_padded = sweep.is_padded[0] as usize;
     // Columns that whole outputs read, and how far behind the output its last column is with stride 1.
-    let (kernel, columns, ahead): (unsafe extern "C" fn(&mut Job), _, _) = match sweep.stride {
-        1 => (sweep_1, sweep.whole().wrapping_add(2), 2usize.wrapping_sub(is_first_padded)),
-        _ => (sweep_2, sweep.whole().wrapping_mul(2).wrapping_add(1), 0),
+    let (columns, ahead) = match sweep.stride {
+        1 => (sweep.whole().wrapping_add(2), 2usize.wrapping_sub(is_first_padded)),
+        _ => (sweep.whole().wrapping_mul(2).wrapping_add(1), 0),
     };
     let columns = columns.wrapping_sub(is_first_padded);
     let mut c = 0;
@@ -41,9 +41,10 @@ pub fn sweep_row(layer: &Layer, out: ViewMut<i8>) {
             is_padded: sweep.is_padded.map(|is_padded| is_padded as usize),
             is_masked: (layer.masks[0] & layer.masks[1] & layer.masks[2] == 0) as usize,
             masks: layer.masks,
+            stride: sweep.stride,
         };
         // SAFETY: rows, weights and outputs are those of the layer, whose columns `Sweep` has found to be there.
-        unsafe { kernel(&mut job) };
+        unsafe { sweep_channels(&mut job) };
         c = job.c;
         if c < channels {
             any_channel(layer, c, out);
@@ -101,6 +102,7 @@ struct Job {
     is_padded: [usize; 2],
     is_masked: usize,
     masks: [i32; 3],
+    stride: usize,
 }
 
 /// Fetches the constants of channel c and its weights, or goes to 90 if there is none or its factor is less common.
@@ -231,30 +233,21 @@ macro_rules! padding {
     };
 }
 
-/// The next channel.
-macro_rules! next {
-    () => {
-        "ldrd r0, r1, [r9, #60]
-        adds r0, #1
-        adds r1, #1
-        strd r0, r1, [r9, #60]
-        b.w 10b
-        90:
-        pop {{r4-r11, pc}}"
-    };
-}
-
-/// Stride 1: of two outputs the sums are under way, of the first one in r6.
+/// Sweeps channel after channel. With stride 1 the sums of two outputs are under way, of the first one in r6; with stride
+/// 2 the last column of an output, in r3-r5, is the first one of the next.
 ///
 /// # Safety
 /// The job's pointers must stand on what the fields describe.
 #[unsafe(naked)]
-unsafe extern "C" fn sweep_1(job: &mut Job) {
+unsafe extern "C" fn sweep_channels(job: &mut Job) {
     naked_asm!(
         "push {{r4-r11, lr}}",
         "mov r9, r0",
         "10:",
         begin!(),
+        "ldr.w r0, [r9, #132]",
+        "cmp r0, #1",
+        "bne.w 40f",
         "mov r8, r5",
         "ldr.w r3, [r9, #108]",
         "add.w r0, r9, #24",
@@ -309,35 +302,26 @@ unsafe extern "C" fn sweep_1(job: &mut Job) {
         "ldr.w r4, [r9, #56]",
         "strb.w r0, [r4, lr]",
         "31:",
-        next!(),
-    )
-}
-
-/// Stride 2: the last column of an output, in r3-r5, is the first one of the next.
-///
-/// # Safety
-/// The job's pointers must stand on what the fields describe.
-#[unsafe(naked)]
-unsafe extern "C" fn sweep_2(job: &mut Job) {
-    naked_asm!(
-        "push {{r4-r11, lr}}",
-        "mov r9, r0",
-        "10:",
-        begin!(),
+        "ldrd r0, r1, [r9, #60]",
+        "adds r0, #1",
+        "adds r1, #1",
+        "strd r0, r1, [r9, #60]",
+        "b.w 10b",
+        "40:",
         "ldr.w r8, [r9, #56]",
         "add r8, lr",
         "ldrd r3, r0, [r9, #104]",
         "mov r4, r3",
         "mov r5, r3",
-        "cbnz r0, 14f",
+        "cbnz r0, 44f",
         column!(),
         "ldr.w r0, [r9, #52]",
         "add lr, r0",
-        "14:",
+        "44:",
         "ldr.w r0, [r9, #60]",
         "cmp lr, r0",
-        "beq 30f",
-        "20:",
+        "beq 60f",
+        "50:",
         "add.w r0, r9, #24",
         "ldm.w r0, {{r0-r2, r6}}",
         products!("r6", "r6"),
@@ -359,10 +343,11 @@ unsafe extern "C" fn sweep_2(job: &mut Job) {
         "add r8, r7",
         "ldr.w r0, [r9, #60]",
         "cmp lr, r0",
-        "bne 20b",
-        "30:",
+        "bne 50b",
+        "60:",
         "ldr.w r0, [r9, #112]",
-        "cbz r0, 31f",
+        "cmp r0, #0",
+        "beq.w 31b",
         "add.w r0, r9, #24",
         "ldm.w r0, {{r0-r2, r6}}",
         products!("r6", "r6"),
@@ -376,7 +361,8 @@ unsafe extern "C" fn sweep_2(job: &mut Job) {
         "ldr.w r2, [r9, #48]",
         finish!("r7"),
         "strb.w r0, [r8]",
-        "31:",
-        next!(),
+        "b.w 31b",
+        "90:",
+        "pop {{r4-r11, pc}}",
     )
 }

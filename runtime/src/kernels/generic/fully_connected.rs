@@ -19,6 +19,7 @@ pub fn fully_connected_scratch_bytes(k: usize, channels: usize) -> usize {
 }
 
 /// [`fully_connected_row`] of int8, for which a core may have instructions of its own.
+#[cfg_attr(all(target_os = "none", not(dunlin_dsp)), allow(dead_code))]
 pub fn fully_connected_row_i8(
     arithmetic: &I8,
     x: View<i8>,

@@ -27,13 +27,10 @@ pub fn conv_row_i8(
     let ([kh, kw], [_, _, c_in], [_, out_w, channels]) = (geometry.kernel, geometry.input, geometry.output);
     let line_len = kw.wrapping_mul(c_in);
     let taps = kh.wrapping_mul(line_len);
-    let blocks = |positions: usize| match positions {
-        4 => Blocks::of_four(taps, channels, scratch.len()),
-        _ => Blocks::of_one(taps, channels, scratch.len()),
-    };
-    let (four, one) = if out_w < 4 { (None, blocks(1)) } else { (blocks(4), blocks(1)) };
+    let four = if out_w < 4 { None } else { Blocks::of_four(taps, channels, scratch.len()) };
     // Lines that dilation tears apart are left to the generic kernel, as is a block without room.
-    let Some(one) = one.filter(|_| geometry.window.dilation[1] == 1 || kw == 1) else {
+    let is_torn = geometry.window.dilation[1] != 1 && kw != 1;
+    let Some(one) = Blocks::of_one(taps, channels, scratch.len()).filter(|_| !is_torn) else {
         return generic::conv::conv_row_i8(arithmetic, geometry, x, w, y, out, scratch);
     };
     let (image, rows) = geometry.row_taps(y);
@@ -85,7 +82,7 @@ impl<'a> Patch<'a> {
 
     /// Of a line of output column `ox`, the element of its first tap, which wraps in the padding, and the taps inside
     /// the image.
-    #[inline(always)]
+    #[inline(never)]
     fn line(&self, ox: usize) -> (usize, Range<usize>) {
         let ([_, width, c_in], kw) = (self.geometry.input, self.geometry.kernel[1]);
         let stride = self.geometry.window.stride[1] as usize;

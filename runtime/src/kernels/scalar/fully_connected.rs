@@ -2,7 +2,6 @@
 
 use super::group::{Blocks, Group, widen};
 use super::requantize::clamp_row;
-use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
 use crate::mem::{View, ViewMut};
 
@@ -22,12 +21,14 @@ pub fn fully_connected_row_i8(
     scratch: ViewMut<i32>,
 ) {
     let channels = out.len();
-    let Some(blocks) = Blocks::of_one_apart(x.len(), channels, WORDS, scratch.len()) else {
-        return generic::fully_connected::fully_connected_row_i8(arithmetic, x, w, out, scratch);
-    };
     let mut words = [0; WORDS];
     let words = ViewMut::from(&mut words[..]);
-    let group = Group { arithmetic, blocks, w, out, channels, words, sums: scratch };
+    // A layer of a few taps has no scratch memory.
+    let half = WORDS / 2;
+    let (words, sums) =
+        if scratch.len() < 4 { (words.slice(0, half), words.slice(half, half)) } else { (words, scratch) };
+    let blocks = Blocks::of_one_apart(x.len(), channels, words.len(), sums.len());
+    let group = Group { arithmetic, blocks, w, out, channels, words, sums };
     group.compute(1, |taps, words| widen(x.slice(taps.start, taps.len()), arithmetic.x_offset, words));
     clamp_row(out, arithmetic.requantize.bounds);
 }

@@ -41,16 +41,22 @@ impl Blocks {
         Self::cut(taps, at_once, scratch_words.wrapping_sub(at_once))
     }
 
-    /// The same where the taps are not in the scratch memory but where there are `words`.
-    pub fn of_one_apart(taps: usize, channels: usize, words: usize, scratch_words: usize) -> Option<Blocks> {
-        let parts = channels.div_ceil((scratch_words & !3).max(1));
-        Self::cut(taps, channels.div_ceil(parts.max(1)).next_multiple_of(4).min(scratch_words), words)
+    /// For one position, whose taps have other memory: `words`, at least 4, and as many `sums`.
+    pub fn of_one_apart(taps: usize, channels: usize, words: usize, sums: usize) -> Blocks {
+        let n_parts = channels.div_ceil((sums & !3).max(1)).max(1);
+        let at_once = channels.div_ceil(n_parts).next_multiple_of(4).min(sums);
+        Blocks { taps, chunk: Self::chunk(taps, words), at_once }
     }
 
-    /// Equal chunks of `room` taps at most, multiples of 4.
     fn cut(taps: usize, at_once: usize, room: usize) -> Option<Blocks> {
-        let chunk = taps.div_ceil(taps.div_ceil((room & !3).max(1))).next_multiple_of(4);
+        let chunk = Self::chunk(taps, room);
         (chunk <= room && at_once > 0).then_some(Blocks { taps, chunk, at_once })
+    }
+
+    /// Taps of equal chunks, multiples of 4, of which `room` has at least 4.
+    #[inline(never)]
+    fn chunk(taps: usize, room: usize) -> usize {
+        taps.div_ceil(taps.div_ceil((room & !3).max(1)).max(1)).next_multiple_of(4)
     }
 
     /// Runs `part` for every block of channels and taps.
@@ -156,7 +162,7 @@ impl<'a> Group<'a> {
 }
 
 /// Writes a word for each element, with `offset`.
-#[inline(always)]
+#[inline(never)]
 pub fn widen(x: View<i8>, offset: i32, words: ViewMut<i32>) {
     let word = |x: View<i8>, i: usize| x.at(i) as i32 + offset;
     let mut i = 0;

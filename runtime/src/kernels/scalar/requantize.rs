@@ -75,6 +75,7 @@ pub fn round_shift(x: i32, shift: i8, offset: i32) -> i32 {
 }
 
 /// Clamps a row that is already int8.
+#[inline(never)]
 pub fn clamp_row(out: ViewMut<i8>, (lo, hi): (i8, i8)) {
     if (lo, hi) == (i8::MIN, i8::MAX) {
         return;
