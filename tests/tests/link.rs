@@ -13,7 +13,9 @@ use dunlin_converter::device::link::{Client, Port};
 use dunlin_converter::program::AlignedBytes;
 use dunlin_converter::samples::{self, Samples};
 use dunlin_converter::{Data, Graph, Program};
-use dunlin_link::{Board, Clock, Device, Server, Wire, serve};
+use dunlin_link::frame::{self, CHECKED_MAX_BYTES, FRAME_MAX_BYTES, encode};
+use dunlin_link::message::decode;
+use dunlin_link::{Board, Clock, Device, Reply, Server, VERSION, Wire, serve};
 use dunlin_tests::convnet::convnet_by_rows;
 
 /// Streams that are corrupted, each both ways.
@@ -187,6 +189,47 @@ fn what_runs_over_its_input_is_not_run_again() {
     session.input_bytes_mut(0).unwrap().copy_from_slice(&work.inputs);
     assert_eq!(session.run().output_bytes(0).unwrap(), work.outputs);
     assert_ne!(session.run().output_bytes(0).unwrap(), work.outputs, "the tests below could not see it");
+}
+
+/// A line to firmware of another version of the protocol.
+struct OtherVersion(VecDeque<u8>);
+
+impl Port for OtherVersion {
+    fn name(&self) -> String {
+        "the line".to_owned()
+    }
+
+    fn write(&mut self, _: &[u8]) -> io::Result<()> {
+        let mut packet = [0; CHECKED_MAX_BYTES];
+        packet[0] = VERSION + 1;
+        self.0.extend(encode(&mut packet, 9, &mut [0; FRAME_MAX_BYTES]).unwrap());
+        Ok(())
+    }
+
+    fn read(&mut self, bytes: &mut [u8], _: Duration) -> io::Result<usize> {
+        let n_bytes = bytes.len().min(self.0.len());
+        bytes.iter_mut().zip(self.0.drain(..n_bytes)).for_each(|(to, from)| *to = from);
+        Ok(n_bytes)
+    }
+}
+
+#[test]
+fn another_version_of_the_protocol_is_refused_by_both_ends() {
+    let error =
+        Client::new(Box::new(OtherVersion(VecDeque::new())), LIMIT).identify().unwrap_err().to_string();
+    assert!(error.contains(&format!("version {} of the protocol", VERSION + 1)), "{error}");
+    assert!(error.contains("dunlin flash"), "{error}");
+
+    let line = RefCell::new(Line::new(work().model));
+    let mut packet = [0; CHECKED_MAX_BYTES];
+    packet[0] = VERSION + 1;
+    End(&line).write(encode(&mut packet, 9, &mut [0; FRAME_MAX_BYTES]).unwrap()).unwrap();
+    let mut receiver = frame::Receiver::new();
+    let answers: Vec<_> = std::mem::take(&mut line.borrow_mut().to_host)
+        .into_iter()
+        .filter_map(|byte| decode::<Reply>(receiver.push(byte)?).ok().map(|(_, reply)| format!("{reply:?}")))
+        .collect();
+    assert_eq!(answers, ["Refused(Unreadable)"]);
 }
 
 /// Each byte is lost, changed, repeated or followed by noise with this probability.

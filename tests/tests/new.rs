@@ -42,14 +42,13 @@ fn cargo(project: &Path, command: &str) -> Output {
 fn projects_for_real_boards_build() {
     let dir = tempfile::tempdir().unwrap();
     for board in buildable_boards() {
-        let variants: &[bool] = match board.name.as_str() {
-            "nrf52840-dk" => &[false, true],
-            "pico2" => &[false, true],
+        // One of each kind: a HAL takes a minute to compile. The emulated board has both.
+        let embassy = match board.name.as_str() {
+            "nrf52840-dk" => true,
+            "pico2" => false,
             _ => continue,
         };
-        for &embassy in variants {
-            cargo(&made(dir.path(), &board, embassy), "build");
-        }
+        cargo(&made(dir.path(), &board, embassy), "build");
     }
 }
 

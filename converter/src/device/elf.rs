@@ -11,8 +11,8 @@ pub const MODEL_SYMBOL: &str = "DUNLIN_MODEL";
 /// See [`MODEL_SYMBOL`].
 pub const ARENA_SYMBOL: &str = "DUNLIN_ARENA";
 
-/// Sections that only mark RAM which is left over.
-const LEFT_OVER: [&str; 2] = [".heap", ".stack"];
+/// Sections that only mark RAM which is left over, or (esp-hal's) addresses that are not used.
+const LEFT_OVER: [&str; 3] = [".heap", ".stack", ".rotext_dummy"];
 
 /// A firmware's sizes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
