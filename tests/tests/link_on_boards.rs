@@ -1,7 +1,9 @@
 //! The emulated boards, and the commands that talk to a board, over the UART: as real boards do.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use dunlin_converter::device::{
     self,
@@ -37,8 +39,33 @@ fn every_board_answers_over_its_uart() {
     }
 }
 
+/// The top of the Cortex-M4F board's stack, and what `boards/support` leaves for it.
+const STACK_TOP: u32 = 0x2040_0000;
+const STACK_BYTES: usize = 4096;
+/// Of that, what a deeper operator than those of the network below may need.
+const STACK_SPARE_BYTES: usize = 1024;
+
 /// An emulator with a serial port of its own.
 struct Emulator(Child);
+
+impl Emulator {
+    /// The most stack that was in use so far: the emulator's RAM is zero at first.
+    fn stack_bytes(&mut self, dir: &Path) -> usize {
+        let path = dir.join("stack");
+        let (start, n_bytes) = (STACK_TOP - STACK_BYTES as u32, STACK_BYTES);
+        let stdin = self.0.stdin.as_mut().unwrap();
+        writeln!(stdin, "pmemsave {start:#x} {n_bytes:#x} \"{}\"", path.display()).unwrap();
+        for _ in 0..100 {
+            if let Ok(bytes) = std::fs::read(&path)
+                && bytes.len() == n_bytes
+            {
+                return bytes.iter().position(|&byte| byte != 0).map_or(0, |lowest| n_bytes - lowest);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the emulator does not write {}", path.display());
+    }
+}
 
 impl Drop for Emulator {
     fn drop(&mut self) {
@@ -52,9 +79,9 @@ impl Drop for Emulator {
 fn on_a_serial_port(board: &Board, program: Program) -> (Emulator, String) {
     let firmware = firmware::build(&device::home().unwrap(), board, program, false).unwrap();
     let mut command = Command::new(&board.emulator[0]);
-    command.args(&board.emulator[1..]).args(["-display", "none", "-monitor", "none", "-serial", "pty"]);
-    let mut child =
-        command.arg("-kernel").arg(&firmware.path).stdout(Stdio::piped()).spawn().expect("QEMU starts");
+    command.args(&board.emulator[1..]).args(["-display", "none", "-monitor", "stdio", "-serial", "pty"]);
+    command.arg("-kernel").arg(&firmware.path).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("QEMU starts");
     let stdout = BufReader::new(child.stdout.take().unwrap());
     let emulator = Emulator(child);
     let line = stdout.lines().map_while(Result::ok).find(|line| line.contains("/dev/"));
@@ -70,7 +97,7 @@ fn a_board_on_a_serial_port_runs_its_model_and_takes_another() {
     let model = net.model().unwrap();
     let dir = tempfile::tempdir().unwrap();
     bake(dir.path(), net.bytes(), &net.operator_table().unwrap());
-    let (_emulator, port) = on_a_serial_port(&board, Program::Linked(dir.path()));
+    let (mut emulator, port) = on_a_serial_port(&board, Program::Linked(dir.path()));
     let samples = Samples::random(&model, 2, 1).unwrap();
     let expected = samples::run(&model, &samples).unwrap();
     {
@@ -96,6 +123,9 @@ fn a_board_on_a_serial_port_runs_its_model_and_takes_another() {
         samples::run(&other_model, &samples).unwrap()
     );
     drop(connection);
+    let stack_bytes = emulator.stack_bytes(dir.path());
+    println!("{stack_bytes} bytes of stack");
+    assert!((500..STACK_BYTES - STACK_SPARE_BYTES).contains(&stack_bytes), "{stack_bytes} bytes of stack");
 
     let wrong = Place { board: Some("cortex-m3".into()), ..place(&board, Some(port), true) };
     let error = connect(&wrong, net.bytes(), &model).err().unwrap().to_string();

@@ -58,6 +58,8 @@ pub fn serve(mut device: Device, wire: &mut impl Wire) {
     }
 }
 
+// Of this and the next only one is on the stack at a time: inlined, both would be.
+#[inline(never)]
 fn serve_flash(device: &mut Device, wire: &mut impl Wire) -> Option<Choice> {
     let Device { board, clock, ops, model, arena, ram } = device;
     let model = model.ok_or(Refusal::NoModel).and_then(|bytes| Model::check(bytes, ops).map_err(refused));
@@ -66,9 +68,10 @@ fn serve_flash(device: &mut Device, wire: &mut impl Wire) -> Option<Choice> {
         Err(refusal) => Err(*refusal),
     };
     let session = session.as_mut().map_err(|refusal| *refusal);
-    listen(Server::new(*board, *clock, session, ram, false), wire)
+    listen(&mut Server::new(*board, *clock, session, ram, false), wire)
 }
 
+#[inline(never)]
 fn serve_ram(device: &mut Device, wire: &mut impl Wire, seq: u32, n_bytes: usize) -> Option<Choice> {
     let Device { board, clock, ops, arena, ram, .. } = device;
     let free_bytes = ram.len() as u32;
@@ -85,11 +88,11 @@ fn serve_ram(device: &mut Device, wire: &mut impl Wire, seq: u32, n_bytes: usize
     let arena = if model.arena_bytes() <= arena.len() { &mut **arena } else { rest };
     let Ok(mut session) = Session::new(&model, arena) else { return no_room };
     answer(seq, &Reply::Switched, &mut |bytes| wire.write(bytes));
-    listen(Server::new(*board, *clock, Ok(&mut session), &mut [], true), wire)
+    listen(&mut Server::new(*board, *clock, Ok(&mut session), &mut [], true), wire)
 }
 
 /// Serves until another model is to be used, or the line ends.
-fn listen(mut server: Server, wire: &mut impl Wire) -> Option<Choice> {
+fn listen(server: &mut Server, wire: &mut impl Wire) -> Option<Choice> {
     loop {
         let byte = wire.read()?;
         match server.push(byte, &mut |bytes| wire.write(bytes)) {

@@ -94,6 +94,8 @@ impl<'s, 'm, 'a> Server<'s, 'm, 'a> {
 }
 
 /// Answers a request.
+// Its buffers are on the stack for no longer than it runs, which inlined they would be.
+#[inline(never)]
 pub fn answer(seq: u32, reply: &Reply, send: &mut dyn FnMut(&[u8])) {
     let mut frame = [0; FRAME_MAX_BYTES];
     // All replies fit; see the tests of `message`.
