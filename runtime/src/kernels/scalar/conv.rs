@@ -137,7 +137,7 @@ impl<'a> Patch<'a> {
             words.set(at, (words.at(at) & kept).wrapping_add((x + offset) << shift));
             at = at.wrapping_add(step);
         };
-        let within = |tap: usize| tap.clamp(taps.start, taps.end);
+        let within = |tap: usize| tap.max(taps.start).min(taps.end);
         let (first, end) = (within(inside.start), within(inside.end));
         let (left, len) = match row {
             Some(_) if first < end => (first.wrapping_sub(taps.start), end.wrapping_sub(first)),
