@@ -45,6 +45,32 @@ fn release() -> Option<Release> {
     Some(Release { firmware, emulation, expected: convnet::run(&net, &inputs).unwrap() })
 }
 
+/// Symbols that a firmware has and should not.
+fn forbidden(firmware: &Firmware) -> Vec<String> {
+    let names = elf::symbol_names(&firmware.path, &firmware.elf).unwrap();
+    assert!(names.len() > 10, "the firmware was stripped: {names:?}");
+    let mut found = Vec::new();
+    for (part, meaning) in FORBIDDEN {
+        found
+            .extend(names.iter().filter(|name| name.contains(part)).map(|name| format!("{name}: {meaning}")));
+    }
+    found
+}
+
+/// Cores have kernels of their own: what cannot panic on one may on another.
+#[test]
+fn no_core_can_panic() {
+    let (home, net) = (device::home().unwrap(), convnet::convnet().unwrap());
+    for name in ["armv6m", "cortex-m3", "riscv32"] {
+        let Some(board) = runnable_board(name) else { continue };
+        let dir = tempfile::tempdir().unwrap();
+        bake(dir.path(), net.bytes(), &net.operator_table().unwrap());
+        let firmware = firmware::build(&home, &board, Program::Baked(dir.path()), false).unwrap();
+        let found = forbidden(&firmware);
+        assert!(found.is_empty(), "{name}: {found:#?}");
+    }
+}
+
 #[test]
 fn a_release_firmware_is_small_and_cannot_panic() {
     let Some(Release { firmware, emulation, expected }) = release() else { return };
@@ -56,13 +82,7 @@ fn a_release_firmware_is_small_and_cannot_panic() {
         "{sizes:?}, stack: {stack_bytes} bytes, {run_stack_bytes} while running; {:?}",
         emulation.counts
     );
-    let names = elf::symbol_names(&firmware.path, &firmware.elf).unwrap();
-    assert!(names.len() > 10, "the firmware was stripped: {names:?}");
-    let mut found = Vec::new();
-    for (part, meaning) in FORBIDDEN {
-        found
-            .extend(names.iter().filter(|name| name.contains(part)).map(|name| format!("{name}: {meaning}")));
-    }
+    let found = forbidden(&firmware);
     assert!(found.is_empty(), "{found:#?}");
     assert!(sizes.code_bytes() <= MAX_CODE_BYTES, "{} bytes of code", sizes.code_bytes());
     // Addresses are twice as long here as on the board.
