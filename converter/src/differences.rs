@@ -208,7 +208,7 @@ fn what_has_no_gradient_is_named() {
     let mut graph = Graph::new("case");
     let x = graph.input("x", &[1, 2]).unwrap();
     let w = graph.constant("w", &[1, 2], Data::F32(vec![1.0, 2.0])).unwrap();
-    let y = graph.apply("dense", FullyConnected { bounds: Bounds::RELU }, &[x, w]).unwrap();
+    let y = graph.apply("dense", FullyConnected::new(Bounds::RELU), &[x, w]).unwrap();
     let error = gradients(&mut graph, y, &[x]).unwrap_err().to_string();
     assert!(error.starts_with("dense: fully_connected has no gradient: its activation is fused"), "{error}");
     let z = graph.input("z", &[1]).unwrap();

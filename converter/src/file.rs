@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dunlin::Model;
 
+use crate::pack::Packing;
 use crate::plan::Request;
 use crate::program::{AlignedBytes, Program};
 use crate::report::ModelReport;
@@ -66,14 +67,14 @@ impl ModelFile {
     /// # Errors
     /// If it cannot be read or converted.
     pub fn read(path: &Path) -> Result<ModelFile> {
-        ModelFile::read_with(path, &Request::default())
+        ModelFile::read_with(path, &Request::default(), Packing::Portable)
     }
 
-    /// [`ModelFile::read`]; a file of another format is planned as asked.
+    /// [`ModelFile::read`]; a file of another format is planned as asked, and its constants arranged for a core.
     ///
     /// # Errors
     /// As [`ModelFile::read`]; if another plan than the default is asked of a `.dunlin` file, which has one.
-    pub fn read_with(path: &Path, request: &Request) -> Result<ModelFile> {
+    pub fn read_with(path: &Path, request: &Request, packing: Packing) -> Result<ModelFile> {
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let path = path.to_owned();
         if !import::recognizes(&bytes) {
@@ -84,7 +85,7 @@ impl ModelFile {
             }
             return Ok(ModelFile { path, bytes: AlignedBytes::from(&bytes[..]), graph: None });
         }
-        let program = import::compile_with(&path, request)?;
+        let program = import::compile_with(&path, request, packing)?;
         Ok(ModelFile { path, bytes: AlignedBytes::from(program.bytes()), graph: Some(program.graph) })
     }
 

@@ -24,6 +24,7 @@ pub mod lower;
 pub mod nn;
 pub mod npy;
 pub mod ops;
+pub mod pack;
 pub mod padding;
 pub mod passes;
 pub mod plan;

@@ -6,6 +6,7 @@ use dunlin::session::Step;
 use dunlin::{Model, Session};
 
 use crate::lower::lower;
+use crate::pack::{Packing, pack};
 use crate::plan::{Plan, plan};
 use crate::write::{operator_table, write};
 use crate::{Data, Error, Graph, Kind, Result, TensorId};
@@ -62,15 +63,20 @@ impl Program {
     /// # Errors
     /// What lowering or the format refuse.
     pub fn compile(real: &Graph) -> Result<Program> {
-        Program::compile_with(real, |graph| Ok(plan(graph)))
+        Program::compile_with(real, Packing::Portable, |graph| Ok(plan(graph)))
     }
 
-    /// [`Program::compile`] with another planner of the graph in device form.
+    /// [`Program::compile`] with constants arranged for a core, and another planner of the graph in device form.
     ///
     /// # Errors
     /// What lowering, the planner or the format refuse.
-    pub fn compile_with(real: &Graph, plan: impl FnOnce(&Graph) -> Result<Plan>) -> Result<Program> {
-        let (graph, stored) = lower(real)?;
+    pub fn compile_with(
+        real: &Graph,
+        packing: Packing,
+        plan: impl FnOnce(&Graph) -> Result<Plan>,
+    ) -> Result<Program> {
+        let (mut graph, stored) = lower(real)?;
+        pack(&mut graph, packing)?;
         let plan = plan(&graph)?;
         let bytes = AlignedBytes::from(&write(&graph, &plan)?[..]);
         let program = Program { graph, plan, bytes, stored };
@@ -256,7 +262,7 @@ mod tests {
             g[w].quant = Some(Quant { axis: Some(0), scales: vec![0.5, 0.5], ..Quant::i8(0.5, 0) });
             g[b].quant = Some(Quant { dtype: dunlin::DType::I32, ..Quant::i8(0.25, 0) });
         }
-        let y = g.apply("y", FullyConnected { bounds: Bounds::RELU }, &[x, w, b]).unwrap();
+        let y = g.apply("y", FullyConnected::new(Bounds::RELU), &[x, w, b]).unwrap();
         if quantized {
             g[y].quant = Some(Quant::i8(0.25, -28));
         }

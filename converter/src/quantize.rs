@@ -290,7 +290,7 @@ mod tests {
         let y = g.apply("add", Add { bounds: Bounds::None, factors: None }, &[a, y]).unwrap();
         let y = g.apply("mean", Mean { axes: 0b0110, keep_dims: false, factor: None }, &[y]).unwrap();
         let (w, b) = (weights(&mut g, &[3, 4], 0.2), weights(&mut g, &[3], 0.01));
-        let y = g.apply("dense", FullyConnected { bounds: Bounds::None }, &[y, w, b]).unwrap();
+        let y = g.apply("dense", FullyConnected::new(Bounds::None), &[y, w, b]).unwrap();
         let y = g.apply("softmax", Softmax::F32 { beta: 1.0 }, &[y]).unwrap();
         g.mark_output(y);
         g

@@ -300,7 +300,7 @@ mod tests {
         let x = g.input("x", &[1, 3]).unwrap();
         let t = g.input("t", &[2]).unwrap();
         let w = g.constant("w", &[1, 3], Data::F32(vec![1.0, 2.0, 3.0])).unwrap();
-        let y = g.apply("y", FullyConnected { bounds: Bounds::RELU }, &[x, w]).unwrap();
+        let y = g.apply("y", FullyConnected::new(Bounds::RELU), &[x, w]).unwrap();
         g.mark_output(y);
         g.mark_output(t);
         Program::compile(&g).unwrap()

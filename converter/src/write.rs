@@ -46,6 +46,7 @@ pub fn write(graph: &Graph, plan: &Plan) -> Result<Vec<u8>> {
     file.resize(file.len().next_multiple_of(format::ALIGN), 0);
     let constants_offset = file.len() as u32;
     file.extend(&constants.bytes);
+    file.extend([0; format::READ_AHEAD_BYTES]);
     file.resize(file.len().next_multiple_of(4), 0);
 
     let mut header = Header {

@@ -7,7 +7,9 @@ use dunlin_converter::device::{self, baked, baked::BoardReport, boards, setup};
 use dunlin_converter::file::{self, ModelFile};
 use dunlin_converter::nn::{Dataset, Loss, Network, Progress};
 use dunlin_converter::npy::Array;
+use dunlin_converter::pack::Packing;
 use dunlin_converter::passes::simplify;
+use dunlin_converter::plan::plan;
 use dunlin_converter::quantize::{calibrate, quantize};
 use dunlin_converter::report::ModelReport;
 use dunlin_converter::samples::{self, Samples};
@@ -85,7 +87,8 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<DemoReport> {
     say(&format!("f32 reads  {:.2} % of the held-out digits rightly", 100.0 * f32_accuracy));
 
     let graph = quantized(&trained.network, training)?;
-    file::write_program(&options.output, &Program::compile(&graph)?)?;
+    let program = Program::compile_with(&graph, Packing::Dsp, |graph| Ok(plan(graph)))?;
+    file::write_program(&options.output, &program)?;
     if let Some(path) = &options.tflite {
         export::write_tflite(path, &graph)?;
     }

@@ -98,7 +98,8 @@ impl<'m> Model<'m> {
         if in_arena != (i < self.header.n_activations as usize) {
             return Err(Error::Malformed);
         }
-        let section_bytes = if in_arena { self.arena_bytes() } else { self.constants.len() };
+        let constant_bytes = self.constants.len().saturating_sub(format::READ_AHEAD_BYTES);
+        let section_bytes = if in_arena { self.arena_bytes() } else { constant_bytes };
         if record.period == 0 {
             let end = (record.offset as usize).checked_add(ty.bytes()).ok_or(Error::TensorPlace)?;
             let aligned = (record.offset as usize).is_multiple_of(ty.dtype.bytes());

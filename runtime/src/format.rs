@@ -9,7 +9,9 @@ use serde::Serialize;
 /// The first bytes of every `.dunlin` file.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"DNLN");
 /// The version that this runtime reads and the converter writes.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
+/// Bytes of the constant section behind the last constant: kernels read whole words.
+pub const READ_AHEAD_BYTES: usize = 3;
 /// The file, the constant section and the arena start at multiples of this.
 pub const ALIGN: usize = 16;
 /// Bytes of [`Header`] in the file.
@@ -85,7 +87,7 @@ pub struct Header {
     /// Where the names start.
     #[serde(with = "fix")]
     pub names_offset: u32,
-    /// Where the constants start, a multiple of [`ALIGN`]; they end with the file.
+    /// Where the constants start, a multiple of [`ALIGN`]; they end [`READ_AHEAD_BYTES`] before the file does.
     #[serde(with = "fix")]
     pub constants_offset: u32,
 }
@@ -174,8 +176,7 @@ pub struct TensorRecord {
 impl TensorRecord {
     /// The record in its bytes; `None` if the place is unknown.
     ///
-    /// By hand, because a check reads every tensor at every step: a word a field, where a deserializer takes
-    /// six instructions a byte.
+    /// A check reads every tensor at every step: a word a field, where a deserializer takes six instructions a byte.
     #[inline]
     pub fn read(bytes: &[u8; TENSOR_BYTES]) -> Option<TensorRecord> {
         let u16_at = |i: usize| u16::from_le_bytes([bytes[i], bytes[i + 1]]);

@@ -301,9 +301,10 @@ impl<'m> Node<'m> {
         Memory::new(&mut [], self.model.constants)
     }
 
-    /// The node's scratch memory: `count` elements that live while it runs.
-    pub(crate) fn scratch<'a, T: Element>(&self, mem: &Memory<'a>, count: usize) -> ViewMut<'a, T> {
-        mem.arena(self.step.scratch_offset as usize, count)
+    /// The node's scratch memory, of elements that live while it runs.
+    pub(crate) fn scratch<'a, T: Element>(&self, mem: &Memory<'a>) -> ViewMut<'a, T> {
+        let n_bytes = self.step.scratch_bytes as usize;
+        mem.arena(self.step.scratch_offset as usize, n_bytes / const { size_of::<T>() })
     }
 }
 

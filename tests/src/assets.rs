@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use dunlin_converter::npy::{self, Array};
-use dunlin_converter::plan::rows;
+use dunlin_converter::pack::Packing;
+use dunlin_converter::plan::{plan, rows};
 use dunlin_converter::{Data, Program, import};
 
 /// The folder; `None`, with a message, if the variable is not set.
@@ -18,16 +19,22 @@ pub fn folder() -> Option<PathBuf> {
 
 /// The program of a reference model: `mlperf_kws_int8`.
 pub fn program(name: &str) -> Option<Program> {
+    program_for(name, Packing::Portable)
+}
+
+/// The same for some cores.
+pub fn program_for(name: &str, packing: Packing) -> Option<Program> {
     let path = folder()?.join("models").join(format!("{name}.tflite"));
     let graph = import::load(&path).unwrap_or_else(|e| panic!("{e}"));
-    Some(Program::compile(&graph).unwrap_or_else(|e| panic!("{name}: {e}")))
+    let program = Program::compile_with(&graph, packing, |graph| Ok(plan(graph)));
+    Some(program.unwrap_or_else(|e| panic!("{name}: {e}")))
 }
 
 /// [`program`], planned by rows.
 pub fn program_by_rows(name: &str, options: &rows::Options) -> Option<Program> {
     let path = folder()?.join("models").join(format!("{name}.tflite"));
     let graph = import::load_simplified(&path).unwrap_or_else(|e| panic!("{e}"));
-    let program = Program::compile_with(&graph, |graph| rows::plan(graph, options));
+    let program = Program::compile_with(&graph, Packing::Dsp, |graph| rows::plan(graph, options));
     Some(program.unwrap_or_else(|e| panic!("{name}: {e}")))
 }
 

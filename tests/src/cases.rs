@@ -138,7 +138,7 @@ fn operator(name: &str, attrs: &Value) -> Op {
     match name {
         "conv2d" => ops::Conv2d { window: window(attrs), bounds: bounds() }.into(),
         "depthwise_conv2d" => ops::DepthwiseConv2d { window: window(attrs), bounds: bounds() }.into(),
-        "fully_connected" => ops::FullyConnected { bounds: bounds() }.into(),
+        "fully_connected" => ops::FullyConnected::new(bounds()).into(),
         "average_pool2d" => ops::AveragePool2d(pooling(attrs)).into(),
         "max_pool2d" => ops::MaxPool2d(pooling(attrs)).into(),
         "mean" => {

@@ -4,6 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
 use dunlin::ops::{AveragePool2d, Conv2d, DepthwiseConv2d, FullyConnected};
+use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::rows;
 use dunlin_converter::quantize::{calibrate, quantize};
 use dunlin_converter::{Data, Graph, Program, Result, TensorId};
@@ -27,7 +28,7 @@ pub fn convnet() -> Result<Program> {
 /// As [`convnet`].
 pub fn convnet_by_rows(fed: bool) -> Result<Program> {
     let options = rows::Options { style: rows::Style::Rows, fed, effort: 1 };
-    Program::compile_with(&quantized()?, |graph| rows::plan(graph, &options))
+    Program::compile_with(&quantized()?, Packing::Portable, |graph| rows::plan(graph, &options))
 }
 
 fn quantized() -> Result<Graph> {
@@ -58,7 +59,7 @@ fn real() -> Result<Graph> {
     let pooling = Pooling { kernel: [4; 2], window: window(4, 0), bounds: Bounds::None };
     let x = graph.apply("pool", AveragePool2d(pooling), &[x])?;
     let weights = layer(&mut graph, "dense", &[N_CLASSES, C], N_CLASSES)?;
-    let x = graph.apply("dense", FullyConnected { bounds: Bounds::None }, &[x, weights[0], weights[1]])?;
+    let x = graph.apply("dense", FullyConnected::new(Bounds::None), &[x, weights[0], weights[1]])?;
     graph.mark_output(x);
     Ok(graph)
 }

@@ -77,7 +77,7 @@ fn classify(graph: &mut Graph, rng: &mut Rng, x: TensorId) -> Result<TensorId> {
     let x = graph.reshape("flat", x, &[1, n])?;
     let (c_out, bounds) = (rng.usize(2..9), bounds(rng));
     let inputs = weights(graph, rng, x, &[c_out, n], c_out)?;
-    let y = graph.apply("dense", FullyConnected { bounds }, &inputs)?;
+    let y = graph.apply("dense", FullyConnected::new(bounds), &inputs)?;
     if rng.bool() { graph.apply("softmax", Softmax::F32 { beta: 1.0 }, &[y]) } else { Ok(y) }
 }
 

@@ -64,7 +64,7 @@ fn a_model_larger_than_the_flash_is_refused() {
     let mut g = Graph::new("large");
     let x = g.input("x", &[1, 400]).unwrap();
     let w = g.constant("w", &[400, 400], Data::F32(vec![0.5; 160_000])).unwrap();
-    let y = g.apply("y", FullyConnected { bounds: Bounds::None }, &[x, w]).unwrap();
+    let y = g.apply("y", FullyConnected::new(Bounds::None), &[x, w]).unwrap();
     g.mark_output(y);
     let program = Program::compile(&g).unwrap();
     let request = Request { board: "microbit", chip: None, log: false };

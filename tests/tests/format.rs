@@ -61,7 +61,7 @@ fn example() -> Program {
     g[w].ty = g[w].ty.with_dtype(dunlin::DType::F32);
     g[x].quant = Some(Quant::i8(0.5, 1));
     g[w].quant = Some(Quant { axis: Some(0), scales: vec![0.5, 0.5], ..Quant::i8(0.5, 0) });
-    let y = g.apply("y", FullyConnected { bounds: Bounds::RELU }, &[x, w]).unwrap();
+    let y = g.apply("y", FullyConnected::new(Bounds::RELU), &[x, w]).unwrap();
     g[y].quant = Some(Quant::i8(0.25, -128));
     g.mark_output(y);
     g.labels = vec!["sum".to_string(), "last".to_string()];

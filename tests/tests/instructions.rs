@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use dunlin_converter::device::bench;
-use dunlin_tests::assets::program;
+use dunlin_tests::assets::program_for;
 use dunlin_tests::boards::runnable_boards;
 
 /// The models, which are all in int8.
@@ -41,9 +41,9 @@ fn counted() -> Counts {
     let boards = runnable_boards();
     let mut counts = Counts::new();
     for name in MODELS {
-        let Some(program) = program(name) else { continue };
-        let model = program.model().unwrap();
         for board in boards.iter().filter(|board| BOARDS.contains(&board.name.as_str())) {
+            let Some(program) = program_for(name, board.packing()) else { continue };
+            let model = program.model().unwrap();
             let steps = bench::operators(&board.name, program.bytes(), &model)
                 .unwrap_or_else(|e| panic!("{name} on {}: {e}", board.name));
             for step in steps {

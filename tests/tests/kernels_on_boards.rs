@@ -4,6 +4,7 @@
 use dunlin::ops::Factor;
 use dunlin::ops::add::AddFactors;
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::fully_connected::Weights;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
 use dunlin::{DType, Model, Session, ops};
@@ -126,10 +127,15 @@ impl Layer {
 
     /// A channel table for sums of `n` products.
     fn table(&mut self, channels: usize, n: usize) -> Result<TensorId> {
+        let odd_channels = self.rng.bool();
+        self.table_of(channels, n, odd_channels)
+    }
+
+    /// The same; `odd_channels`: some channels have factors and biases at the edges.
+    fn table_of(&mut self, channels: usize, n: usize, odd_channels: bool) -> Result<TensorId> {
         let rng = &mut self.rng;
         // Small images have few outputs of which one could see anything if most of them are saturated.
         let usual_shift = -(n.ilog2() as i32 / 2) - 6;
-        let odd_channels = rng.bool();
         let mut table = Vec::new();
         for _ in 0..channels {
             let odd = odd_channels && rng.u8(..3) == 0;
@@ -154,7 +160,7 @@ impl Layer {
         let rng = &mut self.rng;
         let mut pad = |kernel: usize| if rng.bool() { 0 } else { rng.usize(..kernel + 1) as u8 };
         let pads = [pad(kernel[0]), pad(kernel[1]), pad(kernel[0]), pad(kernel[1])];
-        let dilation = if rng.u8(..6) == 0 { [rng.u8(1..3), rng.u8(1..3)] } else { [1, 1] };
+        let dilation = if rng.u8(..4) == 0 { [rng.u8(1..3), rng.u8(1..3)] } else { [1, 1] };
         Window { stride: [rng.u8(1..4), rng.u8(1..4)], dilation, pads }
     }
 
@@ -169,7 +175,9 @@ impl Layer {
     }
 
     fn conv(&mut self) -> Result<TensorId> {
-        let kernel = [self.rng.usize(1..6), self.rng.usize(1..6)];
+        // Few windows are taller than a kernel has places for.
+        let height = if self.rng.u8(..8) == 0 { 13..20 } else { 1..6 };
+        let kernel = [self.rng.usize(height), self.rng.usize(1..6)];
         let (c_in, c_out) = (self.channels(40), self.channels(36));
         let x = self.image(c_in)?;
         let n = kernel[0] * kernel[1] * c_in;
@@ -193,8 +201,12 @@ impl Layer {
     fn fully_connected(&mut self) -> Result<TensorId> {
         let (n, k, c_out) = (self.rng.usize(1..3), self.channels(700), self.channels(60));
         let x = self.input(&[n, k])?;
-        let inputs = [x, self.weights(&[c_out, k])?, self.table(c_out, k)?];
-        let op = ops::FullyConnected { bounds: self.bounds() };
+        // Whatever the bytes are, they are quads too.
+        let quads = k % 8 == 0 && k <= 256 && self.rng.bool();
+        let weights = if quads { Weights::Quads } else { Weights::Rows };
+        let odd_channels = !quads && self.rng.bool();
+        let inputs = [x, self.weights(&[c_out, k])?, self.table_of(c_out, k, odd_channels)?];
+        let op = ops::FullyConnected { bounds: self.bounds(), weights };
         self.graph.apply("layer", op, &inputs)
     }
 

@@ -32,7 +32,7 @@ fn network(seed: u64) -> Program {
     for (i, [n_out, n_in]) in [[9, 20], [20, 9]].into_iter().enumerate() {
         let weights = (0..n_out * n_in).map(|_| rng.f32() - 0.5).collect();
         let w = g.constant(&format!("w{i}"), &[n_out, n_in], Data::F32(weights)).unwrap();
-        x = g.apply(&format!("y{i}"), FullyConnected { bounds: Bounds::None }, &[x, w]).unwrap();
+        x = g.apply(&format!("y{i}"), FullyConnected::new(Bounds::None), &[x, w]).unwrap();
     }
     g.mark_output(x);
     Program::compile(&g).unwrap()

@@ -156,7 +156,7 @@ mod tests {
         let row = |z: f32| (0..N_SAMPLES).flat_map(move |_| [0.0, 0.0, z]);
         let weights = row(1.0).chain(row(-1.0)).collect();
         let w = g.constant("w", &[2, N_SAMPLES * N_AXES], Data::F32(weights)).unwrap();
-        let y = g.apply("y", FullyConnected { bounds: Bounds::None }, &[x, w]).unwrap();
+        let y = g.apply("y", FullyConnected::new(Bounds::None), &[x, w]).unwrap();
         g.mark_output(y);
         Program::compile(&g).unwrap()
     }

@@ -4,6 +4,8 @@
 //! A board crate adds what differs: the memory map, the startup code, its UART, and the data in its `Cargo.toml`.
 #![no_std]
 
+#[cfg(target_arch = "arm")]
+mod bytes;
 mod fault;
 mod log;
 pub mod stack;
@@ -29,6 +31,18 @@ pub mod uart;
 pub use dunlin;
 #[cfg(feature = "link")]
 pub use dunlin_link as protocol;
+
+#[cfg(all(feature = "emulated", target_arch = "arm"))]
+mod interrupts {
+    unsafe extern "C" {
+        fn DefaultHandler();
+    }
+
+    /// The vector table behind the exceptions: 240 entries fewer than cortex-m-rt would put there. It wants one.
+    #[unsafe(no_mangle)]
+    #[unsafe(link_section = ".vector_table.interrupts")]
+    static __INTERRUPTS: [unsafe extern "C" fn(); 1] = [DefaultHandler];
+}
 
 /// What the firmware of an emulated board does, for ever. With the board's feature `link` it is what a
 /// real board's does, over a [`uart`], with a clock of `$ticks_per_second`: see [`serve!`]. Without it, it talks to the

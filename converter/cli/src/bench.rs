@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use dunlin_converter::Result;
 use dunlin_converter::device::bench::{self, BenchReport, per_mac};
+use dunlin_converter::device::boards;
 use dunlin_converter::device::link::run::{self, Timing};
 use dunlin_converter::file::ModelFile;
 use dunlin_converter::report::table;
@@ -32,7 +33,8 @@ pub struct Args {
 }
 
 pub fn bench(args: &Args) -> Result<()> {
-    let file = ModelFile::read_with(&args.file, &args.plan.request())?;
+    let packing = boards::packing_for(args.core.as_deref().unwrap_or("cortex-m4"))?;
+    let file = ModelFile::read_with(&args.file, &args.plan.request(), packing)?;
     let model = file.model()?;
     if args.place.has_port() {
         let timing =

@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use dunlin_converter::device::boards;
 use dunlin_converter::device::fit::Fit;
+use dunlin_converter::pack::Packing;
 use dunlin_converter::report::ModelReport;
 use dunlin_converter::{Error, Result, export, file, import};
 use serde::Serialize;
@@ -25,8 +27,8 @@ pub struct Args {
     /// The format of the result; tflite is the imported network, simplified, for TensorFlow Lite (Micro)
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Dunlin)]
     to: Format,
-    /// Check the core, such as cortex-m4, and show how the flash and the RAM of its board compare with the model and
-    /// the arena; the result is the same for every core
+    /// Arrange the weights for the kernels of a core, such as cortex-m4, and show how the flash and the RAM of its board
+    /// compare with the model and the arena; the result runs on every core
     #[arg(long, value_name = "CORE")]
     target: Option<String>,
     /// Print one JSON object instead of tables
@@ -41,7 +43,8 @@ enum Format {
 }
 
 pub fn convert(args: &Args) -> Result<()> {
-    let program = import::compile_with(&args.file, &args.plan.request())?;
+    let packing = args.target.as_deref().map_or(Ok(Packing::Portable), boards::packing_for)?;
+    let program = import::compile_with(&args.file, &args.plan.request(), packing)?;
     let report = ModelReport::of(&program.model()?)?.with_scales(&program.graph);
     let fit = args.target.as_ref().map(|core| Fit::of(core, &report)).transpose()?;
     let written = match args.to {

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use dunlin_converter::device::baked::{self, BoardReport};
+use dunlin_converter::device::boards;
 use dunlin_converter::file::ModelFile;
 use dunlin_converter::npy::Array;
 use dunlin_converter::report::table;
@@ -38,7 +39,8 @@ pub struct Args {
 }
 
 pub fn emulate(args: &Args) -> Result<()> {
-    let file = ModelFile::read_with(&args.file, &args.plan.request())?;
+    let packing = boards::packing_for(&args.core)?;
+    let file = ModelFile::read_with(&args.file, &args.plan.request(), packing)?;
     let model = file.model()?;
     let samples = match &args.input[..] {
         [] => Samples::random(&model, N_SAMPLES, 0)?,

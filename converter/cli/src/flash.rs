@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use dunlin_converter::device::boards;
 use dunlin_converter::device::flash::{self, Request};
 use dunlin_converter::file::{self, ModelFile};
 use dunlin_converter::{Error, Result};
@@ -42,7 +43,8 @@ pub struct Args {
 }
 
 pub fn flash(args: &Args) -> Result<()> {
-    let model = ModelFile::read_with(&args.file, &args.plan.request())?;
+    let packing = boards::packing_for(&args.board)?;
+    let model = ModelFile::read_with(&args.file, &args.plan.request(), packing)?;
     let request = Request { board: &args.board, chip: args.chip.as_deref(), log: args.log };
     let ready = flash::prepare(&request, model.bytes(), &model.model()?)?;
     match args.json {

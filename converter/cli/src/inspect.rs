@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use dunlin_converter::Result;
 use dunlin_converter::file::ModelFile;
+use dunlin_converter::pack::Packing;
 
 use crate::plan_args::PlanArgs;
 use crate::{print, print_json};
@@ -19,6 +20,6 @@ pub struct Args {
 }
 
 pub fn inspect(args: &Args) -> Result<()> {
-    let report = ModelFile::read_with(&args.file, &args.plan.request())?.report()?;
+    let report = ModelFile::read_with(&args.file, &args.plan.request(), Packing::Portable)?.report()?;
     if args.json { print_json(&report) } else { print(&report.to_string()) }
 }

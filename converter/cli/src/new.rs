@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use dunlin_converter::Result;
+use dunlin_converter::device::boards;
 use dunlin_converter::device::scaffold::{self, Request};
 use dunlin_converter::file::ModelFile;
 
@@ -30,7 +31,8 @@ pub fn new(args: &Args) -> Result<()> {
         Some(path) => path.clone(),
         None => scaffold::default_model()?,
     };
-    let file = ModelFile::read_with(&path, &args.plan.request())?;
+    let packing = boards::packing_for(&args.board)?;
+    let file = ModelFile::read_with(&path, &args.plan.request(), packing)?;
     let request = Request { path: &args.name, board: &args.board, embassy: args.embassy };
     for path in scaffold::create(&request, file.bytes(), &file.model()?)? {
         print(&path.display().to_string())?;

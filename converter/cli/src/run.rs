@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use dunlin_converter::device::link::run::{self, DIFFERENT, Outcome};
 use dunlin_converter::file::ModelFile;
+use dunlin_converter::pack::Packing;
 use dunlin_converter::samples::{self, Samples};
 use dunlin_converter::{Error, Result};
 
@@ -41,7 +42,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let file = ModelFile::read_with(&args.file, &args.plan.request())?;
+    let file = ModelFile::read_with(&args.file, &args.plan.request(), Packing::Portable)?;
     let model = file.model()?;
     let samples = Samples::read(&model, &args.input)?;
     let host_outputs = samples::run(&model, &samples)?;

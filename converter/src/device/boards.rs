@@ -8,6 +8,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{Error, Result, read_text};
+use crate::pack::Packing;
 
 /// The prefix of the emulated boards' names, which a user need not type.
 const EMULATED: &str = "qemu-";
@@ -103,6 +104,11 @@ pub fn find<'a>(boards: &'a [Board], name: &str) -> Result<&'a Board> {
     })
 }
 
+/// [`Board::packing`] of the board that [`find`] finds.
+pub fn packing_for(name: &str) -> Result<Packing> {
+    Ok(find(&discover(&super::home()?)?, name)?.packing())
+}
+
 impl Board {
     /// The name that a user types.
     pub fn short_name(&self) -> &str {
@@ -112,6 +118,15 @@ impl Board {
     /// The emulator's program, if the board has one.
     pub fn emulator_program(&self) -> Option<&str> {
         self.emulator.first().map(String::as_str)
+    }
+
+    /// How constants are best arranged for its core.
+    pub fn packing(&self) -> Packing {
+        // As the runtime's build script chooses its kernels.
+        let cpu = self.cpu.as_deref().unwrap_or_default();
+        let has_dsp = self.target.starts_with("thumbv7em")
+            || ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"].contains(&cpu);
+        if has_dsp { Packing::Dsp } else { Packing::Portable }
     }
 
     /// Whether it exists in an emulator.

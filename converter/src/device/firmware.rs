@@ -5,6 +5,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use crate::pack::Packing;
+
 use super::{
     Error, Result,
     boards::Board,
@@ -94,6 +96,10 @@ pub fn build(home: &Path, board: &Board, program: Program, logs: bool) -> Result
     cargo.arg("--target-dir").arg(&build_dir);
     if !logs {
         cargo.arg("--no-default-features");
+    }
+    if board.packing() == Packing::Portable {
+        // The kernels for these cores are compiled, not assembly: for the least size they would be 2 to 3 % slower.
+        cargo.env("CARGO_PROFILE_FIRMWARE_OPT_LEVEL", "s");
     }
     if let Some(cpu) = &board.cpu {
         let variable =

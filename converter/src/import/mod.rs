@@ -4,6 +4,7 @@ pub mod tflite;
 
 use std::path::Path;
 
+use crate::pack::Packing;
 use crate::plan::Request;
 use crate::{Error, Graph, Program, Result, passes};
 
@@ -37,15 +38,16 @@ pub fn load_simplified(path: &Path) -> Result<Graph> {
 /// # Errors
 /// As [`load`], or if the device does not compute it.
 pub fn compile(path: &Path) -> Result<Program> {
-    compile_with(path, &Request::default())
+    compile_with(path, &Request::default(), Packing::Portable)
 }
 
 /// [`compile`], planned as asked.
 ///
 /// # Errors
 /// As [`compile`], or if there is no such plan.
-pub fn compile_with(path: &Path, request: &Request) -> Result<Program> {
-    Program::compile_with(&load_simplified(path)?, |graph| request.plan(graph)).map_err(in_file(path))
+pub fn compile_with(path: &Path, request: &Request, packing: Packing) -> Result<Program> {
+    Program::compile_with(&load_simplified(path)?, packing, |graph| request.plan(graph))
+        .map_err(in_file(path))
 }
 
 /// Says of an error in which file it is.

@@ -213,7 +213,7 @@ impl Layer for Dense {
         let weights = cx.parameter("weights", &[self.units, k], self.initializer, [k, self.units])?;
         let mut inputs = vec![x, weights];
         inputs.extend(bias(cx, self.bias, self.units)?);
-        cx.apply(FullyConnected { bounds: Bounds::None }, &inputs)
+        cx.apply(FullyConnected::new(Bounds::None), &inputs)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Fully connected layer: see the runtime's operator of this name.
 
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::fully_connected::Weights;
 use dunlin::ops::{FullyConnected, MatMul};
 
 use super::conv2d::weights_role;
@@ -9,7 +10,7 @@ use super::{Backward, HostOperator, InputRole, Op};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
-use crate::{Error, Node, Result, TensorId};
+use crate::{Data, Error, Graph, Node, Result, TensorId};
 
 impl HostOperator for FullyConnected {
     const TFLITE: &'static [Rule] = &[Rule::new("FULLY_CONNECTED", import)];
@@ -36,15 +37,21 @@ impl HostOperator for FullyConnected {
     }
 
     fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
-        (self.bounds == Bounds::None).then_some(Op::FullyConnected(FullyConnected { bounds }))
+        (self.bounds == Bounds::None).then_some(Op::FullyConnected(FullyConnected::new(bounds)))
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         let c_out = cx.real.dims(node.inputs[1])[0];
         let table = cx.channel_table(node, c_out)?;
         let [x, w] = cx.stored_pair(node)?;
-        let op = FullyConnected { bounds: cx.bounds(node, self.bounds)? };
-        cx.emit(node, op, &[x, w, table])
+        cx.emit(node, FullyConnected::new(cx.bounds(node, self.bounds)?), &[x, w, table])
+    }
+
+    fn pack(&self, graph: &Graph, node: &Node) -> Option<(Op, usize, Data)> {
+        let [_, w, table] = node.inputs[..] else { return None };
+        let quads = pack_quads(graph.constant_data(w)?, graph.constant_data(table)?)?;
+        let op = FullyConnected { weights: Weights::Quads, ..*self };
+        Some((Op::FullyConnected(op), 1, Data::I8(quads)))
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
@@ -60,6 +67,36 @@ impl HostOperator for FullyConnected {
     }
 }
 
+/// Weights `[c_out, k]` as [`Weights::Quads`], if they can be with a channel table `[c_out, 3]`.
+fn pack_quads(weights: &Data, table: &Data) -> Option<Vec<i8>> {
+    let (Data::I8(rows), Data::I32(table)) = (weights, table) else { return None };
+    let c_out = table.len() / 3;
+    let k = rows.len().checked_div(c_out)?;
+    let fits = |(row, channel): (&[i8], &[i32])| {
+        let products: i64 = row.iter().map(|&w| 255 * i64::from(w).abs()).sum();
+        let sum_fits = products + i64::from(channel[0]).abs() < 1 << 23;
+        sum_fits && channel[1] >> 30 == 1 && channel[2] < 0 && !row.contains(&i8::MIN)
+    };
+    if !k.is_multiple_of(8) || k == 0 || c_out < 4 || !rows.chunks(k).zip(table.chunks(3)).all(fits) {
+        return None;
+    }
+    let mut packed = Vec::with_capacity(rows.len());
+    let quads = rows.chunks_exact(4 * k);
+    let rest = quads.remainder();
+    for quad in quads {
+        for start in (0..k).step_by(8) {
+            for pair in quad.chunks(2 * k) {
+                for tap in [0, 2, 1, 3, 4, 6, 5, 7] {
+                    let [first, second] = [pair[start + tap], pair[k + start + tap]].map(i16::from);
+                    packed.extend((256 * second + first).to_le_bytes().map(|byte| byte as i8));
+                }
+            }
+        }
+    }
+    packed.extend(rest);
+    Some(packed)
+}
+
 /// The output has two dimensions, or as many as the input: a reshape follows where the file wants that.
 fn import(cx: &mut Operator) -> Result<()> {
     use schema::fully_connected::*;
@@ -67,7 +104,7 @@ fn import(cx: &mut Operator) -> Result<()> {
         return Err(Error::Invalid("has shuffled weights: convert the model anew".to_string()));
     }
     let inputs = cx.layer_inputs()?;
-    let op = FullyConnected { bounds: cx.activation(ACTIVATION)? };
+    let op = FullyConnected::new(cx.activation(ACTIVATION)?);
     let dims = cx.output_dims(0)?;
     if dims.len() == 2 {
         return cx.emit(op, &inputs);
@@ -84,7 +121,7 @@ mod tests {
 
     #[test]
     fn gradient() {
-        let op = FullyConnected { bounds: Bounds::None };
+        let op = FullyConnected::new(Bounds::None);
         Case::of(op, &[&[3, 4], &[2, 4], &[2]]).check();
         Case::of(op, &[&[2, 3, 2, 2], &[4, 12]]).check();
     }

@@ -9,7 +9,7 @@ use crate::{Result, TensorId};
 impl HostOperator for MatMul {
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let (a, b, dy) = (cx.input(0), cx.input(1), cx.grad()?);
-        let times_transposed = FullyConnected { bounds: Bounds::None };
+        let times_transposed = FullyConnected::new(Bounds::None);
         // For y = a b: da = dy bᵀ. For y = aᵀ b: da = b dyᵀ.
         let factors = if self.transpose_a { [b, dy] } else { [dy, b] };
         let da = cx.when_wanted(0, |cx| cx.apply("da", times_transposed, &factors))?;

@@ -12,7 +12,7 @@ pub use crate::autograd::Backward;
 use crate::export::tflite::Writer;
 use crate::import::tflite;
 use crate::lower::Lowering;
-use crate::{Error, Graph, Node, Quant, Result, TensorId};
+use crate::{Data, Error, Graph, Node, Quant, Result, TensorId};
 
 /// What the host knows of an operator beyond the runtime's [`Operator`].
 pub trait HostOperator: Operator + Into<Op> {
@@ -47,6 +47,14 @@ pub trait HostOperator: Operator + Into<Op> {
     /// As [`Operator::infer`].
     fn infer_real(&self, inputs: &[TensorType]) -> Result<dunlin::ops::Outputs, dunlin::Error> {
         self.infer(inputs)
+    }
+
+    /// The operator and the content of one of its constant inputs, in device form, as [`Packing::Dsp`] has them, if they
+    /// are to be others.
+    ///
+    /// [`Packing::Dsp`]: crate::pack::Packing::Dsp
+    fn pack(&self, _graph: &Graph, _node: &Node) -> Option<(Op, usize, Data)> {
+        None
     }
 
     /// Emits the device form of a node whose output is stored as int8 into `cx`. The default serves
@@ -228,6 +236,11 @@ impl Op {
     /// See [`HostOperator::with_bounds`].
     pub fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
         each!(self, p => p.with_bounds(bounds))
+    }
+
+    /// See [`HostOperator::pack`].
+    pub(crate) fn pack(&self, graph: &Graph, node: &Node) -> Option<(Op, usize, Data)> {
+        each!(self, p => p.pack(graph, node))
     }
 
     /// See [`HostOperator::lower_i8`].

@@ -53,7 +53,7 @@ impl Run<f32> for BatchNorm {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let channels = |i: usize| node.input(i).view::<f32>(mem);
         let (gamma, beta, mean, variance) = (channels(1), channels(2), channels(3), channels(4));
-        let scale = node.scratch::<f32>(mem, gamma.len());
+        let scale = node.scratch::<f32>(mem);
         for c in 0..gamma.len() {
             scale.set(c, gamma.at(c) * inverse_deviation(variance.at(c), self.epsilon));
         }

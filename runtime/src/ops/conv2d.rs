@@ -14,7 +14,7 @@ use crate::kernels::arithmetic::{F32, I8};
 use crate::kernels::conv::{conv_row, conv_row_i8, conv_scratch_bytes};
 use crate::kernels::requantize::{Channels, Requantize};
 use crate::mem::{Memory, Rows, View, ViewMut};
-use crate::model::Node;
+use crate::model::{Node, Operand};
 use crate::{DType, Element, Error, Shape, TensorType};
 
 /// Parameters of a 2-D convolution.
@@ -75,7 +75,9 @@ impl Operator for Conv2d {
 impl Run<f32> for Conv2d {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let arithmetic = f32_arithmetic(node, mem, self.bounds);
-        run_rows(self.window, node, mem, rows, |g, x, w, y, out| conv_row(&arithmetic, g, x, w, y, out));
+        run_rows(self.window, &Operands::of(node), mem, rows, |g, x, w, y, out| {
+            conv_row(&arithmetic, g, x, w, y, out)
+        });
     }
 }
 
@@ -85,23 +87,44 @@ impl Run<i8> for Conv2d {
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let arithmetic = i8_arithmetic(node, mem, self.bounds);
-        run_rows(self.window, node, mem, rows, |g, x, w, y, out| {
-            let scratch = node.scratch(mem, conv_scratch_bytes(g) / 4);
+        let operands = Operands::of(node);
+        let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
+        let scratch = node.scratch(mem);
+        run_rows(self.window, &operands, mem, rows, |g, x, w, y, out| {
             conv_row_i8(&arithmetic, g, x, w, y, out, scratch);
         });
+    }
+}
+
+/// The tensors of a layer with weights, looked up once.
+pub(super) struct Operands {
+    pub(super) x: Operand,
+    pub(super) w: Operand,
+    pub(super) out: Operand,
+}
+
+impl Operands {
+    pub(super) fn of(node: &Node) -> Operands {
+        Operands { x: node.input(0), w: node.input(1), out: node.output(0) }
+    }
+
+    /// The arithmetic of a checked int8 layer.
+    pub(super) fn i8_arithmetic<'a>(&self, node: &Node, mem: &Memory<'a>, bounds: Bounds) -> I8<'a> {
+        let channels = Channels(node.input(2).view(mem));
+        let requantize = Requantize { channels, zero_point: self.out.zero_point(), bounds: bounds.i8() };
+        I8 { x_offset: -self.x.zero_point(), requantize }
     }
 }
 
 /// Runs the row kernel `row` of a layer whose window slides over an image.
 pub(super) fn run_rows<T: Element>(
     window: Window,
-    node: &Node,
+    operands: &Operands,
     mem: &Memory,
     rows: Range<usize>,
     row: impl Fn(&Geometry, &Rows<T>, View<T>, usize, ViewMut<T>),
 ) {
-    let (x, w, out) = (node.input(0), node.input(1), node.output(0));
+    let Operands { x, w, out } = operands;
     let geometry = Geometry::new(window, kernel(&w.ty.shape), &x.ty.shape, &out.ty.shape);
     let (x, w, out) = (x.rows(mem), w.view(mem), out.rows_mut(mem));
     for y in rows {
@@ -151,13 +174,6 @@ pub(super) fn check_weights(node: &Node, mem: &Memory) -> Result<(), Error> {
 pub(super) fn f32_arithmetic<'a>(node: &Node, mem: &Memory<'a>, bounds: Bounds) -> F32<'a> {
     let bias = (node.n_inputs() > 2).then(|| node.input(2).view(mem));
     F32 { bias, bounds: bounds.f32() }
-}
-
-/// The arithmetic of a checked int8 layer.
-pub(super) fn i8_arithmetic<'a>(node: &Node, mem: &Memory<'a>, bounds: Bounds) -> I8<'a> {
-    let channels = Channels(node.input(2).view(mem));
-    let requantize = Requantize { channels, zero_point: node.output(0).zero_point(), bounds: bounds.i8() };
-    I8 { x_offset: -node.input(0).zero_point(), requantize }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::conv2d::{check_channels, check_weights, f32_arithmetic, i8_arithmetic, kernel, run_rows};
+use super::conv2d::{Operands, check_channels, check_weights, f32_arithmetic, kernel, run_rows};
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::depthwise::{depthwise_row, depthwise_row_i8, depthwise_scratch_bytes};
@@ -75,7 +75,9 @@ impl Operator for DepthwiseConv2d {
 impl Run<f32> for DepthwiseConv2d {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let arithmetic = f32_arithmetic(node, mem, self.bounds);
-        run_rows(self.window, node, mem, rows, |g, x, w, y, out| depthwise_row(&arithmetic, g, x, w, y, out));
+        run_rows(self.window, &Operands::of(node), mem, rows, |g, x, w, y, out| {
+            depthwise_row(&arithmetic, g, x, w, y, out)
+        });
     }
 }
 
@@ -85,9 +87,10 @@ impl Run<i8> for DepthwiseConv2d {
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let arithmetic = i8_arithmetic(node, mem, self.bounds);
-        run_rows(self.window, node, mem, rows, |g, x, w, y, out| {
-            let scratch = node.scratch(mem, depthwise_scratch_bytes(g) / 4);
+        let operands = Operands::of(node);
+        let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
+        let scratch = node.scratch(mem);
+        run_rows(self.window, &operands, mem, rows, |g, x, w, y, out| {
             depthwise_row_i8(&arithmetic, g, x, w, y, out, scratch);
         });
     }

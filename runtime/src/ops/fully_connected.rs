@@ -2,28 +2,55 @@
 //!
 //! Inputs: activations of `n * k` elements (any shape whose first dimension is `n`, or `[k]`), weights
 //! `[c_out, k]`, then for f32 optionally the bias `[c_out]`, for int8 the table `[c_out, 3]` of i32 (bias,
-//! multiplier, shift). Output `[n, c_out]`.
+//! multiplier, shift). Output `[n, c_out]`. How int8 weights lie in their tensor is [`Weights`].
 
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::conv2d::{check_channels, check_weights, f32_arithmetic, i8_arithmetic};
+use super::conv2d::{Operands, check_channels, check_weights, f32_arithmetic};
 use super::window::all_rows;
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::fully_connected::{
     fully_connected_row, fully_connected_row_i8, fully_connected_scratch_bytes,
 };
+use crate::kernels::requantize::Channels;
 use crate::mem::{Memory, View, ViewMut};
 use crate::model::Node;
 use crate::{DType, Element, Error, Shape, TensorType};
+
+/// How weights lie in their tensor; the converter decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Weights {
+    /// Channel after channel.
+    Rows,
+    /// int8, `k` a multiple of 8: four channels at a time, each pair of them in 16-bit numbers 256 * second + first. Eight
+    /// taps in the order 0, 2, 1, 3, 4, 6, 5, 7 are 16 bytes of the first pair, then 16 of the second. Channels behind
+    /// the last four are rows. The second channel's sum has less than 24 bits, no weight is -128, and all factors use all
+    /// bits of their multiplier and shift right.
+    Quads,
+}
 
 /// Parameters of a fully connected layer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FullyConnected {
     /// Fused activation.
     pub bounds: Bounds,
+    /// Order of the weights.
+    pub weights: Weights,
+}
+
+impl FullyConnected {
+    /// With weights in rows.
+    pub const fn new(bounds: Bounds) -> FullyConnected {
+        FullyConnected { bounds, weights: Weights::Rows }
+    }
+
+    /// Channels, of `c_out`, whose weights are in quads.
+    fn in_quads(&self, c_out: usize) -> usize {
+        if self.weights == Weights::Quads { c_out & !3 } else { 0 }
+    }
 }
 
 impl Operator for FullyConnected {
@@ -38,6 +65,9 @@ impl Operator for FullyConnected {
         }
         check_channels(x, w, rest, c_out)?;
         self.bounds.check(x.dtype)?;
+        if self.weights == Weights::Quads && (w.dtype != DType::I8 || !k.is_multiple_of(8)) {
+            return Err(Error::Parameters);
+        }
         one(TensorType::new(x.dtype, Shape::new(&[n, c_out])?))
     }
 
@@ -76,31 +106,42 @@ impl Operator for FullyConnected {
 impl Run<f32> for FullyConnected {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let arithmetic = f32_arithmetic(node, mem, self.bounds);
-        run(node, mem, rows, |x, w, out| fully_connected_row(&arithmetic, x, w, out));
+        run(&Operands::of(node), mem, rows, |x, w, out| fully_connected_row(&arithmetic, x, w, out));
     }
 }
 
 impl Run<i8> for FullyConnected {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
-        check_weights(node, mem)
+        check_weights(node, mem)?;
+        if self.weights == Weights::Quads {
+            // Kernels load words of them.
+            if !node.input(1).offset().is_multiple_of(4) {
+                return Err(Error::Alignment);
+            }
+            if !Channels(node.input(2).view(mem)).are_normal() {
+                return Err(Error::Parameters);
+            }
+        }
+        Ok(())
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let arithmetic = i8_arithmetic(node, mem, self.bounds);
-        run(node, mem, rows, |x, w, out| {
-            let scratch = node.scratch(mem, fully_connected_scratch_bytes(x.len(), out.len()) / 4);
-            fully_connected_row_i8(&arithmetic, x, w, out, scratch);
+        let operands = Operands::of(node);
+        let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
+        let scratch = node.scratch(mem);
+        run(&operands, mem, rows, |x, w, out| {
+            fully_connected_row_i8(&arithmetic, self.in_quads(out.len()), x, w, out, scratch);
         });
     }
 }
 
 fn run<T: Element>(
-    node: &Node,
+    operands: &Operands,
     mem: &Memory,
     rows: Range<usize>,
     row: impl Fn(View<T>, View<T>, ViewMut<T>),
 ) {
-    let (x, w, out) = (node.input(0), node.input(1), node.output(0));
+    let Operands { x, w, out } = operands;
     let k = w.ty.shape.dim(1);
     let (x, w, out) = (x.view(mem), w.view(mem), out.rows_mut(mem));
     for y in rows {
@@ -119,10 +160,31 @@ mod tests {
         let w = Tensor::new(&[2, 3], &[1i8, 2, 3, 4, 5, 6]).constant();
         // A half and a quarter: 2^30 * 2^(shift - 31).
         let channels = Tensor::new(&[2, 3], &[10i32, 1 << 30, 0, -20, 1 << 30, -1]).constant();
-        let case = Case::new(FullyConnected { bounds: Bounds::None }, [x, w, channels]).output_zero_point(3);
+        let case = Case::new(FullyConnected::new(Bounds::None), [x, w, channels]).output_zero_point(3);
         // (10 + 2 - 2 + 12) / 2 + 3 and (-20 + 8 - 5 + 24) / 4 + 3
         assert_eq!(case.run::<i8>(), Ok([14, 5].into()));
         case.assert_contract();
+    }
+
+    #[test]
+    fn quads_are_the_same_weights_in_another_order() {
+        let x = Tensor::new(&[1, 8], &[1i8, -2, 3, 127, -128, 0, 7, -1]).zero_point(-1);
+        let rows: [i8; 40] = core::array::from_fn(|i| (i * 37 % 255) as i8 | 1);
+        let mut quads = rows;
+        for (i, byte) in quads.iter_mut().enumerate().take(32) {
+            let (pair, lane, high) = (i / 16, i / 2 % 8, i % 2);
+            let k = [0, 2, 1, 3, 4, 6, 5, 7][lane];
+            let (first, second) = (rows[pair * 16 + k], rows[pair * 16 + 8 + k]);
+            *byte = (second as i16 * 256 + first as i16).to_le_bytes()[high] as i8;
+        }
+        let channels = [10i32, 1 << 30, -6].repeat(5);
+        let run = |weights, w: &[i8]| {
+            let w = Tensor::new(&[5, 8], w).constant();
+            let op = FullyConnected { bounds: Bounds::None, weights };
+            Case::new(op, [x.clone(), w, Tensor::new(&[5, 3], &channels).constant()]).run::<i8>()
+        };
+        assert!(run(Weights::Rows, &rows).is_ok());
+        assert_eq!(run(Weights::Quads, &quads), run(Weights::Rows, &rows));
     }
 
     #[test]
@@ -130,7 +192,7 @@ mod tests {
         let x: [f32; 12] = core::array::from_fn(|i| i as f32);
         let x = Tensor::new(&[2, 3, 1, 2], &x);
         let w = Tensor::new(&[1, 6], &[1.0f32, 0.0, 0.0, 0.0, 0.0, -1.0]);
-        let case = Case::new(FullyConnected { bounds: Bounds::RELU }, [x, w, Tensor::new(&[1], &[5.5f32])]);
+        let case = Case::new(FullyConnected::new(Bounds::RELU), [x, w, Tensor::new(&[1], &[5.5f32])]);
         assert_eq!(case.run::<f32>(), Ok([0.5, 0.5].into()));
         case.assert_contract();
     }

@@ -73,7 +73,7 @@ impl Mean {
         let [_, h, _, channels] = shape.nhwc();
         let [n_stride, h_stride, w_stride, c_stride] = self.strides(&shape);
         let (x, out) = (x.rows::<T>(mem), out.view_mut::<T>(mem));
-        let acc = node.scratch::<Acc>(mem, out.len());
+        let acc = node.scratch::<Acc>(mem);
         for y in rows {
             if y == 0 {
                 acc.fill(Acc::default());

@@ -45,7 +45,7 @@ impl Run<f32> for Moments {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let shape = node.input(0).ty.shape;
         let (channels, n_rows) = (shape.channels(), shape.rows());
-        let shift = node.scratch::<f32>(mem, channels);
+        let shift = node.scratch::<f32>(mem);
         let (sum, sum_of_squares) = (node.output(0).view_mut(mem), node.output(1).view_mut(mem));
         let moments = moments::Moments { shift: shift.view(), sum, sum_of_squares };
         let x = node.input(0).rows::<f32>(mem);

@@ -78,7 +78,7 @@ impl Pooling {
         let (x, out) = (x.rows(mem), out.rows_mut(mem));
         for y in rows {
             if to_one_row {
-                let acc = node.scratch(mem, out.row(0).len());
+                let acc = node.scratch(mem);
                 if y == 0 {
                     acc.fill(P::EMPTY);
                 }

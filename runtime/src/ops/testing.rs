@@ -376,7 +376,7 @@ fn assemble(header: Header, tensors: Vec<u8>, ports: Vec<u8>, steps: Vec<u8>, co
     let steps_offset = ports_offset + ports.len();
     let names_offset = steps_offset + steps.len();
     let constants_offset = names_offset.next_multiple_of(format::ALIGN);
-    let file_bytes = (constants_offset + constants.len()).next_multiple_of(4);
+    let file_bytes = (constants_offset + constants.len() + format::READ_AHEAD_BYTES).next_multiple_of(4);
     let mut header = Header {
         file_bytes: file_bytes as u32,
         ports_offset: ports_offset as u32,

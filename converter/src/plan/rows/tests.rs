@@ -130,7 +130,7 @@ impl Random {
         }
         let c = self.upto(20);
         let w = self.constant(&[c, n]);
-        (FullyConnected { bounds: Bounds::None }.into(), self.with_table(vec![x, w], c))
+        (FullyConnected::new(Bounds::None).into(), self.with_table(vec![x, w], c))
     }
 }
 

@@ -37,18 +37,6 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// `acc` and the products of the only position.
-    pub fn dot_of_one(&self, mut acc: i32, w: View<i8>) -> i32 {
-        for i in 0..w.len() {
-            // Taps 0, 2, 1, 3.
-            let half = (i & !3) | (i & 1) << 1 | (i >> 1 & 1);
-            let word = self.words.at(half / 2);
-            let x = if half % 2 == 0 { word as i16 } else { (word >> 16) as i16 };
-            acc = acc.wrapping_add((x as i32).wrapping_mul(w.at(i) as i32));
-        }
-        acc
-    }
-
     /// Index of the word of taps `at` and `at + 2`.
     #[inline(always)]
     fn index(&self, position: usize, at: usize) -> usize {
@@ -63,7 +51,7 @@ impl<'a> Block<'a> {
     }
 
     /// Writes taps of a position from tap `at` on: at least four, and a multiple of 4.
-    #[inline(always)]
+    #[inline(never)]
     pub fn widen_fours(&self, position: usize, at: usize, x: View<i8>) {
         let to = self.words.slice(self.index(position, at), 1).as_ptr();
         // SAFETY: reads the elements of `x`, and writes the words of as many taps of one position.

@@ -7,16 +7,12 @@ use core::ptr::null;
 use super::block::Block;
 use super::requantize::clamp_row;
 use super::tile::Group;
-use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
-use crate::kernels::generic::tile::Tile;
+use crate::kernels::generic::tile::{MAX_LINES, Tile};
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
 pub use crate::kernels::generic::conv::{conv_row, conv_scratch_bytes};
-
-/// The most rows of a window.
-const MAX_LINES: usize = 12;
 
 /// [`conv_row`] of int8.
 // Inlined, its variables would lie beside those of what calls it.
@@ -30,38 +26,30 @@ pub fn conv_row_i8(
     out: ViewMut<i8>,
     scratch: ViewMut<i32>,
 ) {
-    let ([kh, kw], [_, _, c_in], [_, out_w, c_out]) = (geometry.kernel, geometry.input, geometry.output);
+    let ([_, _, c_in], [_, out_w, c_out]) = (geometry.input, geometry.output);
     let tile = Tile::of(geometry);
-    // Pieces of a line that dilation tears apart are too short to gain.
-    if !tile.fits() || kh > MAX_LINES || (geometry.window.dilation[1] != 1 && kw != 1) {
-        return generic::conv::conv_row_i8(arithmetic, geometry, x, w, y, out, scratch);
-    }
-    let (image, taps) = geometry.row_taps(y);
-    let row = |ky: usize| {
-        let inside = taps.valid.contains(&ky);
-        if inside { x.row(image.wrapping_add(taps.index(ky))).as_ptr() } else { null() }
-    };
-    let mut rows = [null(); MAX_LINES];
-    for (ky, slot) in rows.iter_mut().enumerate().take(kh) {
-        *slot = row(ky);
-    }
-    let patch = Patch {
+    let mut patch = Patch {
         geometry,
-        rows,
-        line_len: kw.wrapping_mul(c_in),
-        taps: tile.taps,
+        x,
+        y,
+        tile,
+        rows: [null(); MAX_LINES],
         padding: arithmetic.x_offset.wrapping_neg() as i8,
         bytes: lines(tile, scratch),
     };
+    patch.find_rows(0, MAX_LINES);
     let step = c_in.wrapping_mul(geometry.window.stride[1] as usize);
     let mut ox = 0;
     while ox < out_w {
         let positions = Tile::positions(out_w.wrapping_sub(ox));
         let start = ox.wrapping_mul(c_out);
         let out = out.slice(start, positions.wrapping_mul(c_out));
-        Group { arithmetic, tile, positions, w, out, scratch }.compute(|taps, block| match patch.rows {
-            [row, ..] if tile.pointwise => widen_pixels(row, ox.wrapping_mul(step), step, &taps, &block),
-            _ => patch.widen(&taps, ox, &block),
+        Group { arithmetic, tile, positions, quads: 0, w, out, scratch }.compute(|taps, block| {
+            if tile.pointwise {
+                widen_pixels(patch.rows[0], ox.wrapping_mul(step), step, &taps, &block);
+            } else {
+                patch.widen(&taps, ox, &block);
+            }
         });
         ox = ox.wrapping_add(positions);
     }
@@ -76,14 +64,15 @@ fn lines<'a>(tile: Tile, scratch: ViewMut<'a, i32>) -> ViewMut<'a, i8> {
     unsafe { core::slice::from_raw_parts_mut(last.as_ptr().cast(), words.wrapping_mul(4)) }.into()
 }
 
-/// What the positions of an output row read: `kh` lines of `kw * c_in` taps.
+/// What the positions of an output row read: lines of taps, one behind the other.
 struct Patch<'a> {
     geometry: &'a Geometry,
-    /// The rows of the lines; null in the padding.
+    x: &'a Rows<'a, i8>,
+    /// The output row.
+    y: usize,
+    tile: Tile,
+    /// The rows of the lines from that of the chunk's first one on; null in the padding.
     rows: [*const i8; MAX_LINES],
-    line_len: usize,
-    /// All taps.
-    taps: usize,
     /// The stored number that stands for 0.
     padding: i8,
     /// Where lines that begin anywhere are put together. Empty if all begin at multiples of 4.
@@ -91,41 +80,62 @@ struct Patch<'a> {
 }
 
 impl Patch<'_> {
+    /// Lines of a row of the window: more than one where dilation tears them apart.
+    fn lines_of_row(&self) -> usize {
+        let row_len = self.geometry.kernel[1].wrapping_mul(self.geometry.input[2]);
+        row_len.checked_div(self.tile.line_len).unwrap_or(1)
+    }
+
+    /// Looks up the rows of up to `n` lines from `first` on.
+    #[inline(never)]
+    fn find_rows(&mut self, first: usize, n: usize) {
+        let (image, taps) = self.geometry.row_taps(self.y);
+        let lines = self.lines_of_row();
+        let mut line = first;
+        for row in self.rows.iter_mut().take(n) {
+            let ky = line.checked_div(lines).unwrap_or(0);
+            let inside = taps.valid.contains(&ky);
+            *row = if inside { self.x.row(image.wrapping_add(taps.index(ky))).as_ptr() } else { null() };
+            line = line.wrapping_add(1);
+        }
+    }
+
     /// Widens `taps` of a group's positions from output column `ox` on.
     #[inline(never)]
-    fn widen(&self, taps: &Range<usize>, ox: usize, block: &Block) {
-        let [_, width, c_in] = self.geometry.input;
-        let kw = self.geometry.kernel[1];
+    fn widen(&mut self, taps: &Range<usize>, ox: usize, block: &Block) {
+        let Tile { line_len, .. } = self.tile;
         let stride = self.geometry.window.stride[1] as usize;
-        let first_ky = taps.start.checked_div(self.line_len).unwrap_or(0);
-        let skipped = taps.start.wrapping_sub(first_ky.wrapping_mul(self.line_len));
+        let first = taps.start.checked_div(line_len).unwrap_or(0);
+        let skipped = taps.start.wrapping_sub(first.wrapping_mul(line_len));
+        let whole = taps.len() == self.tile.taps;
+        let lines = self.lines_of_row();
+        if !whole {
+            self.find_rows(first, skipped.wrapping_add(taps.len()).div_ceil(line_len.max(1)));
+        }
         // The image's column of the first tap.
         let mut column = ox.wrapping_mul(stride) as isize - self.geometry.window.pads[1] as isize;
         for position in 0..block.positions {
-            let line = Line {
-                start: (column as usize).wrapping_mul(c_in),
-                inside: if column >= 0 && column as usize + kw <= width {
-                    (0, self.line_len)
-                } else {
-                    let inside = |column: isize| (column.max(0) as usize).min(kw).wrapping_mul(c_in);
-                    (inside(-column), inside(width as isize - column))
-                },
-            };
+            let mut line = self.line(column);
             let mut at = 0usize;
-            if self.bytes.len() >= self.taps && taps.len() == self.taps {
+            if self.bytes.len() != 0 && whole && lines == 1 {
                 self.put_together(&line);
-                at = self.taps;
+                at = taps.len();
             }
-            let (mut ky, mut from) = (first_ky, skipped);
+            let (mut i, mut from) = (0usize, skipped);
             while at < taps.len() {
-                let to = self.line_len.min(from.wrapping_add(taps.len().wrapping_sub(at)));
-                self.widen_line(ky, from..to, &line, at, position, block);
-                (at, ky, from) = (at.wrapping_add(to.wrapping_sub(from)), ky.wrapping_add(1), 0);
+                if lines != 1 {
+                    let tap = first.wrapping_add(i).checked_rem(lines).unwrap_or(0);
+                    let dilation = self.geometry.window.dilation[1] as usize;
+                    line = self.line(column.wrapping_add(tap.wrapping_mul(dilation) as isize));
+                }
+                let to = line_len.min(from.wrapping_add(taps.len().wrapping_sub(at)));
+                self.widen_line(i, from..to, &line, at, position, block);
+                (at, i, from) = (at.wrapping_add(to.wrapping_sub(from)), i.wrapping_add(1), 0);
             }
             if self.bytes.len() != 0 {
                 let end = taps.len().next_multiple_of(4);
                 while at < end {
-                    self.bytes.set(at, 0);
+                    self.bytes.set(at, self.padding);
                     at = at.wrapping_add(1);
                 }
                 block.widen_fours(position, 0, self.bytes.slice(0, end).view());
@@ -134,10 +144,21 @@ impl Patch<'_> {
         }
     }
 
+    /// What a position reads of each row, or of the one line, that begins at `column` of the image.
+    fn line(&self, column: isize) -> Line {
+        let ([_, width, c_in], line_len) = (self.geometry.input, self.tile.line_len);
+        let inside = |column: isize| (column.max(0) as usize).wrapping_mul(c_in).min(line_len);
+        Line {
+            start: (column as usize).wrapping_mul(c_in),
+            inside: (inside(column.wrapping_neg()), inside((width as isize).wrapping_sub(column))),
+        }
+    }
+
     /// All taps of a position.
     #[inline(always)]
     fn put_together(&self, line: &Line) {
         let kh = self.geometry.kernel[0];
+        let line_len = self.tile.line_len;
         let (left, end) = (line.inside.0, line.inside.1.max(line.inside.0));
         // SAFETY: at least one line, of at least one tap each, whose inside its row has, and room for all taps.
         unsafe {
@@ -189,7 +210,7 @@ impl Patch<'_> {
                 start = in(reg) line.start.wrapping_add(left),
                 left = in(reg) left,
                 len = in(reg) end.wrapping_sub(left),
-                right = in(reg) self.line_len.wrapping_sub(end),
+                right = in(reg) line_len.wrapping_sub(end),
                 to = inout(reg) self.bytes.as_ptr() => _,
                 padding = in(reg) self.padding as i32,
                 row = out(reg) _,
@@ -200,18 +221,18 @@ impl Patch<'_> {
         }
     }
 
-    /// Widens the taps `taps` of line `ky`, or puts them together, from tap `at` of the block on.
+    /// Widens the taps `taps` of a line, or puts them together, from tap `at` of the block on.
     #[inline(always)]
     fn widen_line(
         &self,
-        ky: usize,
+        line_index: usize,
         taps: Range<usize>,
         line: &Line,
         at: usize,
         position: usize,
         block: &Block,
     ) {
-        let row = self.rows.get(ky).copied().unwrap_or(null());
+        let row = self.rows.get(line_index).copied().unwrap_or(null());
         let (start, end) = (taps.start.max(line.inside.0), taps.end.min(line.inside.1));
         let together = self.bytes.len() != 0;
         if row.is_null() || start >= end {
@@ -263,7 +284,7 @@ fn elements<'a>(row: *const i8, start: usize, len: usize) -> View<'a, i8> {
     unsafe { core::slice::from_raw_parts(row.wrapping_add(start), len) }.into()
 }
 
-/// What a position reads of each row.
+/// What a position reads of a row.
 struct Line {
     /// Element of its first tap; it wraps where that lies in the padding.
     start: usize,

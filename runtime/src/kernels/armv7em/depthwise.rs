@@ -7,10 +7,8 @@
 use core::arch::naked_asm;
 
 use super::requantize::clamp_row;
-use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
-use crate::kernels::generic::depthwise::{COLUMN_WORDS, Strip};
-use crate::kernels::generic::requantize::{Requantize, saturate};
+use crate::kernels::generic::depthwise::{COLUMN_WORDS, Strip, depthwise_part};
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -32,7 +30,7 @@ pub fn depthwise_row_i8(
     let strip = match Strip::of(geometry) {
         // The rows in the padding get weights of 0, so they may be any row.
         Some(strip) if !rows.valid.is_empty() => strip,
-        _ => return generic::depthwise::depthwise_row_i8(arithmetic, geometry, x, w, y, out, scratch),
+        _ => return depthwise_row(arithmetic, geometry, x, w, y, out),
     };
     let [_, out_w, channels] = geometry.output;
     let row = |ky: usize| {
@@ -50,10 +48,13 @@ pub fn depthwise_row_i8(
     };
     let mut ox = 0;
     while ox < out_w {
-        let n = strip.outputs.min(out_w.wrapping_sub(ox));
+        let end = ox.wrapping_add(strip.outputs).min(out_w);
+        let n = end.wrapping_sub(ox);
         let outputs = out.slice(ox.wrapping_mul(channels), n.wrapping_mul(channels));
-        layer.compute(w, ox, n, outputs);
-        ox = ox.wrapping_add(n);
+        layer.compute(w, ox, n, outputs, |c| {
+            depthwise_part(arithmetic, geometry, x, w, y, [ox..end, c..c.wrapping_add(4)], out);
+        });
+        ox = end;
     }
     clamp_row(out, arithmetic.requantize.bounds);
 }
@@ -74,8 +75,10 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// Computes outputs `ox..ox + n`, clamped to int8 alone.
-    fn compute(&self, w: View<i8>, ox: usize, n: usize, out: ViewMut<i8>) {
+    /// Computes outputs `ox..ox + n`, clamped to int8 alone; `others` those of four channels of which one has an unusual
+    /// factor.
+    #[inline(always)]
+    fn compute(&self, w: View<i8>, ox: usize, n: usize, out: ViewMut<i8>, others: impl Fn(usize)) {
         let channels = self.geometry.output[2];
         let line_len = channels.wrapping_mul(3);
         let mut weights = Widen {
@@ -88,40 +91,35 @@ impl Layer<'_> {
         };
         let mut columns = self.columns_of(ox, n);
         let step = self.strip.stride.wrapping_mul(COLUMN_WORDS);
+        let n_paired = if self.strip.stride == 1 { n & !1 } else { 0 };
         let mut sweep = Sweep {
-            table: self.arithmetic.requantize.channels.0.as_ptr(),
             stride: channels,
+            end_of_pairs: self.columns.as_ptr().wrapping_add(n_paired.wrapping_mul(step)),
+            step: step.wrapping_mul(4),
             end: self.columns.as_ptr().wrapping_add(n.wrapping_mul(step)),
             columns: self.columns.as_ptr(),
             weights: self.weights.as_ptr(),
             out: out.as_ptr(),
+            table: self.arithmetic.requantize.channels.0.as_ptr(),
             zero_point: self.arithmetic.requantize.zero_point,
         };
-        let kernel = if self.strip.stride == 1 { sweep_1 } else { sweep_2 };
         let mut c = 0;
         while c < channels {
             // SAFETY: four channels of the weights' three lines and columns, of columns inside the three rows, and of `n`
             // outputs; `Strip` has made room for the columns.
-            let others = unsafe {
-                widen_columns(&weights);
+            let all = unsafe {
+                widen_columns(&mut weights);
                 if self.masks != [true; 3] {
                     self.mask_weights();
                 }
                 if columns.at != columns.end {
-                    widen_columns(&columns);
+                    widen_columns(&mut columns);
                 }
-                kernel(&sweep)
+                sweep_columns(&mut sweep)
             };
-            if others != 0 {
-                self.finish_others(others, c, n, out);
+            if !all {
+                others(c);
             }
-            for rows in [&mut weights.rows, &mut columns.rows] {
-                for row in rows {
-                    *row = row.wrapping_add(4);
-                }
-            }
-            sweep.table = sweep.table.wrapping_add(4 * 3);
-            sweep.out = sweep.out.wrapping_add(4);
             c = c.wrapping_add(4);
         }
     }
@@ -131,11 +129,10 @@ impl Layer<'_> {
         let [top, middle, bottom] = self.masks;
         let pair = (if top { 0xFFFF } else { 0 }) | (if middle { -0x10000 } else { 0 });
         let lower = if bottom { -1 } else { 0 };
-        for column in 0..3 {
-            for (i, mask) in [pair, lower, pair, pair, lower, pair].into_iter().enumerate() {
-                let at = COLUMN_WORDS * column + i;
-                self.weights.set(at, self.weights.at(at) & mask);
-            }
+        for i in 0..3 * COLUMN_WORDS {
+            // The second and the fifth word of a column are the lower row's.
+            let mask = if i % 3 == 1 { lower } else { pair };
+            self.weights.set(i, self.weights.at(i) & mask);
         }
     }
 
@@ -162,42 +159,6 @@ impl Layer<'_> {
             end: byte(end),
         }
     }
-
-    /// Computes the outputs of channels `c + i`, for each bit `i` of `others`: those with unusual factors.
-    #[cold]
-    #[inline(never)]
-    fn finish_others(&self, others: u32, c: usize, n: usize, out: ViewMut<i8>) {
-        let Requantize { channels: table, zero_point, .. } = self.arithmetic.requantize;
-        let step = self.strip.stride.wrapping_mul(COLUMN_WORDS);
-        for i in (0..4).filter(|i| others >> i & 1 != 0) {
-            let channel = c.wrapping_add(i);
-            let mut at = channel;
-            for position in 0..n {
-                let columns = self.columns.view().slice(position.wrapping_mul(step), 3 * COLUMN_WORDS);
-                let acc = table.bias(channel).wrapping_add(dot_of_channel(columns, self.weights.view(), i));
-                out.set(at, saturate(table.factor(channel).apply(acc), zero_point, (i8::MIN, i8::MAX)));
-                at = at.wrapping_add(self.geometry.output[2]);
-            }
-        }
-    }
-}
-
-/// The products of channel `i` of four, in three columns.
-fn dot_of_channel(columns: View<i32>, weights: View<i32>, i: usize) -> i32 {
-    let [pair, lower] = [[0, 1], [3, 4], [2, 1], [5, 4]][i % 4];
-    let lanes = |word: i32| [word as i16 as i32, word >> 16];
-    let mut acc = 0i32;
-    for column in 0..3 {
-        let words = |at: usize| {
-            let at = COLUMN_WORDS * column + at;
-            (lanes(columns.at(at)), lanes(weights.at(at)))
-        };
-        let (x, w) = words(pair);
-        acc = acc.wrapping_add(x[0].wrapping_mul(w[0])).wrapping_add(x[1].wrapping_mul(w[1]));
-        let (x, w) = words(lower);
-        acc = acc.wrapping_add(x[i / 2 % 2].wrapping_mul(w[i / 2 % 2]));
-    }
-    acc
 }
 
 /// What [`widen_columns`] works on. The assembly knows the order of the fields.
@@ -214,12 +175,13 @@ struct Widen {
     end: usize,
 }
 
-/// Makes six words of four channels in each column of three rows; at least one column.
+/// Makes six words of four channels in each column of three rows; at least one column. `job.rows` are then at the next
+/// four channels.
 #[unsafe(naked)]
-unsafe extern "C" fn widen_columns(job: &Widen) {
+unsafe extern "C" fn widen_columns(job: &mut Widen) {
     naked_asm!(
         dsp_core!(),
-        "push {{r4-r11, lr}}",
+        "push {{r0, r4-r11, lr}}",
         "ldm.w r0, {{r6-r12, lr}}",
         "20:",
         "ldr.w r0, [r6, r9]",
@@ -238,107 +200,196 @@ unsafe extern "C" fn widen_columns(job: &Widen) {
         "stm.w r12!, {{r0-r5}}",
         "cmp r9, lr",
         "bne 20b",
+        "pop {{r0}}",
+        "adds r6, #4",
+        "adds r7, #4",
+        "add.w r8, r8, #4",
+        "stm.w r0, {{r6-r8}}",
         "pop {{r4-r11, pc}}",
     )
 }
 
-/// What a sweep works on. The assembly knows the order of the fields.
+/// What [`sweep_columns`] works on. The assembly knows the order of the fields.
 #[repr(C)]
 struct Sweep {
-    /// Bias, multiplier and shift of four channels.
-    table: *const i32,
     /// From output to output.
     stride: usize,
+    /// Where the columns of the outputs end that are computed by twos, with stride 1.
+    end_of_pairs: *const i32,
+    /// From output to output in columns, in bytes.
+    step: usize,
     /// Where the columns of the output behind the last one begin.
     end: *const i32,
     columns: *const i32,
     weights: *const i32,
     out: *mut i8,
+    /// Bias, multiplier and shift of four channels.
+    table: *const i32,
     zero_point: i32,
 }
 
-/// One channel, number `$bit` of the set: `$words` is where its two words are in a column (in bytes), `$mask` keeps the part of the lower row's
-/// weights (in `$lower`) that is this channel's, `$step` is the distance of two outputs' columns.
-macro_rules! channel {
-    ($bit:literal, $words:literal, [$($mask:literal)+], $step:literal) => {
+/// Requantizes a sum (multiplier in r12, shift in lr): see `super::sums`.
+macro_rules! round {
+    ($acc:literal, $zero_point:literal) => {
         concat!(
-            // On the stack: bias, stride, end, columns, weights, out, table, channels left out.
-            "ldr.w r8, [sp, #24]\n",
-            "ldm.w r8!, {{r9, r12, lr}}\n",
-            "str.w r8, [sp, #24]\n",
-            "str.w r9, [sp]\n",
-            "ldr.w r11, [sp, #20]\n",
-            "add.w r8, r11, #1\n",
-            "str.w r8, [sp, #20]\n",
-            // Other factors than usual ones: see `super::sums`.
-            "lsls.w r12, r12, #1\n",
-            "bpl 31f\n",
-            "rsbs.w lr, lr, #0\n",
-            "ble 31f\n",
-            "ldr.w r8, [sp, #16]\n",
-            "ldrd r0, r1, [r8, #", $words, "]\n",
-            "ldrd r2, r3, [r8, #24 + ", $words, "]\n",
-            "ldrd r4, r5, [r8, #48 + ", $words, "]\n",
-            $($mask, "\n",)+
-            "ldr.w r10, [sp, #12]\n",
-            "30:\n",
-            "ldr.w r6, [sp]\n",
-            "ldrd r8, r9, [r10, #", $words, "]\n",
-            "smlad r6, r8, r0, r6\n",
-            "smlad r6, r9, r1, r6\n",
-            "ldrd r8, r9, [r10, #24 + ", $words, "]\n",
-            "smlad r6, r8, r2, r6\n",
-            "smlad r6, r9, r3, r6\n",
-            "ldrd r8, r9, [r10, #48 + ", $words, "]\n",
-            "smlad r6, r8, r4, r6\n",
-            "smlad r6, r9, r5, r6\n",
-            "add.w r10, r10, #", $step, "\n",
-            "smmlar r6, r6, r12, r6\n",
-            "add r6, r6, r6, asr #31\n",
-            "asrs r6, r6, lr\n",
-            "adc r6, r6, r7\n",
-            "ssat r6, #8, r6\n",
-            "ldrd r8, r9, [sp, #4]\n",
-            "strb r6, [r11]\n",
-            "add r11, r8\n",
-            "cmp r10, r9\n",
-            "bne 30b\n",
-            "b 32f\n",
-            "31:\n",
-            "ldr.w r8, [sp, #28]\n",
-            "orr r8, r8, #", $bit, "\n",
-            "str.w r8, [sp, #28]\n",
-            "32:\n",
+            "smmlar ",
+            $acc,
+            ", ",
+            $acc,
+            ", r12, ",
+            $acc,
+            "\n",
+            "add.w ",
+            $acc,
+            ", ",
+            $acc,
+            ", ",
+            $acc,
+            ", asr #31\n",
+            "asrs.w ",
+            $acc,
+            ", ",
+            $acc,
+            ", lr\n",
+            "adc.w ",
+            $acc,
+            ", ",
+            $acc,
+            ", ",
+            $zero_point,
+            "\n",
+            "ssat ",
+            $acc,
+            ", #8, ",
+            $acc,
+            "\n",
         )
     };
 }
 
-/// Defines the sweep over outputs whose columns are `$step` bytes apart.
-macro_rules! define {
-    ($name:ident, $step:literal) => {
-        /// Computes and requantizes the outputs of four channels; at least one. Returns a bit set of the channels with
-        /// other factors than usual, which it leaves out.
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name(job: &Sweep) -> u32 {
-            naked_asm!(
-                dsp_core!(),
-        "push {{r4-r11, lr}}",
-                "ldm.w r0, {{r1-r7}}",
-                // The table's place becomes the bias's.
-                "mov r8, r1",
-                "movs.w r9, #0",
-                "push {{r1-r6, r8-r9}}",
-                channel!("1", "0", ["uxth r1, r1" "uxth r3, r3" "uxth.w r5, r5"], $step),
-                channel!("2", "12", ["uxth r1, r1" "uxth r3, r3" "uxth.w r5, r5"], $step),
-                channel!("4", "4", ["bfc r0, #0, #16" "bfc r2, #0, #16" "bfc r4, #0, #16"], $step),
-                channel!("8", "16", ["bfc r0, #0, #16" "bfc r2, #0, #16" "bfc r4, #0, #16"], $step),
-                "ldr.w r0, [sp, #28]",
-                "add sp, #32",
-                "pop {{r4-r11, pc}}",
-            )
-        }
+/// Adds the products of the column in r8 and r9.
+macro_rules! column {
+    ($acc:literal, $pair:literal, $lower:literal) => {
+        concat!(
+            "smlad ", $acc, ", r8, ", $pair, ", ", $acc, "\nsmlad ", $acc, ", r9, ", $lower, ", ", $acc, "\n"
+        )
     };
 }
 
-define!(sweep_1, "24");
-define!(sweep_2, "48");
+/// One channel: its entry in the table, its output, where its two words are in a column (in bytes), and what keeps the half
+/// of the lower row's weights that is this channel's.
+macro_rules! channel {
+    ($entry:literal, $out:literal, $words:literal, [$($mask:literal)+]) => {
+        concat!(
+            // On the stack: bias, stride, end of pairs, step, end, columns, weights, out, table, zero point, half.
+            "ldr r6, [sp, #32]\n",
+            "ldr.w r8, [r6, #", $entry, "]\n",
+            "ldrd r12, lr, [r6, #4 + ", $entry, "]\n",
+            "ldr.w r11, [sp, #28]\n",
+            "str.w r8, [sp]\n",
+            "add.w r11, r11, #", $out, "\n",
+            // Other factors than usual ones: see `super::sums`.
+            "lsls.w r12, r12, #1\n",
+            "bpl 40f\n",
+            "rsbs.w lr, lr, #0\n",
+            "ble 40f\n",
+            "ldrd r10, r8, [sp, #20]\n",
+            "ldr.w r9, [sp, #8]\n",
+            "ldrd r0, r1, [r8, #", $words, "]\n",
+            "ldrd r2, r3, [r8, #24 + ", $words, "]\n",
+            "ldrd r4, r5, [r8, #48 + ", $words, "]\n",
+            $($mask, "\n",)+
+            "cmp r10, r9\n",
+            "beq 31f\n",
+            // Two outputs that share two columns.
+            "30:\n",
+            "ldr r6, [sp]\n",
+            "ldrd r8, r9, [r10, #", $words, "]\n",
+            "mov r7, r6\n",
+            column!("r6", "r0", "r1"),
+            "ldrd r8, r9, [r10, #24 + ", $words, "]\n",
+            column!("r6", "r2", "r3"),
+            column!("r7", "r0", "r1"),
+            "ldrd r8, r9, [r10, #48 + ", $words, "]\n",
+            column!("r6", "r4", "r5"),
+            column!("r7", "r2", "r3"),
+            "ldrd r8, r9, [r10, #72 + ", $words, "]\n",
+            column!("r7", "r4", "r5"),
+            "ldr.w r8, [sp, #36]\n",
+            round!("r6", "r8"),
+            round!("r7", "r8"),
+            "ldrd r8, r9, [sp, #4]\n",
+            "add.w r10, r10, #48\n",
+            "strb.w r6, [r11]\n",
+            "strb.w r7, [r11, r8]\n",
+            "add.w r11, r11, r8, lsl #1\n",
+            "cmp r10, r9\n",
+            "bne 30b\n",
+            "ldr r6, [sp, #16]\n",
+            "cmp r10, r6\n",
+            "beq 33f\n",
+            "31:\n",
+            "ldr r7, [sp, #36]\n",
+            "32:\n",
+            "ldr r6, [sp]\n",
+            "ldrd r8, r9, [r10, #", $words, "]\n",
+            column!("r6", "r0", "r1"),
+            "ldrd r8, r9, [r10, #24 + ", $words, "]\n",
+            column!("r6", "r2", "r3"),
+            "ldrd r8, r9, [r10, #48 + ", $words, "]\n",
+            column!("r6", "r4", "r5"),
+            round!("r6", "r7"),
+            "ldr.w r8, [sp, #4]\n",
+            "strb.w r6, [r11]\n",
+            "ldrd r6, r9, [sp, #12]\n",
+            "add r11, r8\n",
+            "add r10, r6\n",
+            "cmp r10, r9\n",
+            "bne 32b\n",
+            "33:\n",
+        )
+    };
+}
+
+/// Computes and requantizes the outputs of four channels, at least one each. Returns whether it has: it stops at a channel
+/// with another factor than usual. The job is then at the next four channels.
+#[unsafe(naked)]
+unsafe extern "C" fn sweep_columns(job: &mut Sweep) -> bool {
+    naked_asm!(
+        dsp_core!(),
+        "push {{r0, r4-r11, lr}}",
+        "ldm.w r0, {{r1-r9}}",
+        // Whether these are channels 1 and 3, behind 0 and 2.
+        "movs.w r10, #0",
+        "push {{r0-r10}}",
+        "10:",
+        channel!("0", "0", "0", ["uxth r1, r1" "uxth r3, r3" "uxth.w r5, r5"]),
+        channel!("24", "2", "4", ["bfc r0, #0, #16" "bfc r2, #0, #16" "bfc r4, #0, #16"]),
+        "ldr r0, [sp, #40]",
+        "cbnz r0, 41f",
+        "movs r0, #1",
+        "str r0, [sp, #40]",
+        "ldr r0, [sp, #8]",
+        "adds r0, #12",
+        "str r0, [sp, #8]",
+        "add.w r8, sp, #16",
+        "ldm.w r8, {{r0-r4}}",
+        "adds r0, #12",
+        "adds r1, #12",
+        "adds r2, #12",
+        "adds r3, #1",
+        "adds r4, #12",
+        "stm.w r8, {{r0-r4}}",
+        "b 10b",
+        "40:",
+        "movs r0, #0",
+        "41:",
+        "add sp, #44",
+        "pop {{r1}}",
+        "ldrd r2, r3, [r1, #24]",
+        "adds r2, #4",
+        "adds r3, #48",
+        "strd r2, r3, [r1, #24]",
+        "pop {{r4-r11, pc}}",
+    )
+}

@@ -20,6 +20,7 @@ pub(crate) mod depthwise;
 pub(crate) mod fully_connected;
 
 mod block;
+mod quads;
 mod requantize;
 mod sums;
 mod tile;

@@ -4,7 +4,7 @@ use core::ops::Range;
 use core::ptr::null;
 
 use super::block::Block;
-use super::requantize::finish_position;
+use super::quads::quads;
 use super::sums::{Job, sums};
 use crate::kernels::generic::arithmetic::I8;
 use crate::kernels::generic::tile::Tile;
@@ -17,6 +17,8 @@ pub struct Group<'a> {
     pub tile: Tile,
     /// Number of positions.
     pub positions: usize,
+    /// Channels whose weights are in quads: a multiple of 4, and 0 unless there is one position.
+    pub quads: usize,
     /// Weights `[channels, taps]`.
     pub w: View<'a, i8>,
     /// The outputs from the first position's on: `[positions, channels]`.
@@ -32,10 +34,11 @@ impl<'a> Group<'a> {
         let Group { tile, positions, scratch, .. } = *self;
         let words = scratch.slice(0, tile.block_words(positions));
         let block = Block { words, positions, offset: self.arithmetic.x_offset };
-        let n_at_once = tile.channels_at_once(positions);
+        let n_at_once = tile.channels_at_once();
         let mut first = 0usize;
         while first < tile.channels {
-            let channels = first..first.wrapping_add(n_at_once).min(tile.channels);
+            let end = first.wrapping_add(n_at_once).min(tile.channels);
+            let rows = self.quads.max(first).min(end);
             let mut start = 0usize;
             while start < tile.taps {
                 let taps = tile.block(start);
@@ -43,65 +46,58 @@ impl<'a> Group<'a> {
                     fill(taps.clone(), block);
                 }
                 start = taps.end;
-                self.multiply(channels.clone(), taps, block);
+                // SAFETY: the block holds the taps, and `w` the weights of these channels: in quads or in rows, which the
+                // check has seen to be followed by what is read ahead.
+                unsafe {
+                    if rows != first {
+                        quads(&self.job(first..rows, first, &taps, block));
+                    }
+                    if rows != end {
+                        sums(&self.job(rows..end, first, &taps, block), positions);
+                    }
+                }
             }
-            first = channels.end;
+            first = end;
         }
     }
 
     /// Adds the products of a block of taps and the weights of some channels: the first ones to the biases, and behind
-    /// the last ones come the outputs.
+    /// the last ones come the outputs. Other sums are kept from that of channel `first_kept` on.
     #[inline(never)]
-    fn multiply(&self, channels: Range<usize>, taps: Range<usize>, block: Block) {
-        let Group { arithmetic, tile, positions, w, out, scratch } = *self;
-        let (fours, tail) = (taps.len() / 4, taps.len() % 4);
-        let is_last = taps.end == tile.taps;
+    fn job(&self, channels: Range<usize>, first_kept: usize, taps: &Range<usize>, block: Block) -> Job {
+        let Group { arithmetic, tile, positions, w, out, scratch, .. } = *self;
+        let in_quads = channels.start < self.quads;
+        let begins = taps.start == 0;
+        let finishes = taps.end == tile.taps;
         let table = arithmetic.requantize.channels.0;
         let entry = |c: usize| table.as_ptr().wrapping_add(c.wrapping_mul(3));
-        let stored = scratch.as_ptr().wrapping_add(block.words.len());
-        // One position takes four channels at a time.
-        let (at_once, n) = if positions == 1 { (4, channels.len() & !3) } else { (1, channels.len()) };
-        let finishes = is_last && positions != 1;
+        let kept = channels.start.wrapping_sub(first_kept).wrapping_mul(positions);
+        let stored = scratch.as_ptr().wrapping_add(block.words.len()).wrapping_add(kept);
         let x = block.words.as_ptr().cast_const();
-        let w_start = channels.start.wrapping_mul(tile.taps).wrapping_add(taps.start);
-        let job = Job {
+        let words = taps.len().div_ceil(4);
+        // Weights that lie between two of the same channel's taps, and the taps that the first round may leave out.
+        let (interleaved, rounds) =
+            if in_quads { (4, (words / 2).wrapping_neg() & 3) } else { (1, words.wrapping_neg() & 3) };
+        Job {
             x,
-            x_end: x.wrapping_add(fours.wrapping_mul(2).wrapping_mul(positions)),
+            x_end: x.wrapping_add(words.wrapping_mul(2).wrapping_mul(positions)),
             stored,
             table: if finishes { entry(channels.start) } else { null() },
             end: if finishes {
-                entry(channels.start.wrapping_add(n))
+                entry(channels.end)
             } else {
-                stored.wrapping_add(n.wrapping_mul(positions))
+                stored.wrapping_add(channels.len().wrapping_mul(positions))
             },
-            w_skip: tile.taps.wrapping_mul(at_once).wrapping_sub(fours.wrapping_mul(4)),
-            tail_shift: if tail == 0 { 0 } else { 32usize.wrapping_sub(tail.wrapping_mul(8)) },
-            tail_distance: tail as isize - 4,
-            skipped: fours.wrapping_neg() & 3,
-            biases: if taps.start == 0 { entry(channels.start) } else { null() },
+            w_skip: tile.taps.wrapping_sub(words.wrapping_mul(4)).wrapping_mul(interleaved),
+            skipped: rounds,
+            biases: if begins { entry(channels.start) } else { null() },
             zero_point: arithmetic.requantize.zero_point,
             out: out.as_ptr().wrapping_add(channels.start),
             stride: tile.channels,
             begun: stored,
-            w: w.as_ptr().wrapping_add(w_start),
-            w_stride: tile.taps,
-        };
-        if n != 0 {
-            // SAFETY: the block holds the taps, `stored` has room for the sums that `Tile` says, `w` holds the weights;
-            // `Tile` has at least four taps in a chunk.
-            unsafe { sums(positions, &job) };
-        }
-        if positions == 1 {
-            let sums = scratch.slice(block.words.len(), channels.len());
-            for i in n..channels.len() {
-                let w = w.slice(w_start.wrapping_add(i.wrapping_mul(tile.taps)), taps.len());
-                let c = channels.start.wrapping_add(i);
-                let begun = if taps.start == 0 { arithmetic.requantize.channels.bias(c) } else { sums.at(i) };
-                sums.set(i, block.dot_of_one(begun, w));
-            }
-            if is_last {
-                finish_position(&arithmetic.requantize, channels.start, sums.view(), out);
-            }
+            w: w.as_ptr()
+                .wrapping_add(channels.start.wrapping_mul(tile.taps))
+                .wrapping_add(taps.start.wrapping_mul(interleaved)),
         }
     }
 }

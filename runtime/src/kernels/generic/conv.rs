@@ -1,6 +1,8 @@
 //! One output row of a convolution.
 
-use super::arithmetic::{Arithmetic, I8};
+use super::arithmetic::Arithmetic;
+#[cfg(not(dunlin_dsp))]
+use super::arithmetic::I8;
 use super::tile::Tile;
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
@@ -11,6 +13,7 @@ pub fn conv_scratch_bytes(geometry: &Geometry) -> usize {
 }
 
 /// [`conv_row`] of int8, for which a core may have instructions of its own.
+#[cfg(not(dunlin_dsp))]
 pub fn conv_row_i8(
     arithmetic: &I8,
     geometry: &Geometry,

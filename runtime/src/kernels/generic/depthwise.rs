@@ -1,6 +1,10 @@
 //! One output row of a depthwise convolution.
 
-use super::arithmetic::{Arithmetic, I8};
+use core::ops::Range;
+
+use super::arithmetic::Arithmetic;
+#[cfg(not(dunlin_dsp))]
+use super::arithmetic::I8;
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -47,6 +51,7 @@ pub fn depthwise_scratch_bytes(geometry: &Geometry) -> usize {
 }
 
 /// [`depthwise_row`] of int8, for which a core may have instructions of its own.
+#[cfg(not(dunlin_dsp))]
 pub fn depthwise_row_i8(
     arithmetic: &I8,
     geometry: &Geometry,
@@ -69,27 +74,43 @@ pub fn depthwise_row<A: Arithmetic>(
     y: usize,
     out: ViewMut<A::T>,
 ) {
-    let [_, _, c_in] = geometry.input;
     let [_, out_w, c_out] = geometry.output;
+    depthwise_part(arithmetic, geometry, x, w, y, [0..out_w, 0..c_out], out);
+}
+
+/// These columns and channels of [`depthwise_row`].
+#[inline(never)]
+pub fn depthwise_part<A: Arithmetic>(
+    arithmetic: &A,
+    geometry: &Geometry,
+    x: &Rows<A::T>,
+    w: View<A::T>,
+    y: usize,
+    [columns, channels]: [Range<usize>; 2],
+    out: ViewMut<A::T>,
+) {
+    let ([_, _, c_in], [_, _, c_out]) = (geometry.input, geometry.output);
     let multiplier = c_out.checked_div(c_in).unwrap_or(0);
+    let first = channels.start.checked_div(multiplier).unwrap_or(0);
     let (image, rows) = geometry.row_taps(y);
-    for ox in 0..out_w {
+    for ox in columns {
         let columns = geometry.column_taps(ox);
-        let mut c = 0;
-        for ic in 0..c_in {
-            for _ in 0..multiplier {
-                let mut acc = arithmetic.begin(c);
-                for ky in rows.valid.clone() {
-                    let row = x.row(image.wrapping_add(rows.index(ky)));
-                    let line = ky.wrapping_mul(geometry.kernel[1]);
-                    for kx in columns.valid.clone() {
-                        let xi = columns.index(kx).wrapping_mul(c_in).wrapping_add(ic);
-                        let wi = line.wrapping_add(kx).wrapping_mul(c_out).wrapping_add(c);
-                        acc = arithmetic.add(acc, row.at(xi), w.at(wi));
-                    }
+        let (mut ic, mut readers) = (first, channels.start.wrapping_sub(first.wrapping_mul(multiplier)));
+        for c in channels.clone() {
+            let mut acc = arithmetic.begin(c);
+            for ky in rows.valid.clone() {
+                let row = x.row(image.wrapping_add(rows.index(ky)));
+                let line = ky.wrapping_mul(geometry.kernel[1]);
+                for kx in columns.valid.clone() {
+                    let xi = columns.index(kx).wrapping_mul(c_in).wrapping_add(ic);
+                    let wi = line.wrapping_add(kx).wrapping_mul(c_out).wrapping_add(c);
+                    acc = arithmetic.add(acc, row.at(xi), w.at(wi));
                 }
-                out.set(ox.wrapping_mul(c_out).wrapping_add(c), arithmetic.finish(acc, c));
-                c = c.wrapping_add(1);
+            }
+            out.set(ox.wrapping_mul(c_out).wrapping_add(c), arithmetic.finish(acc, c));
+            readers = readers.wrapping_add(1);
+            if readers == multiplier {
+                (ic, readers) = (ic.wrapping_add(1), 0);
             }
         }
     }

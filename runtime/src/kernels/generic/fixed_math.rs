@@ -3,7 +3,7 @@
 //!
 //! Q5.26 is a number with 5 integer and 26 fractional bits beside its sign; Q0.31 is in [-1, 1).
 
-use super::requantize::{Factor, high_mul, round_shift};
+use super::requantize::{self, Factor};
 use super::table::TABLE_LEN;
 
 /// exp(-2^k) in Q0.31 for k = -2, -1, ... 4.
@@ -12,6 +12,18 @@ const EXP_OF_MINUS_POWER_Q31: [i32; 7] =
 
 /// exp(-1/8) in Q0.31.
 const EXP_OF_MINUS_EIGHTH_Q31: i32 = 1_895_147_668;
+
+/// [`requantize::high_mul`], once in flash: these functions are for a few numbers.
+#[inline(never)]
+pub fn high_mul(a: i32, b: i32) -> i32 {
+    requantize::high_mul(a, b)
+}
+
+/// [`requantize::round_shift`], once in flash.
+#[inline(never)]
+pub fn round_shift(x: i32, shift: u32) -> i32 {
+    requantize::round_shift(x, shift)
+}
 
 /// e^x in Q0.31 of x <= 0 with `integer_bits` (at most 5) integer bits; e^0 is the greatest number below 1.
 ///

@@ -97,6 +97,12 @@ impl Channels<'_> {
         if wrong { Err(Error::Parameters) } else { Ok(()) }
     }
 
+    /// Whether every factor uses all bits of its multiplier and shifts right.
+    pub fn are_normal(&self) -> bool {
+        let normal = |c: usize| self.0.at(3 * c + 1) >> 30 == 1 && self.0.at(3 * c + 2) < 0;
+        (0..self.0.len() / 3).all(normal)
+    }
+
     #[inline(always)]
     pub fn bias(&self, c: usize) -> i32 {
         self.0.at(3 * c)

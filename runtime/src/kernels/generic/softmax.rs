@@ -1,7 +1,7 @@
 //! Softmax of one vector.
 
-use super::fixed_math::{exp_q31, one_over_one_plus_q31};
-use super::requantize::{Factor, high_mul, round_shift};
+use super::fixed_math::{exp_q31, high_mul, one_over_one_plus_q31, round_shift};
+use super::requantize::Factor;
 use crate::math;
 use crate::mem::{View, ViewMut};
 

@@ -7,21 +7,28 @@ use crate::ops::window::Geometry;
 
 /// The most taps that are widened at a time.
 const MAX_CHUNK: usize = 144;
-/// The same for one position alone, where there is least memory to spend.
-const MAX_CHUNK_OF_ONE: usize = 60;
-/// Channels whose sums are in memory at a time, where the taps come in several chunks or there is one position: the taps
-/// are widened anew for so many channels.
+/// The same for one position alone, where there is least memory to spend, and where that does not do.
+const MAX_CHUNK_OF_ONE: usize = 128;
+const CHUNK_OF_ONE: usize = 64;
+/// Channels whose sums are in memory at a time, where the taps come in several chunks: they are widened anew for so many
+/// channels.
 const MAX_SUMS: usize = 32;
+/// The most lines of a window, of which a kernel knows the places, and lines in a chunk of a window that has more.
+pub const MAX_LINES: usize = 12;
+const MANY_LINES: usize = 8;
 
 /// Sizes of a layer's tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tile {
     /// Products of an output.
     pub taps: usize,
-    /// Taps of a block, a multiple of 4; the last one may have fewer, or up to 3 more.
+    /// Taps of a block, a multiple of 4; the last one may have fewer.
     pub chunk: usize,
     /// Channels of the output.
     pub channels: usize,
+    /// Neighbouring taps that are neighbours in memory: a row of the window, or a pixel of it where dilation tears the row
+    /// apart.
+    pub line_len: usize,
     /// Whether a window is one pixel without padding.
     pub pointwise: bool,
     /// Whether lines of taps are put together as bytes before they are widened.
@@ -31,19 +38,27 @@ pub struct Tile {
 impl Tile {
     /// The tiles of a fully connected layer.
     pub fn of_one(taps: usize, channels: usize) -> Tile {
-        Self::new(taps, channels, MAX_CHUNK_OF_ONE)
+        let max_chunk = if taps > MAX_CHUNK_OF_ONE { CHUNK_OF_ONE } else { MAX_CHUNK_OF_ONE };
+        Self::new(taps, channels, taps, max_chunk)
     }
 
-    fn new(taps: usize, channels: usize, max_chunk: usize) -> Tile {
+    fn new(taps: usize, channels: usize, line_len: usize, max_chunk: usize) -> Tile {
+        let max_chunk = max_chunk.max(8);
         let chunks = taps.div_ceil(max_chunk).max(1);
-        let chunk = taps.div_ceil(chunks).next_multiple_of(4);
-        Tile { taps, chunk, channels, pointwise: false, by_lines: false }
+        let chunk = taps.div_ceil(chunks).next_multiple_of(8).min(max_chunk);
+        Tile { taps, chunk, channels, line_len, pointwise: false, by_lines: false }
     }
 
     /// The tiles of a convolution.
     pub fn of(geometry: &Geometry) -> Tile {
         let ([kh, kw], [_, _, c_in], [_, _, c_out]) = (geometry.kernel, geometry.input, geometry.output);
-        let tile = Tile::new(kh.wrapping_mul(kw).wrapping_mul(c_in), c_out, MAX_CHUNK);
+        let torn = geometry.window.dilation[1] != 1 && kw != 1;
+        let line_len = if torn { c_in } else { kw.wrapping_mul(c_in) };
+        let taps = kh.wrapping_mul(kw).wrapping_mul(c_in);
+        let lines = if torn { kh.wrapping_mul(kw) } else { kh };
+        // Half a chunk may be a line that it shares with the one before or behind it.
+        let max_chunk = if lines > MAX_LINES { line_len.wrapping_mul(MANY_LINES) } else { MAX_CHUNK };
+        let tile = Tile::new(taps, c_out, line_len, max_chunk.min(MAX_CHUNK));
         let pointwise = kh == 1 && kw == 1 && geometry.window.pads == [0; 4];
         Tile { pointwise, by_lines: !c_in.is_multiple_of(4) && !pointwise, ..tile }
     }
@@ -53,33 +68,25 @@ impl Tile {
         if left == 6 { 6 } else { left.min(5) }
     }
 
-    /// Whether a channel has a word of weights; kernels leave others to the generic ones.
-    pub fn fits(&self) -> bool {
-        self.taps >= 4
-    }
-
     /// Channels that are computed before the taps are widened anew.
-    pub fn channels_at_once(&self, positions: usize) -> usize {
-        if self.chunk < self.taps || positions == 1 { self.channels.min(MAX_SUMS) } else { self.channels }
+    pub fn channels_at_once(&self) -> usize {
+        if self.chunk < self.taps { self.channels.min(MAX_SUMS) } else { self.channels }
     }
 
-    /// Words of the sums that are in memory; of a group in one chunk only one channel's may be.
+    /// Words of the sums that are in memory: none where all taps are in one chunk.
     fn sum_words(&self, positions: usize) -> usize {
-        let keeps_sums = self.chunk < self.taps || positions == 1;
-        positions.wrapping_mul(if keeps_sums { self.channels_at_once(positions) } else { 1 })
+        if self.chunk < self.taps { positions.wrapping_mul(self.channels_at_once()) } else { 0 }
     }
 
-    /// The taps of the block that begins with tap `start`: at least 4 where there are as many.
+    /// The taps of the block that begins with tap `start`.
     #[cfg_attr(not(dunlin_dsp), allow(dead_code))]
     pub fn block(&self, start: usize) -> Range<usize> {
-        let end = start.wrapping_add(self.chunk).min(self.taps);
-        start..if self.taps.wrapping_sub(end) < 4 { self.taps } else { end }
+        start..start.wrapping_add(self.chunk).min(self.taps)
     }
 
     /// Words of the block of widened activations.
     pub fn block_words(&self, positions: usize) -> usize {
-        let most_taps = if self.chunk < self.taps { self.chunk.wrapping_add(4) } else { self.chunk };
-        (most_taps / 2).wrapping_mul(positions)
+        (self.chunk.min(self.taps.next_multiple_of(4)) / 2).wrapping_mul(positions)
     }
 
     /// Words of a chunk of lines.
@@ -89,9 +96,6 @@ impl Tile {
 
     /// Bytes of scratch memory for rows of `width` positions: block, accumulators, lines.
     pub fn scratch_bytes(&self, width: usize) -> usize {
-        if !self.fits() {
-            return 0;
-        }
         let widest = Self::positions(width.min(5));
         let last = Self::positions(if width > 5 { 5 + width % 5 } else { width });
         let words = |positions| self.block_words(positions) + self.sum_words(positions);
@@ -104,13 +108,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_never_too_short_or_too_long() {
-        for (taps, max_chunk) in (4..3000).flat_map(|taps| [(taps, MAX_CHUNK), (taps, MAX_CHUNK_OF_ONE)]) {
-            let tile = Tile::new(taps, 1, max_chunk);
+    fn blocks_are_never_too_long() {
+        for (taps, max_chunk) in
+            (1..3000).flat_map(|taps| [8, CHUNK_OF_ONE, MAX_CHUNK_OF_ONE, MAX_CHUNK].map(|max| (taps, max)))
+        {
+            let tile = Tile::new(taps, 1, taps, max_chunk);
             let mut start = 0;
             while start < taps {
                 let block = tile.block(start);
-                assert!(start.is_multiple_of(4) && block.len() >= 4, "{block:?} of {taps}");
+                assert!(start.is_multiple_of(8) && !block.is_empty(), "{block:?} of {taps}");
                 assert!(block.len().next_multiple_of(4) / 2 <= tile.block_words(1), "{block:?} of {taps}");
                 start = block.end;
             }

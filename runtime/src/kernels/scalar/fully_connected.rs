@@ -2,6 +2,7 @@
 
 use super::group::{Blocks, Group, widen};
 use super::requantize::clamp_row;
+use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
 use crate::mem::{View, ViewMut};
 
@@ -15,12 +16,17 @@ const WORDS: usize = 64;
 #[inline(never)]
 pub fn fully_connected_row_i8(
     arithmetic: &I8,
+    quads: usize,
     x: View<i8>,
     w: View<i8>,
     out: ViewMut<i8>,
     scratch: ViewMut<i32>,
 ) {
     let channels = out.len();
+    // Quads are made for cores with the DSP extension.
+    if quads != 0 {
+        return generic::fully_connected::fully_connected_row_i8(arithmetic, quads, x, w, out, scratch);
+    }
     let mut words = [0; WORDS];
     let words = ViewMut::from(&mut words[..]);
     // A layer of a few taps has no scratch memory.

@@ -22,8 +22,11 @@ pub struct Blocks {
 
 impl Blocks {
     /// For four positions, whose sums are in memory only if the taps do not fit at once; `None` if `scratch_words` are
-    /// too few.
+    /// too few, or for a single tap: kernels take two and more.
     pub fn of_four(taps: usize, channels: usize, scratch_words: usize) -> Option<Blocks> {
+        if taps < 2 {
+            return None;
+        }
         if taps.wrapping_mul(QUAD_WORDS) <= scratch_words {
             return Some(Blocks { taps, chunk: taps, at_once: channels });
         }

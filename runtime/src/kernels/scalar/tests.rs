@@ -165,7 +165,8 @@ proptest! {
         ];
         let [found, expected] = kernels.map(|kernel| {
             let mut out = vec![0i8; channels];
-            kernel(&arithmetic, View::from(&x[..]), View::from(&w[..]), (&mut out[..]).into(), (&mut memory[..]).into());
+            let (x, w) = (View::from(&x[..]), View::from(&w[..]));
+            kernel(&arithmetic, 0, x, w, (&mut out[..]).into(), (&mut memory[..]).into());
             out
         });
         prop_assert_eq!(found, expected);
