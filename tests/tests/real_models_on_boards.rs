@@ -2,9 +2,10 @@
 
 use dunlin_converter::Data;
 use dunlin_converter::device::baked;
+use dunlin_converter::device::boards::Board;
 use dunlin_converter::npy::Array;
 use dunlin_converter::samples::Samples;
-use dunlin_tests::assets::{array, program, samples as split};
+use dunlin_tests::assets::{array, program, program_for, samples as split};
 use dunlin_tests::boards::runnable_boards;
 
 /// Samples of each model on each board.
@@ -14,9 +15,10 @@ const ARENA_ALIGN: usize = 16;
 /// RAM that firmware needs beside the arena: variables, stack and the buffers of the link.
 const OTHER_RAM_BYTES: u64 = 6 * 1024;
 
-/// Runs a model's first samples on a board and compares with the goldens.
-fn assert_bytes(name: &str, board: &str) {
-    let Some(program) = program(name) else { return };
+/// Runs a model's first samples on a board, packed for its core, and compares with the goldens.
+fn assert_bytes(name: &str, board: &Board) {
+    let Some(program) = program_for(name, board.packing()) else { return };
+    let board = board.name.as_str();
     let golden = |file: &str| array(&format!("golden/{name}/{file}.npy"));
     let (Some(inputs), Some(outputs)) = (golden("input20"), golden("output20.tflm")) else { return };
     let dims = [&[N_SAMPLES], &inputs.dims[1..]].concat();
@@ -48,10 +50,10 @@ fn models_give_the_same_bytes_on_every_board_that_holds_them() {
             println!("{}: {ram_bytes} bytes of RAM do not hold keyword spotting", board.name);
             continue;
         }
-        assert_bytes("mlperf_kws_int8", &board.name);
+        assert_bytes("mlperf_kws_int8", &board);
         if board.name == "qemu-cortex-m4" {
             for name in ["mlperf_vww_int8", "mlperf_ic_int8", "mlperf_ad_int8"] {
-                assert_bytes(name, &board.name);
+                assert_bytes(name, &board);
             }
         }
     }
