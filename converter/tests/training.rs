@@ -1,5 +1,9 @@
 //! Training from end to end on small problems.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use dunlin_converter::nn::*;
 use dunlin_converter::{Kind, Result};
 
@@ -175,4 +179,85 @@ fn what_does_not_fit_is_named() {
     assert_eq!(error, "loss: the network makes [21, 2], the targets are [21, 1]");
     let error = fit(&mut network, &pairs, FitOptions { epochs: 0, ..squares });
     assert_eq!(error, "training takes at least one epoch, and one sample a batch");
+}
+
+/// The blobs in 40 epochs, from the checkpoint if there is one.
+fn train_blobs(checkpoint: Option<&Path>, seed: u64) -> Result<(Vec<u32>, History)> {
+    let mut network = Network::new("blobs", &[8, 6, 1], every_layer(), seed)?;
+    let options = FitOptions {
+        epochs: 40,
+        batch_size: 8, // leaves 6 of 22
+        optimizer: Optimizer::adam(0.02).weight_decay(1e-3),
+        seed,
+        checkpoint: checkpoint.map(Path::to_owned),
+        ..FitOptions::default()
+    };
+    let history = network.fit(&blobs(22), &options)?;
+    Ok((bytes(&network), history))
+}
+
+const KILLED: &str = "DUNLIN_TEST_KILLED_CHECKPOINT";
+
+/// What the test below starts as a process of its own, and kills; alone it does nothing.
+#[test]
+fn a_training_to_kill() {
+    if let Some(path) = std::env::var_os(KILLED) {
+        train_blobs(Some(Path::new(&path)), 3).unwrap();
+    }
+}
+
+#[test]
+fn a_training_killed_at_any_moment_ends_in_the_same_bytes() -> Result<()> {
+    let dir = tempfile::tempdir().unwrap();
+    let [whole, killed] = ["whole.safetensors", "killed.safetensors"].map(|name| dir.path().join(name));
+    let expected = train_blobs(None, 3)?;
+    assert_eq!(train_blobs(Some(&whole), 3)?, expected);
+    let (mut n_killed, mut n_resumed) = (0, 0);
+    for milliseconds in (1..).map(|i| 4 * i) {
+        n_resumed += usize::from(killed.exists());
+        let mut training = Command::new(std::env::current_exe().unwrap());
+        training.args(["--exact", "a_training_to_kill"]).env(KILLED, &killed).stdout(Stdio::null());
+        let mut training = training.spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        if training.try_wait().unwrap().is_some_and(|status| status.success()) {
+            break;
+        }
+        let _ = training.kill();
+        training.wait().unwrap();
+        n_killed += 1;
+    }
+    assert!(n_killed > 0 && n_resumed > 0, "{n_killed} killed, {n_resumed} resumed");
+    assert_eq!(std::fs::read(&killed).unwrap(), std::fs::read(&whole).unwrap());
+    assert_eq!(train_blobs(Some(&killed), 3)?, expected);
+    Ok(())
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_left() -> Result<()> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("blobs.safetensors");
+    train_blobs(Some(&path), 3)?;
+    let whole = std::fs::read(&path).unwrap();
+    let refused = |bytes: &[u8], seed: u64, expected: &str| {
+        std::fs::write(&path, bytes).unwrap();
+        let error = train_blobs(Some(&path), seed).unwrap_err().to_string();
+        assert!(error.contains("blobs.safetensors: ") && error.contains(expected), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    };
+    for len in [0, 7, 100, whole.len() / 2, whole.len() - 1] {
+        refused(&whole[..len], 3, "a damaged checkpoint");
+    }
+    let mut changed = whole.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    refused(&changed, 3, "its checksum differs");
+    refused(&whole, 4, "a checkpoint of another training");
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("missing/blobs.safetensors");
+    let error = train_blobs(Some(&path), 3).unwrap_err().to_string();
+    assert!(error.contains("blobs.safetensors: "), "{error}");
 }

@@ -1,5 +1,7 @@
 //! Training and evaluation.
 
+use std::path::PathBuf;
+
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -7,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::network::Traced;
 use super::step::{Loaded, Runner, Step, compile_steps};
-use super::{Dataset, Loss, Mode, Network, Optimizer, Schedule};
+use super::{Dataset, Loss, Mode, Network, Optimizer, Schedule, checkpoint};
 use crate::autograd::gradients;
 use crate::{Error, Graph, Result, TensorId};
 
@@ -30,6 +32,9 @@ pub struct FitOptions {
     pub seed: u64,
     /// What is shown meanwhile.
     pub progress: Progress,
+    /// A safetensors file that every epoch replaces, and from which a training that was interrupted goes on: the
+    /// result has the same bytes as without the interruption.
+    pub checkpoint: Option<PathBuf>,
 }
 
 impl Default for FitOptions {
@@ -42,6 +47,7 @@ impl Default for FitOptions {
             schedule: Schedule::Constant,
             seed: 0,
             progress: Progress::Quiet,
+            checkpoint: None,
         }
     }
 }
@@ -79,7 +85,8 @@ impl Network {
     ///
     /// # Errors
     /// If the data do not fit the network, if an operator has no gradient, or if the loss or a parameter
-    /// stops being finite (names epoch and batch); the parameters then stay as they were.
+    /// stops being finite (names epoch and batch), or if a checkpoint is damaged, another training's, or cannot be
+    /// written; the parameters then stay as they were.
     pub fn fit(&mut self, data: &Dataset, options: &FitOptions) -> Result<History> {
         self.check(data, options)?;
         let steps = self.training_steps(data, options)?;
@@ -89,9 +96,18 @@ impl Network {
         let mut order: Vec<usize> = (0..data.len()).collect();
         let n_batches = data.len().div_ceil(options.batch_size);
         let bar = progress_bar(options, n_batches);
-        let mut history = History::default();
+        let task = checkpoint::task(options, data);
+        let mut history = match &options.checkpoint {
+            Some(path) => checkpoint::resume(path, &task, &mut runner)?,
+            None => History::default(),
+        };
+        let n_done = history.epochs.len();
+        bar.inc((n_done * n_batches) as u64);
         for epoch in 0..options.epochs {
             order.shuffle(&mut rng);
+            if epoch < n_done {
+                continue; // the order goes on from those before
+            }
             let mut totals = Totals::default();
             for (i, batch) in order.chunks(options.batch_size).enumerate() {
                 let done = epoch as f64 + i as f64 / n_batches as f64;
@@ -111,6 +127,9 @@ impl Network {
             let metrics = totals.metrics(options.loss);
             bar.set_message(metrics.to_string());
             history.epochs.push(metrics);
+            if let Some(path) = &options.checkpoint {
+                checkpoint::save(path, &task, &history, &mut runner)?;
+            }
         }
         bar.finish();
         self.set_values(runner.parameters())?;

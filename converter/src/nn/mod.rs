@@ -22,6 +22,7 @@
 //! evaluations are graphs that the runtime runs.
 
 mod batch_norm;
+mod checkpoint;
 mod container;
 mod dataset;
 mod fit;

@@ -7,7 +7,7 @@ use dunlin::{Model, Session};
 
 use super::{Dataset, dataset::argmax};
 use crate::program::AlignedBytes;
-use crate::{Error, Graph, Kind, Program, Result, TensorId};
+use crate::{Error, Graph, Kind, Program, Result, Tensor, TensorId};
 
 /// A step on `batch` samples. Its inputs are the samples, their targets and the optimizer's rates (in
 /// training); its outputs the mean loss and the predictions.
@@ -16,15 +16,27 @@ pub(super) struct Step {
     program: Program,
     /// Where the arena has each parameter of the network.
     parameters: Vec<Range<usize>>,
-    /// Where it has each state tensor, in the order of the graph.
-    states: Vec<Range<usize>>,
+    /// The state tensors, in the order of the graph.
+    states: Vec<State>,
+}
+
+/// What a step keeps for the next: a parameter, or a moment of the optimizer.
+pub(super) struct State {
+    pub name: String,
+    pub dims: Vec<usize>,
+    /// Where the arena has it.
+    range: Range<usize>,
 }
 
 impl Step {
     fn compile(graph: &Graph, parameters: &[TensorId], batch: usize) -> Result<Step> {
         let program = Program::compile(graph)?;
         let states = graph.tensors().filter(|(_, tensor)| matches!(tensor.kind, Kind::State(_)));
-        let states = states.filter_map(|(id, _)| program.arena_range(id)).collect();
+        let state = |(id, tensor): (TensorId, &Tensor)| {
+            let range = program.arena_range(id)?;
+            Some(State { name: tensor.name.clone(), dims: graph.dims(id), range })
+        };
+        let states = states.filter_map(state).collect();
         let parameters = parameters.iter().filter_map(|&id| program.arena_range(id)).collect();
         Ok(Step { batch, program, parameters, states })
     }
@@ -111,14 +123,29 @@ impl Runner<'_> {
         self.steps[self.current].parameters.iter().map(values).collect()
     }
 
+    /// Everything that training goes on with: each state with its bytes.
+    pub(super) fn states(&mut self) -> Vec<(&State, Vec<u8>)> {
+        let arena = self.sessions[self.current].arena_mut();
+        let states = self.steps[self.current].states.iter();
+        states.map(|state| (state, arena[state.range.clone()].to_vec())).collect()
+    }
+
+    /// Takes bytes in the order and of the lengths of [`Runner::states`].
+    pub(super) fn set_states(&mut self, values: &[Vec<u8>]) {
+        let arena = self.sessions[self.current].arena_mut();
+        for (state, bytes) in self.steps[self.current].states.iter().zip(values) {
+            arena[state.range.clone()].copy_from_slice(bytes);
+        }
+    }
+
     fn switch_to(&mut self, batch: usize) -> Result<()> {
         let found = self.steps.iter().position(|step| step.batch == batch);
         let next = found.ok_or_else(|| Error::Invalid(format!("no step takes a batch of {batch}")))?;
         if next != self.current {
             let from = &self.steps[self.current].states;
             for (from, to) in from.iter().zip(&self.steps[next].states) {
-                let bytes = self.sessions[self.current].arena_mut()[from.clone()].to_vec();
-                self.sessions[next].arena_mut()[to.clone()].copy_from_slice(&bytes);
+                let bytes = self.sessions[self.current].arena_mut()[from.range.clone()].to_vec();
+                self.sessions[next].arena_mut()[to.range.clone()].copy_from_slice(&bytes);
             }
             self.current = next;
         }
