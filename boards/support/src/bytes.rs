@@ -1,5 +1,5 @@
 //! Copying, filling and comparing bytes on Arm: the routines that the compiler calls. Those of the Rust library take 1.8 KB
-//! of flash, for speed that tensors of some kilobytes do not need; these take 0.1 KB.
+//! of flash, for speed that tensors of some kilobytes do not need; these take 0.2 KB.
 //!
 //! Where addresses are aligned they go by words. The names are those of the C library and of Arm's
 //! run-time ABI, whose numbered names promise alignment.

@@ -85,7 +85,7 @@ macro_rules! finish {
 }
 
 /// Works on a group of `positions` positions, whose sums are in r0 to r5. What is written out for six positions is
-/// entered where that many remain.
+/// entered where that many remain: so far before its end that nothing may stand between, padding neither.
 ///
 /// # Safety
 /// The job's pointers must stand on what the fields describe, with at least one tap and one channel; `positions` is in
@@ -140,7 +140,6 @@ pub unsafe extern "C" fn sums(job: &Job, positions: usize) {
         "ldr.w r2, [r11, #8]",
         "ldr.w r1, [r11, #4]",
         "ldr.w r0, [r11]",
-        ".p2align 2",
         "32:",
         "ldr.w r10, [sp, #52]",
         "add.w r11, r11, r10, lsl #2",
@@ -180,7 +179,6 @@ pub unsafe extern "C" fn sums(job: &Job, positions: usize) {
         "ldr.w pc, [sp, #68]",
         finish!("r5" "[r11, lr, lsl #2]" "r4" "[r9, lr, lsl #2]" "r3" "[r11, lr, lsl #1]"),
         finish!("r2" "[r9, lr, lsl #1]" "r1" "[r9, lr]" "r0" "[r9]"),
-        ".p2align 2",
         "52:",
         "ldr.w r11, [sp, #16]",
         "add.w r9, r9, #1",
@@ -201,7 +199,6 @@ pub unsafe extern "C" fn sums(job: &Job, positions: usize) {
         "str.w r2, [r11, #8]",
         "str.w r1, [r11, #4]",
         "str.w r0, [r11]",
-        ".p2align 2",
         "62:",
         "ldr.w r10, [sp, #52]",
         "add.w r11, r11, r10, lsl #2",

@@ -56,7 +56,7 @@ impl Tile {
         let line_len = if torn { c_in } else { kw.wrapping_mul(c_in) };
         let taps = kh.wrapping_mul(kw).wrapping_mul(c_in);
         let lines = if torn { kh.wrapping_mul(kw) } else { kh };
-        // Half a chunk may be a line that it shares with the one before or behind it.
+        // A chunk may begin and end within lines, and so touch one more than it has taps for.
         let max_chunk = if lines > MAX_LINES { line_len.wrapping_mul(MANY_LINES) } else { MAX_CHUNK };
         let tile = Tile::new(taps, c_out, line_len, max_chunk.min(MAX_CHUNK));
         let pointwise = kh == 1 && kw == 1 && geometry.window.pads == [0; 4];
