@@ -61,7 +61,7 @@ mod tests {
             let mut real = import::load(&folder.join("models").join(format!("{name}.tflite"))).unwrap();
             passes::simplify(&mut real).unwrap();
             let (graph, _) = lower::lower(&real).unwrap();
-            let estimate = instructions(&graph, &super::super::plan(&graph)).unwrap() as f64;
+            let estimate = instructions(&graph, &super::super::whole(&graph)).unwrap() as f64;
             let ratio = estimate / counted as f64;
             assert!((0.9..1.1).contains(&ratio), "{name}: {estimate} for {counted}");
         }
@@ -73,6 +73,6 @@ mod tests {
         let x = graph.input("x", &[1, 4]).unwrap();
         let y = graph.apply("y", dunlin::ops::Softmax::F32 { beta: 1.0 }, &[x]).unwrap();
         graph.mark_output(y);
-        assert_eq!(instructions(&graph, &super::super::plan(&graph)), None);
+        assert_eq!(instructions(&graph, &super::super::whole(&graph)), None);
     }
 }

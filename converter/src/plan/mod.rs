@@ -20,7 +20,7 @@ pub use picture::picture;
 pub use place::Proof;
 
 use dunlin::TensorType;
-use dunlin::ops::Order;
+use dunlin::ops::{OUTPUT, Order};
 
 use crate::{Graph, Kind, TensorId};
 
@@ -147,23 +147,64 @@ struct Block {
     bytes: usize,
     first: usize,
     last: usize,
+    /// The block that this one may reach into though both live when it is first written.
+    over: Option<Over>,
+}
+
+/// An operator's input that its output may reach into: the output starts so many bytes below it.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    block: usize,
+    distance: usize,
 }
 
 impl Block {
     fn meets(&self, other: &Block) -> bool {
         self.first <= other.last && other.first <= self.last
     }
+
+    /// Bytes that this block and the one that it may reach into have in common, at most.
+    fn shared_bytes(&self, input: &Block) -> usize {
+        self.over.map_or(0, |over| input.bytes.min(self.bytes - over.distance))
+    }
 }
 
-/// Plans the arena of a graph in device form, in the order of its nodes.
+/// Bytes that no placement of the blocks alive at `time` can do without.
+fn live_bytes(blocks: &[Block], time: usize) -> usize {
+    let alive = blocks.iter().filter(|b| b.first <= time && time <= b.last);
+    let own = |b: &Block| match b.over {
+        Some(over) if b.first == time => b.bytes - b.shared_bytes(&blocks[over.block]),
+        _ => b.bytes,
+    };
+    alive.map(own).sum()
+}
+
+/// Plans the arena of a graph in device form, in the order of its nodes, every tensor in one piece: an output may be
+/// written over the rows of its input that are read no more.
 pub fn plan(graph: &Graph) -> Plan {
+    let (overlapping, whole) = (in_pieces(graph, true), whole(graph));
+    match overlapping.arena_bytes <= whole.arena_bytes {
+        true => overlapping,
+        // Too hard a search for either; what is lower has the same right to be there.
+        false => Plan { live_bytes: overlapping.live_bytes, proof: overlapping.proof, ..whole },
+    }
+}
+
+/// Plans the arena of a graph in device form, in the order of its nodes, so that no two tensors that live at the same
+/// time share a byte, unless one replaces the other in place.
+pub fn whole(graph: &Graph) -> Plan {
+    in_pieces(graph, false)
+}
+
+fn in_pieces(graph: &Graph, overlap: bool) -> Plan {
     let lifetimes = lifetimes(graph);
     let (mut blocks, block_of) = blocks(graph, &lifetimes);
+    if overlap {
+        (0..graph.nodes().len()).for_each(|i| reach_into_input(graph, i, &mut blocks, &block_of));
+    }
     let scratch_blocks: Vec<Option<usize>> = scratch(graph, &mut blocks);
     let end = graph.nodes().len() + 1;
-    let live_bytes: Vec<usize> = (0..=end)
-        .map(|time| blocks.iter().filter(|b| b.first <= time && time <= b.last).map(|b| b.bytes).sum())
-        .collect();
+    let live_bytes: Vec<usize> = (0..=end).map(|time| live_bytes(&blocks, time)).collect();
     let bound_bytes = live_bytes.iter().copied().max().unwrap_or(0);
     let (offsets, proof) = place::place(&blocks, bound_bytes);
     let arena_bytes = blocks.iter().zip(&offsets).map(|(b, &o)| o + b.bytes).max().unwrap_or(0);
@@ -177,6 +218,31 @@ pub fn plan(graph: &Graph) -> Plan {
     let scratch_offsets = scratch_blocks.iter().map(|block| block.map_or(0, |b| offsets[b])).collect();
     let calls = (0..graph.nodes().len()).map(|i| Call::Run { node: i, rows: 0..n_rows(graph, i) }).collect();
     Plan { tensors, scratch_offsets, calls, arena_bytes, live_bytes, proof }
+}
+
+/// Lets the output of node `i` reach into the input with which it can share most bytes: one that dies here, is read
+/// by rows, and of which every row of the output leaves behind what it is written on.
+fn reach_into_input(graph: &Graph, i: usize, blocks: &mut [Block], block_of: &HashMap<TensorId, usize>) {
+    let node = &graph.nodes()[i];
+    let types = input_types(graph, i);
+    let by_rows = |bit: u16| node.op.by_rows(&types) & bit != 0;
+    let ([output], Order::Rows, true) = (&node.outputs[..], node.op.order(&types), by_rows(OUTPUT)) else { return };
+    let Some(&block) = block_of.get(output).filter(|&&block| blocks[block].first == i + 1) else { return };
+    let row_bytes = |id: TensorId| graph[id].ty.shape.row_len() * graph[id].ty.dtype.bytes();
+    let reach = |(k, &id): (usize, &TensorId)| {
+        let &input = block_of.get(&id).filter(|&&input| input != block && blocks[input].last == i + 1)?;
+        let once = node.inputs.iter().filter(|&&other| block_of.get(&other) == Some(&input)).count() == 1;
+        // Bytes by which row `y` ends behind what is dead when it is computed: it must not.
+        let excess = |y: usize| {
+            ((y + 1) * row_bytes(*output)).saturating_sub(node.op.rows(k, &types, y).start * row_bytes(id))
+        };
+        let distance = (0..n_rows(graph, i)).map(excess).max()?.next_multiple_of(ALIGN);
+        let fits = once && by_rows(1 << k) && distance < blocks[block].bytes;
+        fits.then_some(Over { block: input, distance })
+    };
+    let reaches: Vec<Over> = node.inputs.iter().enumerate().filter_map(reach).collect();
+    let shared = |over: &Over| Block { over: Some(*over), ..blocks[block] }.shared_bytes(&blocks[over.block]);
+    blocks[block].over = reaches.into_iter().max_by_key(shared);
 }
 
 /// Rows that node `i` counts: of its first output, or of its first input for a reduction.
@@ -224,7 +290,7 @@ fn blocks(
     let open = |id: TensorId, blocks: &mut Vec<Block>, block_of: &mut HashMap<TensorId, usize>| {
         let Some(&(first, last)) = lifetimes.get(&id) else { return };
         block_of.entry(id).or_insert_with(|| {
-            blocks.push(Block { bytes: graph[id].ty.bytes().next_multiple_of(ALIGN), first, last });
+            blocks.push(Block { bytes: graph[id].ty.bytes().next_multiple_of(ALIGN), first, last, over: None });
             blocks.len() - 1
         });
     };
@@ -267,7 +333,7 @@ fn scratch(graph: &Graph, blocks: &mut Vec<Block>) -> Vec<Option<usize>> {
     let mut scratch_of = |i: usize| {
         let bytes = graph.nodes()[i].op.scratch_bytes(&input_types(graph, i)).next_multiple_of(ALIGN);
         (bytes > 0).then(|| {
-            blocks.push(Block { bytes, first: i + 1, last: i + 1 });
+            blocks.push(Block { bytes, first: i + 1, last: i + 1, over: None });
             blocks.len() - 1
         })
     };

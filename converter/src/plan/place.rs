@@ -1,6 +1,7 @@
 //! Exact placement of blocks in one arena: bound, first fit, then a search that ends with a certificate.
 //!
-//! Blocks that live at the same time must be disjoint. No placement is lower than the fullest time (the
+//! Blocks that live at the same time must be disjoint, but that an operator's output may start below its input and
+//! reach into the rows that are dead by then ([`Block::over`]). No placement is lower than the fullest time (the
 //! *clique bound*). If first fit does not meet it, the search asks of each possible height from the bound
 //! upwards whether a placement exists; it decides that exactly, within a budget of nodes.
 
@@ -49,7 +50,7 @@ pub(super) fn place(blocks: &[Block], bound_bytes: usize) -> (Vec<usize>, Proof)
                 best = offsets;
                 break;
             }
-            Decision::Impossible => candidate = next_height(blocks, candidate),
+            Decision::Impossible { next } => candidate = next,
             Decision::Unknown => {
                 // Too hard to decide; a placement may be easy to find all the same.
                 let found = repaired(blocks, bound_bytes);
@@ -64,7 +65,7 @@ pub(super) fn place(blocks: &[Block], bound_bytes: usize) -> (Vec<usize>, Proof)
     (best, proof)
 }
 
-/// A low placement, without a proof.
+/// A low placement, without a proof, of blocks that are all disjoint.
 fn repaired(blocks: &[Block], bound_bytes: usize) -> Vec<usize> {
     let item =
         |b: &Block| Item { parts: vec![Part { start: 0, bytes: b.bytes, first: b.first, last: b.last }] };
@@ -76,29 +77,16 @@ fn height(blocks: &[Block], offsets: &[usize]) -> usize {
     blocks.iter().zip(offsets).map(|(b, o)| o + b.bytes).max().unwrap_or(0)
 }
 
-/// The next height above `height` that a placement can have: a sum of sizes of some blocks, since in a lowest
-/// placement every block stands on the ground or on another.
-fn next_height(blocks: &[Block], height: usize) -> usize {
-    let mut sums = HashSet::from([0]);
-    let most: usize = blocks.iter().map(|b| b.bytes).sum();
-    for block in blocks {
-        let more: Vec<usize> = sums.iter().map(|sum| sum + block.bytes).collect();
-        sums.extend(more);
-        if sums.len() > 1 << 16 {
-            return height + super::ALIGN; // as good, but slower: every multiple of the alignment
-        }
-    }
-    sums.into_iter().filter(|&sum| sum > height).min().unwrap_or(most)
-}
-
 /// The best of a few orders, each placed first fit.
 fn best_first_fit(blocks: &[Block]) -> Vec<usize> {
     let by_size = |i: &usize| (std::cmp::Reverse(blocks[*i].bytes), blocks[*i].first);
     let by_life = |i: &usize| std::cmp::Reverse(blocks[*i].last - blocks[*i].first);
-    let mut orders = vec![(0..blocks.len()).collect::<Vec<_>>(); 3];
+    let mut orders = vec![(0..blocks.len()).collect::<Vec<_>>(); 4];
     orders[0].sort_by_key(by_size);
     orders[1].sort_by_key(|i| (by_life(i), by_size(i)));
     orders[2].sort_by_key(|i| (blocks[*i].first, by_size(i)));
+    // What reaches into another stands below it.
+    orders[3].sort_by_key(|i| (std::cmp::Reverse(blocks[*i].first), by_size(i)));
     let fitted = orders.iter().map(|order| {
         let mut offsets = vec![None; blocks.len()];
         first_fit(blocks, order, &mut offsets);
@@ -110,19 +98,27 @@ fn best_first_fit(blocks: &[Block]) -> Vec<usize> {
 /// Places each block of `order` at the lowest offset where it meets no placed one.
 fn first_fit(blocks: &[Block], order: &[usize], offsets: &mut [Option<usize>]) {
     for &i in order {
-        let mut neighbours: Vec<(usize, usize)> = (0..blocks.len())
+        let neighbours: Vec<(usize, usize)> = (0..blocks.len())
             .filter(|&j| blocks[j].meets(&blocks[i]))
-            .filter_map(|j| offsets[j].map(|offset| (offset, offset + blocks[j].bytes)))
+            .filter_map(|j| offsets[j].map(|offset| (offset, j)))
             .collect();
-        neighbours.sort_unstable();
         let mut offset = 0;
-        for (start, end) in neighbours {
-            if start >= offset + blocks[i].bytes {
-                break;
-            }
-            offset = offset.max(end);
+        let above = |offset, &(start, j): &(usize, usize)| {
+            let apart = offset + distance(blocks, i, j) <= start || start + distance(blocks, j, i) <= offset;
+            (!apart).then(|| start + distance(blocks, j, i))
+        };
+        while let Some(higher) = neighbours.iter().filter_map(|neighbour| above(offset, neighbour)).min() {
+            offset = higher;
         }
         offsets[i] = Some(offset);
+    }
+}
+
+/// Bytes that block `above` must start behind the start of block `below`, if it is above it.
+fn distance(blocks: &[Block], below: usize, above: usize) -> usize {
+    match blocks[below].over {
+        Some(over) if over.block == above => over.distance,
+        _ => blocks[below].bytes,
     }
 }
 
@@ -151,7 +147,10 @@ enum Preference {
 
 enum Decision {
     Fits(Vec<usize>),
-    Impossible,
+    /// Nor do they fit below any height under `next`.
+    Impossible {
+        next: usize,
+    },
     Unknown,
 }
 
@@ -168,6 +167,8 @@ struct Search<'b> {
     /// Positions from which no completion exists: floors of the unplaced blocks, and the last offset.
     dead_ends: HashSet<(Vec<usize>, usize)>,
     preference: Preference,
+    /// The lowest height that would have let the search go on where it turned back.
+    next: usize,
     nodes: usize,
     budget_nodes: usize,
 }
@@ -176,8 +177,8 @@ impl<'b> Search<'b> {
     fn new(blocks: &'b [Block], height: usize, preference: Preference, budget_nodes: usize) -> Search<'b> {
         let (core, peeled) = peel(blocks, height);
         let offsets = vec![None; blocks.len()];
-        let dead_ends = HashSet::new();
-        Search { blocks, height, peeled, core, offsets, dead_ends, preference, nodes: 0, budget_nodes }
+        let (dead_ends, next, nodes) = (HashSet::new(), usize::MAX, 0);
+        Search { blocks, height, peeled, core, offsets, dead_ends, preference, next, nodes, budget_nodes }
     }
 
     fn decide(&mut self) -> Decision {
@@ -187,7 +188,7 @@ impl<'b> Search<'b> {
                 first_fit(self.blocks, &order, &mut self.offsets);
                 Decision::Fits(self.offsets.iter().copied().flatten().collect())
             }
-            Some(false) => Decision::Impossible,
+            Some(false) => Decision::Impossible { next: self.next },
             None => Decision::Unknown,
         }
     }
@@ -204,7 +205,12 @@ impl<'b> Search<'b> {
         }
         let floors: Vec<usize> = unplaced.iter().map(|&i| self.floor(i).max(from)).collect();
         let key = (self.core.iter().map(|&i| self.position(i, from)).collect(), from);
-        if self.dead_ends.contains(&key) || self.overfull(&unplaced, &floors) {
+        if self.dead_ends.contains(&key) {
+            return Some(false);
+        }
+        let needed = self.needed(&unplaced, &floors);
+        if needed > self.height {
+            self.next = self.next.min(needed);
             return Some(false);
         }
         let mut choices: Vec<usize> = (0..unplaced.len()).collect();
@@ -220,7 +226,7 @@ impl<'b> Search<'b> {
         for k in choices {
             let i = unplaced[k];
             // Only at its true floor: above it the block would hang in the air.
-            if self.floor(i) < from || floors[k] + self.blocks[i].bytes > self.height {
+            if self.floor(i) < from {
                 continue;
             }
             self.offsets[i] = Some(floors[k]);
@@ -235,7 +241,7 @@ impl<'b> Search<'b> {
 
     /// Top of the placed neighbours of block `i`.
     fn floor(&self, i: usize) -> usize {
-        let top = |&j: &usize| self.offsets[j].map_or(0, |offset| offset + self.blocks[j].bytes);
+        let top = |&j: &usize| self.offsets[j].map_or(0, |offset| offset + distance(self.blocks, j, i));
         self.core.iter().filter(|&&j| self.blocks[j].meets(&self.blocks[i])).map(top).max().unwrap_or(0)
     }
 
@@ -244,19 +250,27 @@ impl<'b> Search<'b> {
         if self.offsets[i].is_some() { usize::MAX } else { self.floor(i).max(from) }
     }
 
-    /// Whether at some time the unplaced blocks cannot fit above their lowest floor.
-    fn overfull(&self, unplaced: &[usize], floors: &[usize]) -> bool {
-        unplaced.iter().any(|&at| {
+    /// The height that the unplaced blocks need at least: of each above its floor, and of all that are alive at some
+    /// time above their lowest floor.
+    fn needed(&self, unplaced: &[usize], floors: &[usize]) -> usize {
+        let of_one = unplaced.iter().zip(floors).map(|(&i, &floor)| floor + self.blocks[i].bytes);
+        let of_all = unplaced.iter().map(|&at| {
             let time = self.blocks[at].first;
             let alive = unplaced
                 .iter()
                 .zip(floors)
                 .filter(|&(&i, _)| self.blocks[i].first <= time && time <= self.blocks[i].last);
-            let (lowest, sum) = alive.fold((usize::MAX, 0), |(lowest, sum), (&i, &floor)| {
-                (lowest.min(floor), sum + self.blocks[i].bytes)
-            });
-            lowest + sum > self.height
-        })
+            alive.fold((usize::MAX, 0), |(lowest, sum), (&i, &floor)| {
+                let shared = match self.blocks[i].over {
+                    Some(over) if self.blocks[i].first == time && unplaced.contains(&over.block) => {
+                        self.blocks[i].shared_bytes(&self.blocks[over.block])
+                    }
+                    _ => 0,
+                };
+                (lowest.min(floor), sum + self.blocks[i].bytes - shared)
+            })
+        });
+        of_one.chain(of_all.map(|(lowest, sum)| lowest + sum)).max().unwrap_or(0)
     }
 }
 
@@ -284,12 +298,11 @@ fn peel(blocks: &[Block], height: usize) -> (Vec<usize>, Vec<usize>) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::ALIGN;
+    use super::super::{ALIGN, Over, live_bytes};
     use super::*;
 
     fn clique(blocks: &[Block]) -> usize {
-        let alive = |t: usize| blocks.iter().filter(|b| b.first <= t && t <= b.last).map(|b| b.bytes).sum();
-        blocks.iter().map(|b| alive(b.first)).max().unwrap_or(0)
+        blocks.iter().map(|b| live_bytes(blocks, b.first)).max().unwrap_or(0)
     }
 
     /// The lowest height over all orders of stacking, without any cleverness.
@@ -320,8 +333,22 @@ mod tests {
             bytes: words * ALIGN,
             first,
             last: first + life,
+            over: None,
         });
         prop::collection::vec(block, 1..most)
+    }
+
+    /// Blocks of which some start where another ends, and may reach into it.
+    fn overlapping(most: usize) -> impl Strategy<Value = Vec<Block>> {
+        (blocks(most), prop::collection::vec(1usize..30, most)).prop_map(|(mut blocks, distances)| {
+            for i in 0..blocks.len() {
+                let input = (0..blocks.len()).find(|&j| j != i && blocks[j].last == blocks[i].first);
+                let distance = distances[i] * ALIGN;
+                blocks[i].over =
+                    input.filter(|_| distance < blocks[i].bytes).map(|block| Over { block, distance });
+            }
+            blocks
+        })
     }
 
     /// What `tests/placement/make.py` asked another solver.
@@ -333,7 +360,7 @@ mod tests {
         for (i, problem) in golden.iter().enumerate() {
             let blocks: Vec<[usize; 3]> = serde_json::from_value(problem["blocks"].clone()).unwrap();
             assert!((6..=30).contains(&blocks.len()));
-            let block = |&[bytes, first, last]: &[usize; 3]| Block { bytes, first, last };
+            let block = |&[bytes, first, last]: &[usize; 3]| Block { bytes, first, last, over: None };
             let blocks: Vec<Block> = blocks.iter().map(block).collect();
             let (offsets, proof) = place(&blocks, clique(&blocks));
             assert!(!matches!(proof, Proof::Budget { .. }), "problem {i}: {proof:?}");
@@ -343,18 +370,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn live_blocks_are_disjoint(blocks in blocks(24)) {
+        fn live_blocks_are_apart(blocks in overlapping(24)) {
             let (offsets, _) = place(&blocks, clique(&blocks));
-            for (i, a) in blocks.iter().enumerate() {
-                for (j, b) in blocks.iter().enumerate().take(i) {
-                    let apart = offsets[i] + a.bytes <= offsets[j] || offsets[j] + b.bytes <= offsets[i];
-                    prop_assert!(apart || !a.meets(b), "{i} and {j}");
+            for i in 0..blocks.len() {
+                for j in 0..i {
+                    let apart = |a: usize, b: usize| offsets[a] + distance(&blocks, a, b) <= offsets[b];
+                    prop_assert!(apart(i, j) || apart(j, i) || !blocks[i].meets(&blocks[j]), "{i} and {j}");
                 }
             }
         }
 
         #[test]
-        fn a_proof_is_true(blocks in blocks(7)) {
+        fn a_proof_is_true(blocks in prop_oneof![blocks(7), overlapping(7)]) {
             let (offsets, proof) = place(&blocks, clique(&blocks));
             let mut best = usize::MAX;
             exhaustive(&blocks, &mut Vec::new(), &mut vec![None; blocks.len()], &mut best);

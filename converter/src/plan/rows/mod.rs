@@ -79,6 +79,15 @@ pub fn plan(graph: &Graph, options: &Options) -> Result<Plan> {
             states: found.states,
         },
     };
+    if !options.fed {
+        // Tensors in one piece are a placement of rows too, and one that their own search may find lower.
+        let whole = super::plan(graph);
+        if whole.arena_bytes < placed.arena.height {
+            // The bound counts the output in bytes of its own, which a tensor in one piece may not need.
+            let holds = !matches!(proof, Proof::Rows { bound_bytes, .. } if bound_bytes > whole.arena_bytes);
+            return Ok(Plan { proof: if holds { proof } else { whole.proof }, ..whole });
+        }
+    }
     Ok(assemble(graph, &model, &placed, proof))
 }
 
