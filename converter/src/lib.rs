@@ -11,6 +11,7 @@
 
 pub mod autograd;
 mod compose;
+pub mod data;
 pub mod device;
 #[cfg(test)]
 mod differences;

@@ -1,6 +1,7 @@
 //! Handwritten digits: 1,797 scans of 8×8 pixels (UCI, optical recognition of handwritten digits), which the
 //! crate `smartcore` carries, and a small convolutional network that reads them.
 
+use dunlin_converter::data::{Examples, Split};
 use dunlin_converter::nn::{
     BatchNorm, Conv2d, Dataset, Dense, DepthwiseConv2d, FitOptions, Flatten, History, Loss, MaxPool2d,
     Network, Optimizer, Progress, Relu, Schedule, Sequential, Softmax, Windowed,
@@ -32,22 +33,22 @@ impl Digits {
     /// # Errors
     /// If the data are not what they should be.
     pub fn load() -> Result<Digits> {
-        let data = smartcore::dataset::digits::load_dataset();
-        if let Some(pixel) = data.data.iter().find(|pixel| !(0.0..=DARKEST).contains(*pixel)) {
-            return Err(Error::Invalid(format!("digits: pixel {pixel} is not in 0..={DARKEST}")));
-        }
-        let pixels = data.data.iter().map(|pixel| pixel / DARKEST).collect();
-        let labels: Vec<usize> = data.target.iter().map(|&label| label as usize).collect();
-        let all = Dataset::classification(&DIMS, pixels, &labels, LABELS.len())?;
-        let mut seen = [0; LABELS.len()];
-        let (mut training, mut held_out) = (Vec::new(), Vec::new());
-        for (i, &label) in labels.iter().enumerate() {
-            seen[label] += 1;
-            let side = if seen[label] % HELD_OUT_EVERY == 0 { &mut held_out } else { &mut training };
-            side.push(i);
-        }
-        Ok(Digits { training: all.subset(&training)?, held_out: all.subset(&held_out)? })
+        let [training, held_out] = examples()?.split(&Split::Every(HELD_OUT_EVERY))?;
+        Ok(Digits { training: training.classification()?, held_out: held_out.classification()? })
     }
+}
+
+/// All images, not split, with pixels in [0, 1].
+///
+/// # Errors
+/// If the data are not what they should be.
+pub fn examples() -> Result<Examples<f32>> {
+    let data = smartcore::dataset::digits::load_dataset();
+    if let Some(pixel) = data.data.iter().find(|pixel| !(0.0..=DARKEST).contains(*pixel)) {
+        return Err(Error::Invalid(format!("digits: pixel {pixel} is not in 0..={DARKEST}")));
+    }
+    let pixels = data.data.iter().map(|pixel| pixel / DARKEST).collect();
+    Examples::new(&DIMS, pixels, data.target.iter().map(|&label| label as usize).collect())
 }
 
 /// A convolution and two depthwise-separable blocks, each with batch normalization and ReLU: 3,658 weights and

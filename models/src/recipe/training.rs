@@ -1,0 +1,155 @@
+//! How a recipe trains.
+
+use dunlin_converter::nn::{FitOptions, Loss, Optimizer, Schedule};
+use serde::Deserialize;
+
+/// What a recipe says about training.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Passes over the training samples.
+    pub epochs: usize,
+    /// Samples a step.
+    pub batch_size: usize,
+    /// What is made small.
+    #[serde(default)]
+    pub loss: LossSpec,
+    /// How parameters follow their gradients.
+    pub optimizer: OptimizerSpec,
+    /// How the learning rate changes.
+    #[serde(default)]
+    pub schedule: ScheduleSpec,
+    /// Of the first parameters, the order of the samples and the augmentation.
+    #[serde(default)]
+    pub seed: u64,
+    /// Training samples that the ranges of int8 are taken from.
+    #[serde(default = "calibration_samples")]
+    pub calibration_samples: usize,
+}
+
+fn calibration_samples() -> usize {
+    1000
+}
+
+/// A loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossSpec {
+    /// Names the class; see [`Loss::CrossEntropy`].
+    #[default]
+    CrossEntropy,
+    /// Makes the input again; see [`Loss::MeanSquaredError`].
+    Reconstruction,
+}
+
+impl LossSpec {
+    /// Whether the network names a class.
+    pub fn classifies(self) -> bool {
+        self == LossSpec::CrossEntropy
+    }
+
+    /// For training.
+    pub fn loss(self) -> Loss {
+        match self {
+            LossSpec::CrossEntropy => Loss::CrossEntropy,
+            LossSpec::Reconstruction => Loss::MeanSquaredError,
+        }
+    }
+}
+
+/// An optimizer: `{ adam = { rate = 0.005, weight_decay = 0.1 } }`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerSpec {
+    /// See [`Optimizer::Adam`].
+    Adam(Adam),
+    /// See [`Optimizer::Sgd`].
+    Sgd(Sgd),
+}
+
+/// Numbers of [`Optimizer::Adam`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adam {
+    /// Learning rate.
+    pub rate: f64,
+    /// Part of the weights that a step takes away, times the rate.
+    #[serde(default)]
+    pub weight_decay: f32,
+}
+
+/// Numbers of [`Optimizer::Sgd`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sgd {
+    /// Learning rate.
+    pub rate: f64,
+    /// Part of the velocity that stays.
+    #[serde(default)]
+    pub momentum: f32,
+    /// Whether the step looks one momentum ahead.
+    #[serde(default)]
+    pub nesterov: bool,
+    /// L2 penalty.
+    #[serde(default)]
+    pub weight_decay: f32,
+}
+
+impl OptimizerSpec {
+    fn optimizer(self) -> Optimizer {
+        match self {
+            OptimizerSpec::Adam(Adam { rate, weight_decay }) => {
+                Optimizer::adam(rate).weight_decay(weight_decay)
+            }
+            OptimizerSpec::Sgd(Sgd { rate, momentum, nesterov, weight_decay }) => {
+                Optimizer::Sgd { rate, momentum, nesterov, weight_decay }
+            }
+        }
+    }
+}
+
+/// A schedule: `"constant"`, `{ step = { epochs = 5, factor = 0.1 } }` or `{ cosine = { warmup = 1.0 } }`.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ScheduleSpec {
+    /// See [`Schedule::Constant`].
+    #[default]
+    Constant,
+    /// See [`Schedule::Step`].
+    Step {
+        /// Epochs between changes.
+        epochs: usize,
+        /// What the rate is multiplied with.
+        factor: f64,
+    },
+    /// See [`Schedule::Cosine`].
+    Cosine {
+        /// Epochs until the full rate.
+        warmup: f64,
+    },
+}
+
+impl ScheduleSpec {
+    fn schedule(self) -> Schedule {
+        match self {
+            ScheduleSpec::Constant => Schedule::Constant,
+            ScheduleSpec::Step { epochs, factor } => Schedule::Step { epochs, factor },
+            ScheduleSpec::Cosine { warmup } => Schedule::Cosine { warmup },
+        }
+    }
+}
+
+impl Training {
+    /// For [`Network::fit`](dunlin_converter::nn::Network::fit), without progress and checkpoint.
+    pub fn fit_options(&self, seed: u64) -> FitOptions {
+        FitOptions {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            loss: self.loss.loss(),
+            optimizer: self.optimizer.optimizer(),
+            schedule: self.schedule.schedule(),
+            seed,
+            ..FitOptions::default()
+        }
+    }
+}
