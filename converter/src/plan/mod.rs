@@ -226,7 +226,9 @@ fn reach_into_input(graph: &Graph, i: usize, blocks: &mut [Block], block_of: &Ha
     let node = &graph.nodes()[i];
     let types = input_types(graph, i);
     let by_rows = |bit: u16| node.op.by_rows(&types) & bit != 0;
-    let ([output], Order::Rows, true) = (&node.outputs[..], node.op.order(&types), by_rows(OUTPUT)) else { return };
+    let ([output], Order::Rows, true) = (&node.outputs[..], node.op.order(&types), by_rows(OUTPUT)) else {
+        return;
+    };
     let Some(&block) = block_of.get(output).filter(|&&block| blocks[block].first == i + 1) else { return };
     let row_bytes = |id: TensorId| graph[id].ty.shape.row_len() * graph[id].ty.dtype.bytes();
     let reach = |(k, &id): (usize, &TensorId)| {
@@ -290,7 +292,12 @@ fn blocks(
     let open = |id: TensorId, blocks: &mut Vec<Block>, block_of: &mut HashMap<TensorId, usize>| {
         let Some(&(first, last)) = lifetimes.get(&id) else { return };
         block_of.entry(id).or_insert_with(|| {
-            blocks.push(Block { bytes: graph[id].ty.bytes().next_multiple_of(ALIGN), first, last, over: None });
+            blocks.push(Block {
+                bytes: graph[id].ty.bytes().next_multiple_of(ALIGN),
+                first,
+                last,
+                over: None,
+            });
             blocks.len() - 1
         });
     };

@@ -85,8 +85,14 @@ fn best_first_fit(blocks: &[Block]) -> Vec<usize> {
     orders[0].sort_by_key(by_size);
     orders[1].sort_by_key(|i| (by_life(i), by_size(i)));
     orders[2].sort_by_key(|i| (blocks[*i].first, by_size(i)));
-    // What reaches into another stands below it.
-    orders[3].sort_by_key(|i| (std::cmp::Reverse(blocks[*i].first), by_size(i)));
+    // What reaches into another stands below it, and before others take the room.
+    let reaches = |i: usize| {
+        blocks.iter().any(|b| b.over.is_some_and(|over| over.block == i)) || blocks[i].over.is_some()
+    };
+    orders[3].sort_by_key(|&i| match reaches(i) {
+        true => (false, std::cmp::Reverse(blocks[i].first), by_size(&i)),
+        false => (true, std::cmp::Reverse(0), by_size(&i)),
+    });
     let fitted = orders.iter().map(|order| {
         let mut offsets = vec![None; blocks.len()];
         first_fit(blocks, order, &mut offsets);
@@ -177,7 +183,10 @@ impl<'b> Search<'b> {
     fn new(blocks: &'b [Block], height: usize, preference: Preference, budget_nodes: usize) -> Search<'b> {
         let (core, peeled) = peel(blocks, height);
         let offsets = vec![None; blocks.len()];
-        let (dead_ends, next, nodes) = (HashSet::new(), usize::MAX, 0);
+        // With room for both, a block need not reach into another.
+        let both = |b: &Block| b.over.map(|over| b.bytes + blocks[over.block].bytes);
+        let next = blocks.iter().filter_map(both).filter(|&bytes| bytes > height).min().unwrap_or(usize::MAX);
+        let (dead_ends, nodes) = (HashSet::new(), 0);
         Search { blocks, height, peeled, core, offsets, dead_ends, preference, next, nodes, budget_nodes }
     }
 
@@ -203,7 +212,7 @@ impl<'b> Search<'b> {
         if unplaced.is_empty() {
             return Some(true);
         }
-        let floors: Vec<usize> = unplaced.iter().map(|&i| self.floor(i).max(from)).collect();
+        let floors = self.floors(&unplaced, from);
         let key = (self.core.iter().map(|&i| self.position(i, from)).collect(), from);
         if self.dead_ends.contains(&key) {
             return Some(false);
@@ -226,7 +235,7 @@ impl<'b> Search<'b> {
         for k in choices {
             let i = unplaced[k];
             // Only at its true floor: above it the block would hang in the air.
-            if self.floor(i) < from {
+            if self.floor(i) < floors[k] {
                 continue;
             }
             self.offsets[i] = Some(floors[k]);
@@ -237,6 +246,35 @@ impl<'b> Search<'b> {
         }
         self.dead_ends.insert(key);
         Some(false)
+    }
+
+    /// The lowest offsets that the unplaced blocks may have.
+    fn floors(&self, unplaced: &[usize], from: usize) -> Vec<usize> {
+        let mut floors: Vec<usize> = unplaced.iter().map(|&i| self.floor(i).max(from)).collect();
+        let place = |block| unplaced.iter().position(|&i| i == block);
+        let pairs: Vec<(usize, usize, usize)> = (0..unplaced.len())
+            .filter(|&k| self.is_forced(unplaced[k]))
+            .filter_map(|k| {
+                self.blocks[unplaced[k]].over.and_then(|over| Some((k, place(over.block)?, over.distance)))
+            })
+            .collect();
+        let mut rises = true;
+        while rises {
+            rises = false;
+            for &(k, input, distance) in &pairs {
+                let floor = floors[k] + distance;
+                rises |= floors[input] < floor;
+                floors[input] = floors[input].max(floor);
+            }
+        }
+        floors
+    }
+
+    /// Whether a block must reach into the one that it may reach into, for want of room.
+    fn is_forced(&self, i: usize) -> bool {
+        self.blocks[i]
+            .over
+            .is_some_and(|over| self.blocks[i].bytes + self.blocks[over.block].bytes > self.height)
     }
 
     /// Top of the placed neighbours of block `i`.
@@ -342,7 +380,9 @@ mod tests {
     fn overlapping(most: usize) -> impl Strategy<Value = Vec<Block>> {
         (blocks(most), prop::collection::vec(1usize..30, most)).prop_map(|(mut blocks, distances)| {
             for i in 0..blocks.len() {
-                let input = (0..blocks.len()).find(|&j| j != i && blocks[j].last == blocks[i].first);
+                let dies =
+                    |j: &usize| blocks[*j].last == blocks[i].first && blocks[*j].first < blocks[i].first;
+                let input = (0..blocks.len()).find(dies);
                 let distance = distances[i] * ALIGN;
                 blocks[i].over =
                     input.filter(|_| distance < blocks[i].bytes).map(|block| Over { block, distance });
