@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use crate::format::{self, CallRecord, Header, Place, TensorRecord};
 use crate::mem::View;
-use crate::model::{Node, checked_type, tensor_type};
+use crate::model::{Node, tensor_type};
 use crate::ops::{Entry, OUTPUT, Order};
 use crate::span::{Span, overlap};
 use crate::{Error, Model, mem};
@@ -68,7 +68,10 @@ impl<'m> Model<'m> {
 
     #[inline(never)]
     fn check_tensors(&self) -> Result<(), Error> {
-        (0..self.header.n_tensors as usize).try_for_each(|i| self.check_tensor(&self.record(i)?, i))
+        (0..self.header.n_tensors as usize).try_for_each(|i| {
+            let record = self.record(i);
+            self.check_tensor(record.as_ref().map_err(|&error| error)?, i)
+        })
     }
 
     /// The steps, and that their calls are all there are.
@@ -76,8 +79,9 @@ impl<'m> Model<'m> {
     fn check_steps(&self) -> Result<(), Error> {
         let mut n_called = 0;
         for i in 0..self.n_steps() {
-            let node = self.step(i)?;
-            let splits = self.check_step(&node, i as u16)?;
+            let step = self.step(i);
+            let node = step.as_ref().map_err(|&error| error)?;
+            let splits = self.check_step(node, i as u16)?;
             n_called += self.check_calls(i, node.n_rows(), splits)?;
         }
         if let Some(fed) = self.fed_input() {
@@ -90,10 +94,8 @@ impl<'m> Model<'m> {
     /// That tensor `i` lies in its section, aligned.
     #[inline(never)]
     fn check_tensor(&self, record: &TensorRecord, i: usize) -> Result<(), Error> {
-        let ty = tensor_type(record)?;
-        if ty != checked_type(record) {
-            return Err(Error::Malformed); // dimensions behind the rank
-        }
+        let ty = tensor_type(record);
+        let ty = ty.as_ref().map_err(|&error| error)?;
         let in_arena = record.place != Place::Constant;
         if in_arena != (i < self.header.n_activations as usize) {
             return Err(Error::Malformed);

@@ -11,7 +11,7 @@ use heapless::Vec;
 
 use crate::format::{NO_STEP, Place};
 use crate::model::Node;
-use crate::ops::{Order, Reads};
+use crate::ops::{Order, Reads, Visit};
 use crate::span::{Span, overlap};
 use crate::{Error, Model};
 
@@ -29,10 +29,10 @@ impl<'m> Model<'m> {
         let (mut lives, mut n_checked, mut budget) = (Vec::new(), 0, BUDGET);
         loop {
             self.collect_lives(n_checked, &mut lives)?;
-            if lives.is_empty() {
+            self.check_lives(&mut lives, &mut budget)?;
+            if !lives.is_full() {
                 return Ok(());
             }
-            self.check_lives(&mut lives, &mut budget)?;
             n_checked += lives.len();
             lives.clear();
         }
@@ -83,7 +83,7 @@ impl<'m> Model<'m> {
             _ => (self.record(id as usize)?.writer, step, Span::tensor(self, id)?),
         };
         let live = 0..if writer == NO_STEP { span.n_rows } else { 0 };
-        let bytes = if writer == NO_STEP { ANY } else { NONE };
+        let bytes = if writer == NO_STEP { span.hull(live.clone()) } else { NONE };
         let life = Life { id, writer, reader, input, is_over: false, span, live, bytes, next: 0 };
         lives.push(life).map_err(|_| Error::Malformed)
     }
@@ -131,8 +131,8 @@ struct Call<'a, 'm> {
     n_rows: usize,
     /// Whether rows of the output are counted; else the outputs are there at the end.
     by_rows: bool,
-    /// The row that is written, if it is one of several; else any bytes.
-    row: Range<usize>,
+    /// Bytes among which are all that it writes.
+    bytes: Range<usize>,
     scratch: Range<usize>,
 }
 
@@ -140,7 +140,7 @@ impl<'a, 'm> Call<'a, 'm> {
     fn new(model: &'a Model<'m>) -> Call<'a, 'm> {
         let (step, output, span) = (NO_STEP, NO_TENSOR, Span::NONE);
         let (n_before, rows, n_rows, by_rows) = (0, 0..0, 0, true);
-        Call { model, step, output, span, n_before, rows, n_rows, by_rows, row: NONE, scratch: NONE }
+        Call { model, step, output, span, n_before, rows, n_rows, by_rows, bytes: NONE, scratch: NONE }
     }
 
     /// Call `i` with the output before the present one, at first with the last.
@@ -179,19 +179,22 @@ impl<'a, 'm> Call<'a, 'm> {
             0 => 0..self.n_rows,
             count => first..first + count as usize,
         };
-        self.row = match self.rows.len() > 1 || self.rows.end == self.n_rows {
-            true => ANY,
-            false if self.by_rows => self.span.bytes(self.rows.clone()),
-            false => NONE,
-        };
+        self.bytes = self.span.hull(self.written(&self.rows));
         Ok(())
+    }
+
+    /// Rows of the output that the step writes with `rows` of its own.
+    #[inline(always)]
+    fn written(&self, rows: &Range<usize>) -> Range<usize> {
+        if rows.end == self.n_rows && (rows.start == 0 || !self.by_rows) {
+            return 0..self.span.n_rows;
+        }
+        if self.by_rows { rows.clone() } else { 0..0 }
     }
 }
 
 /// No bytes: they touch none.
 const NONE: Range<usize> = usize::MAX..usize::MAX;
-/// Bytes that are not looked into: they touch all.
-const ANY: Range<usize> = 0..usize::MAX;
 
 /// What must not be written over.
 struct Life<'m> {
@@ -218,25 +221,48 @@ impl<'m> Life<'m> {
     /// Whether a call may write what is alive. Most do not, and this is soon said.
     #[inline(always)]
     fn is_near(&self, call: &Call) -> bool {
-        overlap(&self.bytes, &call.row) || overlap(&self.bytes, &call.scratch)
+        overlap(&self.bytes, &call.bytes) || overlap(&self.bytes, &call.scratch)
     }
 
     /// Takes a call: what it reads of this, and what it writes.
     #[inline(always)]
     fn run(&mut self, call: &Call<'_, 'm>, budget: &mut u32) -> Result<(), Error> {
         let before = (self.live.clone(), self.next);
-        let mut outcome = self.run_rows(call, call.rows.clone(), budget);
-        if outcome == Err(Error::Overlap) && call.rows.len() > 1 {
+        // What is written over its input, but not in place, passes row by row, if at all.
+        let reaches = self.reader == call.step
+            && self.span.start != call.span.start
+            && overlap(&self.bytes, &call.bytes);
+        let mut outcome = self.run_parts(call, if reaches { 1 } else { call.rows.len() }, budget);
+        if outcome == Err(Error::Overlap) && !reaches && call.rows.len() > 1 {
             // Rows run one after the other: one may stand where an earlier one has read for the last time.
             (self.live, self.next) = before;
-            outcome = call.rows.clone().try_for_each(|y| self.run_rows(call, y..y + 1, budget));
+            outcome = self.run_parts(call, 1, budget);
         }
         self.bytes = if self.is_over { NONE } else { self.span.hull(self.live.clone()) };
         outcome
     }
 
+    /// Takes the rows of a call, so many at once.
     #[inline(never)]
-    fn run_rows(&mut self, call: &Call<'_, 'm>, rows: Range<usize>, budget: &mut u32) -> Result<(), Error> {
+    fn run_parts(&mut self, call: &Call<'_, 'm>, at_once: usize, budget: &mut u32) -> Result<(), Error> {
+        if self.reader == call.step && call.n_before == 0 {
+            let (rows, input) = (call.rows.clone(), self.input as usize);
+            return reads(call.model, self.reader, input, rows, at_once, &mut |read| {
+                self.run_rows(call, read.by.clone(), Some(read), budget)
+            });
+        }
+        let mut parts = call.rows.clone().step_by(at_once);
+        parts.try_for_each(|y| self.run_rows(call, y..call.rows.end.min(y + at_once), None, budget))
+    }
+
+    #[inline(never)]
+    fn run_rows(
+        &mut self,
+        call: &Call<'_, 'm>,
+        rows: Range<usize>,
+        read: Option<Reads>,
+        budget: &mut u32,
+    ) -> Result<(), Error> {
         let ends = rows.end == call.n_rows;
         let is_own_scratch = self.id == NO_TENSOR && self.writer == call.step;
         if is_own_scratch {
@@ -245,8 +271,8 @@ impl<'m> Life<'m> {
         }
         // What of it outlives the rows.
         let (mut after, mut in_place) = ((self.live.start, self.next), false);
-        if self.reader == call.step && call.n_before == 0 {
-            let read = self.read(call.model, rows.clone())?;
+        let is_reader = read.is_some();
+        if let Some(read) = read {
             if !read.rows.is_empty() && (read.rows.start < self.live.start || read.rows.end > self.live.end) {
                 return Err(Error::Malformed); // not yet written, or no more
             }
@@ -254,33 +280,24 @@ impl<'m> Life<'m> {
             in_place = read.in_place;
             self.is_over = ends;
         }
-        if call.by_rows || ends {
-            let all = ends && (rows.start == 0 || !call.by_rows);
-            let rows = if all { 0..call.span.n_rows } else { rows };
-            match self.id == call.output {
-                true => self.write(call, rows, budget)?,
-                false => {
-                    let mut kept = self.live.clone();
-                    if in_place && self.is_replaced_by(&call.span, &rows) {
-                        // Only what outlives this call counts.
-                        (kept.start, self.next) = after;
-                    }
-                    self.survive(call, kept, rows, budget)?;
-                }
+        let written = call.written(&rows);
+        if self.id == call.output && !written.is_empty() {
+            self.write(call, written, budget)?;
+        } else {
+            let mut kept = self.live.clone();
+            if in_place && self.is_replaced_by(&call.span, &written) {
+                // Only what outlives this call counts.
+                (kept.start, self.next) = after;
             }
+            self.survive(call, kept, written, budget)?;
         }
-        if !is_own_scratch && self.is_hit(call, self.live.clone(), &call.scratch, budget)? {
+        // What the scratch memory leaves alone before the first row that reads, it leaves alone after.
+        let is_first = !is_reader || rows.start == call.rows.start;
+        if !is_own_scratch && is_first && self.is_hit(call, self.live.clone(), &call.scratch, budget)? {
             return Err(Error::Overlap);
         }
         (self.live.start, self.next) = after;
         Ok(())
-    }
-
-    /// What rows of the reader read.
-    fn read(&self, model: &Model<'m>, rows: Range<usize>) -> Result<Reads, Error> {
-        let step = model.step(self.reader as usize);
-        let node = step.as_ref().map_err(|&error| error)?;
-        Ok((model.entry(node)?.reads)(node, self.input as usize, rows))
     }
 
     /// Rows of this very tensor are written, which then live.
@@ -308,6 +325,12 @@ impl<'m> Life<'m> {
         rows: Range<usize>,
         budget: &mut u32,
     ) -> Result<(), Error> {
+        if call.span.is_contiguous() && self.span.is_contiguous() {
+            // Most are soon told apart.
+            if kept.is_empty() || !overlap(&self.span.in_one_piece(&kept), &call.span.in_one_piece(&rows)) {
+                return Ok(());
+            }
+        }
         let at_once = if call.span.is_contiguous() { rows.len() } else { 1 };
         let mut y = rows.start;
         while y < rows.end {
@@ -341,20 +364,17 @@ impl<'m> Life<'m> {
         bytes: &Range<usize>,
         budget: &mut u32,
     ) -> Result<bool, Error> {
-        let n_rows = model.step(self.reader as usize)?.n_rows();
-        for hit in rows.filter(|&y| overlap(&self.span.bytes(y..y + 1), bytes)) {
-            for y in self.next..n_rows {
-                spend(budget, 1)?;
-                let read = self.read(model, y..y + 1)?.rows;
-                if read.contains(&hit) {
-                    return Ok(true);
-                }
-                if read.start > hit {
-                    break;
-                }
-            }
+        let to_come = self.next..model.step(self.reader as usize)?.n_rows();
+        let seen = reads(model, self.reader, self.input as usize, to_come, 1, &mut |read| {
+            spend(budget, 1 + read.rows.len())?;
+            let mut read = read.rows.start.max(rows.start)..read.rows.end.min(rows.end);
+            let is_hit = read.any(|y| overlap(&self.span.bytes(y..y + 1), bytes));
+            if is_hit { Err(Error::Overlap) } else { Ok(()) }
+        });
+        match seen {
+            Err(Error::Overlap) => Ok(true),
+            other => other.map(|()| false),
         }
-        Ok(false)
     }
 
     /// Whether `rows` of `span` stand exactly on those of this tensor.
@@ -364,6 +384,21 @@ impl<'m> Life<'m> {
         }
         self.span.row_bytes == span.row_bytes && rows.clone().all(|y| self.span.row(y) == span.row(y))
     }
+}
+
+/// What rows of a step read of an input; see [`Entry`](crate::Entry).
+#[inline(never)]
+fn reads(
+    model: &Model,
+    step: u16,
+    input: usize,
+    rows: Range<usize>,
+    at_once: usize,
+    visit: &mut Visit,
+) -> Result<(), Error> {
+    let step = model.step(step as usize);
+    let node = step.as_ref().map_err(|&error| error)?;
+    (model.entry(node)?.reads)(node, input, rows, at_once, visit)
 }
 
 /// Takes `n` from the budget; an error if there is not as much.

@@ -98,12 +98,12 @@ impl Shape {
         Shape::from_padded(padded, dims.len() as u8)
     }
 
-    /// The shape of the first `rank` of `dims`; see [`Shape::new`].
-    pub(crate) fn from_padded(mut dims: [u32; MAX_RANK], rank: u8) -> Result<Shape, Error> {
+    /// The shape of the first `rank` of `dims`, behind which stands 1; see [`Shape::new`].
+    pub(crate) fn from_padded(dims: [u32; MAX_RANK], rank: u8) -> Result<Shape, Error> {
         let mut count: u32 = 1;
-        for (i, dim) in dims.iter_mut().enumerate() {
-            if i >= rank as usize {
-                *dim = 1;
+        for (i, dim) in dims.iter().enumerate() {
+            if i >= rank as usize && *dim != 1 {
+                return Err(Error::Malformed);
             }
             count = count.checked_mul(*dim).ok_or(Error::Shape)?;
         }

@@ -214,8 +214,10 @@ pub struct Needs {
     pub order: Order,
 }
 
-/// What rows of a step read of an input.
+/// What some rows of a step read of an input.
 pub(crate) struct Reads {
+    /// The step's rows.
+    pub by: Range<usize>,
     /// From the first row that the first reads to the last that the last reads.
     pub rows: Range<usize>,
     /// The first row that the next one reads; nothing is meant behind the last.
@@ -233,8 +235,8 @@ pub struct Entry {
     pub dtype: DType,
     /// Checks a step once, before it ever runs.
     pub(crate) check: fn(&Node) -> Result<Needs, Error>,
-    /// What rows of a step that has passed `check` read of an input.
-    pub(crate) reads: fn(&Node, usize, Range<usize>) -> Reads,
+    /// Tells what rows of a step that has passed `check` read of an input, so many rows at a time.
+    pub(crate) reads: TellReads,
     /// Runs rows of a checked step.
     pub(crate) run: fn(&Node, &Memory, Range<usize>),
 }
@@ -266,17 +268,45 @@ fn check<O: Run<D>, D: Element>(node: &Node) -> Result<Needs, Error> {
     })
 }
 
-fn reads<O: Operator>(node: &Node, input: usize, rows: Range<usize>) -> Reads {
+/// See [`Entry::reads`]: the node, its input, rows, how many at a time, and who takes it.
+pub(crate) type TellReads = fn(&Node, usize, Range<usize>, usize, &mut Visit) -> Result<(), Error>;
+
+/// Takes what some rows read. An error ends the visits.
+pub(crate) type Visit<'a> = dyn FnMut(Reads) -> Result<(), Error> + 'a;
+
+fn reads<O: Operator>(
+    node: &Node,
+    input: usize,
+    rows: Range<usize>,
+    at_once: usize,
+    visit: &mut Visit,
+) -> Result<(), Error> {
     let mut inputs = InputTypes::new();
     input_types(node, &mut inputs);
-    // The check has decoded these very bytes.
-    let Ok(op) = node.params::<O>() else { return Reads { rows: 0..0, next: 0, in_place: false } };
-    let last = rows.end.wrapping_sub(1);
-    Reads {
-        rows: op.rows(input, &inputs, rows.start).start..op.rows(input, &inputs, last).end,
-        next: op.rows(input, &inputs, rows.end).start,
-        in_place: op.in_place(&inputs) & (1 << input) != 0,
+    let op: O = node.params()?;
+    let in_place = op.in_place(&inputs) & (1 << input) != 0;
+    tell(&|y| op.rows(input, &inputs, y), in_place, rows, at_once, visit)
+}
+
+/// The part of [`reads`] that is the same for all operators: once in flash.
+#[inline(never)]
+fn tell(
+    rows_of: &dyn Fn(usize) -> Range<usize>,
+    in_place: bool,
+    rows: Range<usize>,
+    at_once: usize,
+    visit: &mut Visit,
+) -> Result<(), Error> {
+    let (mut y, mut first) = (rows.start, rows_of(rows.start));
+    while y < rows.end {
+        let by = y..rows.end.min(y + at_once);
+        let end = if by.len() == 1 { first.end } else { rows_of(by.end - 1).end };
+        let next = rows_of(by.end);
+        y = by.end;
+        visit(Reads { by, rows: first.start..end, next: next.start, in_place })?;
+        first = next;
     }
+    Ok(())
 }
 
 /// The part of [`check`] that is the same for all operators: once in flash.

@@ -89,12 +89,13 @@ impl Channels<'_> {
     /// [`Error::Parameters`].
     pub fn check(&self) -> Result<(), Error> {
         // As `Factor::check`, without a branch a channel: a model has thousands.
-        let mut wrong = false;
+        let (mut sign, mut most) = (0, 0);
         for c in 0..self.0.len() / 3 {
             let (multiplier, shift) = (self.0.at(3 * c + 1), self.0.at(3 * c + 2));
-            wrong |= multiplier < 0 || shift.wrapping_add(31) as u32 > 61;
+            sign |= multiplier;
+            most = u32::max(most, shift.wrapping_add(31) as u32);
         }
-        if wrong { Err(Error::Parameters) } else { Ok(()) }
+        if sign < 0 || most > 61 { Err(Error::Parameters) } else { Ok(()) }
     }
 
     /// Whether every factor uses all bits of its multiplier and shifts right.
