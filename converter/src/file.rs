@@ -43,7 +43,15 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// As [`replace`].
 pub fn write_program(path: &Path, program: &Program) -> Result<PathBuf> {
-    let source = program.operator_table()?;
+    write_program_with(path, program, "")
+}
+
+/// [`write_program`] with more Rust source at the end: what else the device needs of a model.
+///
+/// # Errors
+/// As [`replace`].
+pub fn write_program_with(path: &Path, program: &Program, more: &str) -> Result<PathBuf> {
+    let source = program.operator_table()? + more;
     let source_path = path.with_extension("rs");
     replace(path, program.bytes())?;
     replace(&source_path, source.as_bytes())?;

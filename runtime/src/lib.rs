@@ -24,6 +24,7 @@ mod check;
 pub mod error;
 pub mod fixed;
 pub mod format;
+pub mod frontend;
 mod kernels;
 mod life;
 pub mod math;

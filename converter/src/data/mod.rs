@@ -1,7 +1,7 @@
 //! Data sets: from files to samples for training.
 //!
 //! ```text
-//! idx, … ─→ Examples ─ split ─→ training ─ augment ─→ Dataset
+//! idx, WAV ─→ Examples ─ split ─→ training ─ augment ─→ Dataset
 //!                          └──→ test ───────────────→ Dataset
 //! ```
 //!
@@ -11,7 +11,11 @@
 mod examples;
 mod idx;
 mod shift;
+mod sound;
+mod wav;
 
 pub use examples::{Examples, Split};
 pub use idx::read_idx;
 pub use shift::with_shifts;
+pub use sound::{Variation, features, with_variations};
+pub use wav::{Sounds, read_sounds, read_wav};

@@ -15,7 +15,7 @@ use dunlin_converter::nn::Network;
 use dunlin_converter::{Error, Result};
 use serde::Deserialize;
 
-pub use data::{Augmentation, DataSpec, Prepared, Source, Test};
+pub use data::{Augmentation, DataSpec, FrontEndSpec, Prepared, Source, Test, Wav};
 pub use layers::{Convolution, Depthwise, LayerSpec, Pool, Units};
 pub use report::{Score, TrainReport};
 pub use run::{Options, run};

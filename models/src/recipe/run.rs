@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use dunlin::frontend::Config;
 use dunlin_converter::file::{self, ModelFile};
 use dunlin_converter::nn::{Dataset, Network, Progress};
 use dunlin_converter::npy::Array;
@@ -67,7 +68,7 @@ pub fn run(recipe: &Recipe, options: &Options, say: &mut dyn FnMut(&str)) -> Res
         |metrics: dunlin_converter::nn::Metrics| Score { loss: metrics.loss, accuracy: metrics.accuracy };
     let real = score(network.evaluate(&data.test, loss)?);
     say(&format!("f32  {real}"));
-    let model = write(&network, &data, options)?;
+    let model = write(recipe, &network, &data, options)?;
     let int8 = quantized_score(&model, &data.test, recipe.training.loss.classifies())?;
     say(&format!("int8 {int8}"));
     Ok(TrainReport {
@@ -99,11 +100,27 @@ fn prepare_checkpoint(path: &PathBuf, resume: bool) -> Result<()> {
 }
 
 /// Quantizes, plans and writes the network; what was written.
-fn write(network: &Network, data: &Prepared, options: &Options) -> Result<ModelFile> {
+fn write(recipe: &Recipe, network: &Network, data: &Prepared, options: &Options) -> Result<ModelFile> {
     let graph = demo::quantized(network, &data.calibration)?;
     let program = Program::compile_with(&graph, options.packing, |graph| options.plan.plan(graph))?;
-    file::write_program(&options.output, &program)?;
+    file::write_program_with(
+        &options.output,
+        &program,
+        &recipe.front_end().map_or(String::new(), front_end_source),
+    )?;
     ModelFile::read(&options.output)
+}
+
+/// The Rust source of a front end, for the device.
+fn front_end_source(config: Config) -> String {
+    let debug =
+        format!("{config:#?}").replace(" Mfcc", " Features::Mfcc").replace(" LogMel", " Features::LogMel");
+    let paths = debug
+        .replace("Config {", "dunlin::frontend::Config {")
+        .replace("Features::", "dunlin::frontend::Features::");
+    format!(
+        "\n/// How sound becomes the model's input.\npub const FRONT_END: dunlin::frontend::Config = {paths};\n"
+    )
 }
 
 /// How the model in the file does on the test, with the runtime's arithmetic.
