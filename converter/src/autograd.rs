@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use dunlin::ops::ClampGrad;
 use dunlin::ops::bounds::Bounds;
 use dunlin::shape::MAX_RANK;
 
@@ -214,14 +215,15 @@ impl Backward<'_> {
         format!("{}/{what}", self.node.name)
     }
 
-    /// Refuses a fused activation, whose input is not there to decide where the gradient passes.
+    /// Gradient of the first output before its fused activation, of which the output itself tells where it passes.
     ///
     /// # Errors
-    /// If there is one.
-    pub fn check_not_fused(&self, bounds: Bounds) -> Result<()> {
+    /// As [`Backward::grad`].
+    pub fn grad_before(&mut self, bounds: Bounds) -> Result<TensorId> {
+        let dy = self.grad()?;
         match bounds {
-            Bounds::None => Ok(()),
-            _ => Err(self.none("its activation is fused; differentiate before the pass that fuses")),
+            Bounds::None => Ok(dy),
+            _ => self.apply("dclamp", ClampGrad { bounds }, &[dy, self.output(0)]),
         }
     }
 

@@ -7,7 +7,8 @@
 //!
 //! A [`Graph`] in real numbers is what training makes and passes rewrite. [`lower`](lower::lower) turns it
 //! into device form, [`plan`](plan::plan) places its tensors, [`write`](write::write) serializes it. Nothing
-//! here computes an operator: shapes and arithmetic are the runtime's, and [`Program`] runs graphs through it.
+//! here computes an operator: shapes and arithmetic are the runtime's, and [`Program`] runs graphs through it. Only
+//! training has kernels of its own beside the runtime's (`host`), for wide vectors and threads.
 
 pub mod autograd;
 mod compose;
@@ -19,6 +20,7 @@ pub mod error;
 pub mod export;
 pub mod file;
 pub mod graph;
+mod host;
 pub mod import;
 pub mod lives;
 pub mod lower;

@@ -149,12 +149,12 @@ fn fold_into(graph: &mut Graph, layer: usize, norm: &Node, scale: &[f64], shift:
     Ok(true)
 }
 
-/// The node that makes `id`, if `id` has one use and is no output of the graph.
+/// The node whose first output is `id`, if `id` has one use and is no output of the graph.
 fn sole_producer(graph: &Graph, id: TensorId) -> Option<usize> {
     if graph.outputs().contains(&id) || graph.consumers(id).len() != 1 {
         return None;
     }
-    graph.nodes().iter().position(|n| n.outputs == [id])
+    graph.nodes().iter().position(|n| n.outputs.first() == Some(&id))
 }
 
 /// Fuses clamps (ReLU, ReLU6) into the operators before them. Returns how many. A clamp that changes the
@@ -177,7 +177,7 @@ pub fn fuse_activations(graph: &mut Graph) -> usize {
         };
         let node = &mut graph.nodes_mut()[producer];
         node.op = op;
-        node.outputs = clamp.outputs;
+        node.outputs[0] = clamp.outputs[0];
         graph.nodes_mut().remove(i);
         fused += 1;
     }

@@ -99,6 +99,21 @@ fn every_layer_trains_and_the_seed_decides_every_byte() -> Result<()> {
 }
 
 #[test]
+fn the_number_of_threads_changes_no_byte() -> Result<()> {
+    let train = |n_threads: usize| -> Result<Vec<u32>> {
+        let mut network = Network::new("blobs", &[8, 6, 1], every_layer(), 1)?;
+        let threads = Some(n_threads);
+        network.fit(&blobs(22), &FitOptions { batch_size: 8, threads, ..FitOptions::default() })?;
+        Ok(bytes(&network))
+    };
+    let expected = train(1)?;
+    for n_threads in [2, 3, 7] {
+        assert_eq!(train(n_threads)?, expected);
+    }
+    Ok(())
+}
+
+#[test]
 fn samples_left_over_count_like_others() -> Result<()> {
     // All samples are the same, so the third step must be what it is when the batch is full.
     let train = |n: usize| -> Result<(Vec<u32>, f64)> {

@@ -84,7 +84,7 @@ pub fn options(seed: u64, progress: Progress) -> FitOptions {
         schedule: Schedule::Cosine { warmup: 1.0 },
         seed,
         progress,
-        checkpoint: None,
+        ..FitOptions::default()
     }
 }
 

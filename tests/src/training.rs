@@ -4,9 +4,9 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
 use dunlin::ops::{
-    Adam, AveragePool2dGrad, BatchNorm, BatchNormGrad, ClampGrad, Conv2dInputGrad, Conv2dWeightsGrad,
-    DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad, MatMul, MaxPool2dGrad, Moments, Sgd, Slice,
-    SoftmaxCrossEntropy,
+    Adam, AveragePool2dGrad, BatchNorm, BatchNormGrad, BatchNormTrain, BatchNormTrainGrad, ClampGrad,
+    Conv2dInputGrad, Conv2dWeightsGrad, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad, MatMul,
+    MaxPool2dGrad, Moments, Sgd, Slice, SoftmaxCrossEntropy,
 };
 use dunlin_converter::ops::Op;
 use dunlin_converter::{Data, Graph, Program, Result};
@@ -27,12 +27,15 @@ pub fn programs() -> Result<Vec<(&'static str, Program)>> {
     let (window, kernel) = (WINDOW, [2, 2]);
     let norm: [&[usize]; 5] = [IMAGE, CHANNELS, CHANNELS, CHANNELS, CHANNELS];
     let norm_grad: [&[usize]; 5] = [IMAGE, IMAGE, CHANNELS, CHANNELS, CHANNELS];
+    let train_grad: [&[usize]; 6] = [IMAGE, IMAGE, CHANNELS, CHANNELS, CHANNELS, CHANNELS];
     let depthwise = DepthwiseConv2dInputGrad { window, image: [4, 3, 2] };
     let slice = Slice { begin: [1, 0, 2, 0], len: [1, 4, 1, 2], stride: [1; 4] };
     Ok(vec![
         one("batch_norm", BatchNorm { epsilon: 1e-3 }, &norm)?,
         one("moments", Moments, &[IMAGE])?,
         one("batch_norm_grad", BatchNormGrad { epsilon: 1e-3 }, &norm_grad)?,
+        one("batch_norm_train", BatchNormTrain { epsilon: 1e-3, bounds }, &[IMAGE, CHANNELS, CHANNELS])?,
+        one("batch_norm_train_grad", BatchNormTrainGrad { epsilon: 1e-3, bounds }, &train_grad)?,
         one("conv2d_input_grad", Conv2dInputGrad { window, image: [4, 3] }, &[OUTPUT, &[2, 2, 2, 2]])?,
         one("conv2d_weights_grad", Conv2dWeightsGrad { window, kernel }, &[OUTPUT, IMAGE])?,
         one("depthwise_conv2d_input_grad", depthwise, &[OUTPUT, &[1, 2, 2, 2]])?,

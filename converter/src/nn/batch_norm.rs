@@ -1,7 +1,7 @@
 //! Batch normalization.
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{self, Add, Moments};
+use dunlin::ops::{self, Add, BatchNormTrain};
 
 use super::{Initializer, Layer, Mode, Trace};
 use crate::{Result, TensorId};
@@ -54,14 +54,14 @@ impl Layer for BatchNorm {
         let channels = [cx.graph[x].ty.shape.channels()];
         let gamma = cx.parameter("gamma", &channels, Initializer::Ones, [1, 1])?;
         let beta = cx.parameter("beta", &channels, Initializer::Zeros, [1, 1])?;
-        let mut mean = cx.statistic("mean", &channels, Initializer::Zeros)?;
-        let mut variance = cx.statistic("variance", &channels, Initializer::Ones)?;
+        let mean = cx.statistic("mean", &channels, Initializer::Zeros)?;
+        let variance = cx.statistic("variance", &channels, Initializer::Ones)?;
         if cx.mode() == Mode::Training {
-            let name = cx.name("moments");
-            let batch = cx.graph.apply_all(&name, Moments, &[x])?;
-            self.average(cx, mean, batch[0])?;
-            self.average(cx, variance, batch[1])?;
-            (mean, variance) = (batch[0], batch[1]);
+            let (name, op) = (cx.name(""), BatchNormTrain { epsilon: self.epsilon, bounds: Bounds::None });
+            let made = cx.graph.apply_all(&name, op, &[x, gamma, beta])?;
+            self.average(cx, mean, made[1])?;
+            self.average(cx, variance, made[2])?;
+            return Ok(made[0]);
         }
         cx.apply(ops::BatchNorm { epsilon: self.epsilon }, &[x, gamma, beta, mean, variance])
     }

@@ -27,8 +27,7 @@ struct Header {
 
 /// What a training is asked to do: the same for trainings that end in the same bytes.
 pub(super) fn task(options: &FitOptions, data: &Dataset) -> String {
-    let FitOptions { epochs, batch_size, loss, optimizer, schedule, seed, progress: _, checkpoint: _ } =
-        options;
+    let FitOptions { epochs, batch_size, loss, optimizer, schedule, seed, .. } = options;
     let mut crc = crc32fast::Hasher::new();
     for i in 0..data.len() {
         crc.update(bytemuck::cast_slice(data.sample(i)));

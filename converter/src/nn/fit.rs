@@ -11,6 +11,7 @@ use super::network::Traced;
 use super::step::{Loaded, Runner, Step, compile_steps};
 use super::{Dataset, Loss, Mode, Network, Optimizer, Schedule, checkpoint};
 use crate::autograd::gradients;
+use crate::passes::fuse_activations;
 use crate::{Error, Graph, Result, TensorId};
 
 /// How to train.
@@ -35,6 +36,9 @@ pub struct FitOptions {
     /// A safetensors file that every epoch replaces, and from which a training that was interrupted goes on: the
     /// result has the same bytes as without the interruption.
     pub checkpoint: Option<PathBuf>,
+    /// Threads that compute; without a number one a core (or as many as `RAYON_NUM_THREADS` says). The result has the
+    /// same bytes for any number.
+    pub threads: Option<usize>,
 }
 
 impl Default for FitOptions {
@@ -48,6 +52,7 @@ impl Default for FitOptions {
             seed: 0,
             progress: Progress::Quiet,
             checkpoint: None,
+            threads: None,
         }
     }
 }
@@ -91,7 +96,7 @@ impl Network {
         self.check(data, options)?;
         let steps = self.training_steps(data, options)?;
         let mut loaded = Loaded::new(&steps)?;
-        let mut runner = loaded.runner()?;
+        let mut runner = loaded.runner(options.threads)?;
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
         let mut order: Vec<usize> = (0..data.len()).collect();
         let n_batches = data.len().div_ceil(options.batch_size);
@@ -149,7 +154,7 @@ impl Network {
             Ok((graph, Vec::new()))
         })?;
         let mut loaded = Loaded::new(&steps)?;
-        let mut runner: Runner = loaded.runner()?;
+        let mut runner: Runner = loaded.runner(None)?;
         let order: Vec<usize> = (0..data.len()).collect();
         let mut totals = Totals::default();
         for batch in order.chunks(BATCH_SIZE) {
@@ -163,6 +168,7 @@ impl Network {
     fn training_steps(&self, data: &Dataset, options: &FitOptions) -> Result<Vec<Step>> {
         compile_steps(data.len(), options.batch_size, |batch| {
             let Traced { mut graph, prediction, parameters } = self.trace(Mode::Training, batch)?;
+            fuse_activations(&mut graph);
             let loss = trace_loss(&mut graph, prediction, data, options.loss)?;
             let rates = options.optimizer.trace_rates(&mut graph)?;
             let trainable: Vec<TensorId> = parameters

@@ -34,6 +34,7 @@ mod simple;
 mod step;
 mod trace;
 mod weighted;
+mod weights;
 
 pub use batch_norm::BatchNorm;
 pub use container::{Residual, Sequential};

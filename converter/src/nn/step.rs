@@ -6,6 +6,9 @@ use dunlin::mem::cast;
 use dunlin::{Model, Session};
 
 use super::{Dataset, dataset::argmax};
+use crate::host::{Executor, Threads};
+use crate::pack::Packing;
+use crate::plan::whole;
 use crate::program::AlignedBytes;
 use crate::{Error, Graph, Kind, Program, Result, Tensor, TensorId};
 
@@ -30,7 +33,8 @@ pub(super) struct State {
 
 impl Step {
     fn compile(graph: &Graph, parameters: &[TensorId], batch: usize) -> Result<Step> {
-        let program = Program::compile(graph)?;
+        // Tensors that never share a byte but in place: the host's kernels take them as slices.
+        let program = Program::compile_with(graph, Packing::Portable, |graph| Ok(whole(graph)))?;
         let states = graph.tensors().filter(|(_, tensor)| matches!(tensor.kind, Kind::State(_)));
         let state = |(id, tensor): (TensorId, &Tensor)| {
             let range = program.arena_range(id)?;
@@ -74,11 +78,13 @@ impl<'s> Loaded<'s> {
         Ok(Loaded { steps, models, arenas })
     }
 
-    pub(super) fn runner(&mut self) -> Result<Runner<'_>> {
+    pub(super) fn runner(&mut self, n_threads: Option<usize>) -> Result<Runner<'_>> {
         let loaded = self.steps.iter().zip(&self.models).zip(&mut self.arenas);
         let sessions =
             loaded.map(|((step, model), arena)| step.program.session(model, arena)).collect::<Result<_>>()?;
-        Ok(Runner { steps: self.steps, sessions, current: 0 })
+        let executors = self.steps.iter().map(|step| Executor::new(&step.program)).collect();
+        let threads = Threads::new(n_threads)?;
+        Ok(Runner { steps: self.steps, sessions, executors, threads, current: 0 })
     }
 }
 
@@ -86,6 +92,8 @@ impl<'s> Loaded<'s> {
 pub(super) struct Runner<'r> {
     steps: &'r [Step],
     sessions: Vec<Session<'r, 'r>>,
+    executors: Vec<Executor>,
+    threads: Threads,
     current: usize,
 }
 
@@ -108,7 +116,8 @@ impl Runner<'_> {
         if !rates.is_empty() {
             fill(session, 2, [rates].into_iter())?;
         }
-        session.run();
+        let executor = &mut self.executors[self.current];
+        self.threads.run(|| executor.run(session));
         let output = |i: usize| session.output::<f32>(i).map_err(failed("an output"));
         let (loss, predictions) = (output(0)?[0], output(1)?);
         let rows = predictions.chunks_exact(predictions.len() / indices.len());

@@ -1,7 +1,7 @@
 //! Clamp: see the runtime's operator of this name.
 
+use dunlin::ops::Clamp;
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{Clamp, ClampGrad};
 
 use super::{Backward, HostOperator};
 use crate::export::tflite::Writer;
@@ -18,8 +18,7 @@ impl HostOperator for Clamp {
     ];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        let (x, dy) = (cx.input(0), cx.grad()?);
-        Ok(vec![Some(cx.apply("dx", ClampGrad { bounds: self.bounds }, &[dy, x])?)])
+        Ok(vec![Some(cx.grad_before(self.bounds)?)])
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

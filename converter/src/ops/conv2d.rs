@@ -13,8 +13,7 @@ impl HostOperator for Conv2d {
     const TFLITE: &'static [Rule] = &[Rule::new("CONV_2D", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        cx.check_not_fused(self.bounds)?;
-        let (x, w, dy) = (cx.input(0), cx.input(1), cx.grad()?);
+        let (x, w, dy) = (cx.input(0), cx.input(1), cx.grad_before(self.bounds)?);
         let (image, kernel) = (cx.graph.dims(x), cx.graph.dims(w));
         let dx = cx.when_wanted(0, |cx| {
             let op = Conv2dInputGrad { window: self.window, image: [image[1] as u32, image[2] as u32] };

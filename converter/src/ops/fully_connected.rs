@@ -16,8 +16,7 @@ impl HostOperator for FullyConnected {
     const TFLITE: &'static [Rule] = &[Rule::new("FULLY_CONNECTED", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        cx.check_not_fused(self.bounds)?;
-        let (x, w, dy) = (cx.input(0), cx.input(1), cx.grad()?);
+        let (x, w, dy) = (cx.input(0), cx.input(1), cx.grad_before(self.bounds)?);
         let (x_dims, [c_out, k]) = (cx.graph.dims(x), [0, 1].map(|i| cx.graph[w].ty.shape.dim(i)));
         let n = cx.graph.dims(dy)[0];
         let dx = cx.when_wanted(0, |cx| {

@@ -14,8 +14,7 @@ impl HostOperator for MaxPool2d {
     const TFLITE: &'static [Rule] = &[Rule::new("MAX_POOL_2D", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        cx.check_not_fused(self.0.bounds)?;
-        let (x, dy) = (cx.input(0), cx.grad()?);
+        let (x, dy) = (cx.input(0), cx.grad_before(self.0.bounds)?);
         Ok(vec![Some(cx.apply("dx", MaxPool2dGrad(self.0), &[dy, x])?)])
     }
 

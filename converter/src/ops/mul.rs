@@ -13,8 +13,7 @@ impl HostOperator for Mul {
     const TFLITE: &'static [Rule] = &[Rule::new("MUL", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        cx.check_not_fused(self.bounds)?;
-        let dy = cx.grad()?;
+        let dy = cx.grad_before(self.bounds)?;
         let mut grads = Vec::new();
         for i in 0..2 {
             let (dims, other) = (cx.graph.dims(cx.input(i)), cx.input(1 - i));

@@ -14,8 +14,7 @@ impl HostOperator for Sub {
     const TFLITE: &'static [Rule] = &[Rule::new("SUB", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        cx.check_not_fused(self.bounds)?;
-        let dy = cx.grad()?;
+        let dy = cx.grad_before(self.bounds)?;
         let [a, b] = [0, 1].map(|i| cx.graph.dims(cx.input(i)));
         let da = cx.when_wanted(0, |cx| cx.sum_to("dx", dy, &a))?;
         let db = cx.when_wanted(1, |cx| {

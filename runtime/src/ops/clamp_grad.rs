@@ -1,6 +1,7 @@
 //! Gradient of a clamp: it passes where the input is strictly inside the range.
 //!
-//! Inputs, f32 of one shape: the output's gradient, the clamp's input. Output: the input's gradient.
+//! Inputs, f32 of one shape: the output's gradient, the clamp's input or its output (which is strictly inside where the
+//! input is). Output: the input's gradient.
 
 use core::ops::Range;
 

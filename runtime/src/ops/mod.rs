@@ -71,6 +71,8 @@ macro_rules! for_each_operator {
             75 softmax_cross_entropy SoftmaxCrossEntropy [f32];
             76 sgd Sgd [f32];
             77 adam Adam [f32];
+            78 batch_norm_train BatchNormTrain [f32];
+            79 batch_norm_train_grad BatchNormTrainGrad [f32];
         }
     };
 }

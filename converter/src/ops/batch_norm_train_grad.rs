@@ -1,0 +1,12 @@
+//! Gradients of batch normalization while training: see the runtime's operator of this name.
+
+use dunlin::ops::BatchNormTrainGrad;
+
+use super::{Backward, HostOperator};
+use crate::{Result, TensorId};
+
+impl HostOperator for BatchNormTrainGrad {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        Err(cx.none("it is one itself, and second derivatives are not supported"))
+    }
+}
