@@ -3,18 +3,24 @@
 use std::env;
 
 /// Cores that have the DSP extension although their target's name does not say so.
-const DSP_CPUS: [&str; 4] = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
+const DSP_CPUS: [&str; 2] = ["cortex-m33", "cortex-m35p"];
+/// Cores that have the vector extension (Helium).
+const MVE_CPUS: [&str; 3] = ["cortex-m52", "cortex-m55", "cortex-m85"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-check-cfg=cfg(dunlin_dsp, dunlin_dsp_of_cpu, dunlin_armv6m, dunlin_armv7m)");
+    println!(
+        "cargo::rustc-check-cfg=cfg(dunlin_mve, dunlin_dsp, dunlin_dsp_of_cpu, dunlin_armv6m, dunlin_armv7m)"
+    );
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let is_for = |cpu: &&str| flags.contains(&format!("target-cpu={cpu}"));
     let of_cpu = DSP_CPUS.iter().any(is_for);
     let is_any_of = |names: &[&str]| names.iter().any(|name| target.starts_with(name));
     // ARMv7E-M is ARMv7-M with the DSP extension; ARMv8-M has the instructions of the older one beside it.
-    if is_any_of(&["thumbv7em-"]) || of_cpu {
+    if MVE_CPUS.iter().any(is_for) {
+        println!("cargo::rustc-cfg=dunlin_mve");
+    } else if is_any_of(&["thumbv7em-"]) || of_cpu {
         println!("cargo::rustc-cfg=dunlin_dsp");
     } else if is_any_of(&["thumbv7m-", "thumbv8m.main-"]) {
         println!("cargo::rustc-cfg=dunlin_armv7m");

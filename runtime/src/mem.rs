@@ -8,6 +8,8 @@
 //! Views alias freely: no reference into the arena lives while a step runs.
 
 use core::marker::PhantomData;
+#[cfg(dunlin_mve)]
+use core::ops::Range;
 
 use crate::Element;
 use crate::format::ROW_UNIT_BYTES;
@@ -111,10 +113,16 @@ impl<'a, T: Copy> View<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[cfg(any(dunlin_dsp, dunlin_armv7m, dunlin_armv6m))]
+    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m))]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *const T {
         self.ptr
+    }
+
+    /// From the first element to behind the last.
+    #[cfg(dunlin_mve)]
+    pub(crate) fn as_ptr_range(&self) -> Range<*const T> {
+        self.ptr..self.ptr.wrapping_add(self.len)
     }
 
     /// Element `i`.
@@ -164,7 +172,7 @@ impl<'a, T: Element> ViewMut<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[cfg(any(dunlin_dsp, dunlin_armv7m, dunlin_armv6m))]
+    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m))]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *mut T {
         self.ptr
@@ -239,6 +247,12 @@ impl<'a, T: Element> Rows<'a, T> {
     pub(crate) fn row(&self, y: usize) -> View<'a, T> {
         self.0.row(y).view()
     }
+
+    /// [`RowsMut::joined`].
+    #[cfg(dunlin_mve)]
+    pub(crate) fn joined(&self, rows: Range<usize>) -> Option<View<'a, T>> {
+        self.0.joined(rows).map(|rows| rows.view())
+    }
 }
 
 /// The rows of an activation to write; see [`Rows`].
@@ -279,6 +293,13 @@ impl<'a, T: Element> RowsMut<'a, T> {
             }
         };
         self.data.slice(start, self.len)
+    }
+
+    /// These rows as one, if they follow each other.
+    #[cfg(dunlin_mve)]
+    pub(crate) fn joined(&self, rows: Range<usize>) -> Option<ViewMut<'a, T>> {
+        let (start, len) = (rows.start.wrapping_mul(self.len), rows.len().wrapping_mul(self.len));
+        if self.table.len() == 0 { Some(self.data.slice(start, len)) } else { None }
     }
 }
 

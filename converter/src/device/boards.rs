@@ -124,8 +124,7 @@ impl Board {
     pub fn packing(&self) -> Packing {
         // As the runtime's build script chooses its kernels.
         let cpu = self.cpu.as_deref().unwrap_or_default();
-        let has_dsp = self.target.starts_with("thumbv7em")
-            || ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"].contains(&cpu);
+        let has_dsp = self.target.starts_with("thumbv7em") || ["cortex-m33", "cortex-m35p"].contains(&cpu);
         if has_dsp { Packing::Dsp } else { Packing::Portable }
     }
 

@@ -6,16 +6,21 @@ mod generic;
 
 pub(crate) use generic::*;
 
+#[cfg(dunlin_mve)]
+mod armv81m;
+#[cfg(dunlin_mve)]
+pub(crate) use armv81m::{add, conv, depthwise, fully_connected, pool};
+
 #[cfg(dunlin_dsp)]
 mod armv7em;
 #[cfg(dunlin_dsp)]
 pub(crate) use armv7em::{add, conv, depthwise, fully_connected};
 
 // Hosts have wide vectors, for which the generic kernels are made; there these are only tested.
-#[cfg(any(all(target_os = "none", not(dunlin_dsp)), test))]
+#[cfg(any(all(target_os = "none", not(any(dunlin_dsp, dunlin_mve))), test))]
 #[cfg_attr(not(target_os = "none"), allow(dead_code, unused_imports))]
 mod scalar;
-#[cfg(all(target_os = "none", not(dunlin_dsp)))]
+#[cfg(all(target_os = "none", not(any(dunlin_dsp, dunlin_mve))))]
 pub(crate) use scalar::{add, conv, depthwise, fully_connected};
 
 #[cfg(dunlin_armv6m)]
@@ -31,5 +36,8 @@ mod armv7m;
 #[cfg(dunlin_armv7m)]
 use armv7m::{columns, outputs, sums};
 
-#[cfg(all(any(target_os = "none", test), not(any(dunlin_dsp, dunlin_armv6m, dunlin_armv7m))))]
+#[cfg(all(
+    any(target_os = "none", test),
+    not(any(dunlin_mve, dunlin_dsp, dunlin_armv6m, dunlin_armv7m))
+))]
 use scalar::{columns, outputs, sums};

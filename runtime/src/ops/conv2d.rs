@@ -11,9 +11,9 @@ use super::bounds::Bounds;
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::arithmetic::{F32, I8};
-use crate::kernels::conv::{conv_row, conv_row_i8, conv_scratch_bytes};
+use crate::kernels::conv::{conv_row, conv_rows_i8, conv_scratch_bytes};
 use crate::kernels::requantize::{Channels, Requantize};
-use crate::mem::{Memory, Rows, View, ViewMut};
+use crate::mem::{Memory, Rows, RowsMut, View, ViewMut};
 use crate::model::{Node, Operand};
 use crate::{DType, Element, Error, Shape, TensorType};
 
@@ -90,8 +90,8 @@ impl Run<i8> for Conv2d {
         let operands = Operands::of(node);
         let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
         let scratch = node.scratch(mem);
-        run_rows(self.window, &operands, mem, rows, |g, x, w, y, out| {
-            conv_row_i8(&arithmetic, g, x, w, y, out, scratch);
+        run_layer(self.window, &operands, mem, |g, x, w, out| {
+            conv_rows_i8(&arithmetic, g, x, w, rows, out, scratch);
         });
     }
 }
@@ -116,7 +116,19 @@ impl Operands {
     }
 }
 
-/// Runs the row kernel `row` of a layer whose window slides over an image.
+/// Calls `layer` with the sizes and tensors (image, weights, output) of a layer whose window slides over an image.
+pub(super) fn run_layer<T: Element>(
+    window: Window,
+    operands: &Operands,
+    mem: &Memory,
+    layer: impl FnOnce(&Geometry, &Rows<T>, View<T>, &RowsMut<T>),
+) {
+    let Operands { x, w, out } = operands;
+    let geometry = Geometry::new(window, kernel(&w.ty.shape), &x.ty.shape, &out.ty.shape);
+    layer(&geometry, &x.rows(mem), w.view(mem), &out.rows_mut(mem));
+}
+
+/// [`run_layer`] with the row kernel `row`.
 pub(super) fn run_rows<T: Element>(
     window: Window,
     operands: &Operands,
@@ -124,12 +136,11 @@ pub(super) fn run_rows<T: Element>(
     rows: Range<usize>,
     row: impl Fn(&Geometry, &Rows<T>, View<T>, usize, ViewMut<T>),
 ) {
-    let Operands { x, w, out } = operands;
-    let geometry = Geometry::new(window, kernel(&w.ty.shape), &x.ty.shape, &out.ty.shape);
-    let (x, w, out) = (x.rows(mem), w.view(mem), out.rows_mut(mem));
-    for y in rows {
-        row(&geometry, &x, w, y, out.row(y));
-    }
+    run_layer(window, operands, mem, |g, x, w, out| {
+        for y in rows {
+            row(g, x, w, y, out.row(y));
+        }
+    });
 }
 
 /// `[kh, kw]` of weights `[_, kh, kw, _]`.

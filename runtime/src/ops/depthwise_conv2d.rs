@@ -9,10 +9,10 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::conv2d::{Operands, check_channels, check_weights, f32_arithmetic, kernel, run_rows};
+use super::conv2d::{Operands, check_channels, check_weights, f32_arithmetic, kernel, run_layer, run_rows};
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::depthwise::{depthwise_row, depthwise_row_i8, depthwise_scratch_bytes};
+use crate::kernels::depthwise::{depthwise_row, depthwise_rows_i8, depthwise_scratch_bytes};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, Shape, TensorType};
@@ -90,8 +90,8 @@ impl Run<i8> for DepthwiseConv2d {
         let operands = Operands::of(node);
         let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
         let scratch = node.scratch(mem);
-        run_rows(self.window, &operands, mem, rows, |g, x, w, y, out| {
-            depthwise_row_i8(&arithmetic, g, x, w, y, out, scratch);
+        run_layer(self.window, &operands, mem, |g, x, w, out| {
+            depthwise_rows_i8(&arithmetic, g, x, w, rows, out, scratch);
         });
     }
 }

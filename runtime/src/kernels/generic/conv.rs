@@ -1,9 +1,14 @@
 //! One output row of a convolution.
 
+#[cfg(not(dunlin_mve))]
+use core::ops::Range;
+
 use super::arithmetic::Arithmetic;
-#[cfg(not(dunlin_dsp))]
+#[cfg(not(dunlin_mve))]
 use super::arithmetic::I8;
 use super::tile::Tile;
+#[cfg(not(dunlin_mve))]
+use crate::mem::RowsMut;
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -13,7 +18,7 @@ pub fn conv_scratch_bytes(geometry: &Geometry) -> usize {
 }
 
 /// [`conv_row`] of int8, for which a core may have instructions of its own.
-#[cfg(not(dunlin_dsp))]
+#[cfg(not(any(dunlin_dsp, dunlin_mve)))]
 pub fn conv_row_i8(
     arithmetic: &I8,
     geometry: &Geometry,
@@ -24,6 +29,22 @@ pub fn conv_row_i8(
     _scratch: ViewMut<i32>,
 ) {
     conv_row(arithmetic, geometry, x, w, y, out);
+}
+
+/// The same for several rows.
+#[cfg(not(dunlin_mve))]
+pub fn conv_rows_i8(
+    arithmetic: &I8,
+    geometry: &Geometry,
+    x: &Rows<i8>,
+    w: View<i8>,
+    rows: Range<usize>,
+    out: &RowsMut<i8>,
+    scratch: ViewMut<i32>,
+) {
+    for y in rows {
+        crate::kernels::conv::conv_row_i8(arithmetic, geometry, x, w, y, out.row(y), scratch);
+    }
 }
 
 /// Row `y` of a convolution of `x` with weights `w` `[c_out, kh, kw, c_in]`. Taps in the padding are skipped.

@@ -3,8 +3,10 @@
 use core::ops::Range;
 
 use super::arithmetic::Arithmetic;
-#[cfg(not(dunlin_dsp))]
+#[cfg(not(dunlin_mve))]
 use super::arithmetic::I8;
+#[cfg(not(dunlin_mve))]
+use crate::mem::RowsMut;
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -51,7 +53,7 @@ pub fn depthwise_scratch_bytes(geometry: &Geometry) -> usize {
 }
 
 /// [`depthwise_row`] of int8, for which a core may have instructions of its own.
-#[cfg(not(dunlin_dsp))]
+#[cfg(not(any(dunlin_dsp, dunlin_mve)))]
 pub fn depthwise_row_i8(
     arithmetic: &I8,
     geometry: &Geometry,
@@ -62,6 +64,22 @@ pub fn depthwise_row_i8(
     _scratch: ViewMut<i32>,
 ) {
     depthwise_row(arithmetic, geometry, x, w, y, out);
+}
+
+/// The same for several rows.
+#[cfg(not(dunlin_mve))]
+pub fn depthwise_rows_i8(
+    arithmetic: &I8,
+    geometry: &Geometry,
+    x: &Rows<i8>,
+    w: View<i8>,
+    rows: Range<usize>,
+    out: &RowsMut<i8>,
+    scratch: ViewMut<i32>,
+) {
+    for y in rows {
+        crate::kernels::depthwise::depthwise_row_i8(arithmetic, geometry, x, w, y, out.row(y), scratch);
+    }
 }
 
 /// Row `y` of a depthwise convolution of `x` with weights `w` `[1, kh, kw, c_in * multiplier]`. Taps in the

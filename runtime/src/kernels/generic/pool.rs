@@ -16,6 +16,13 @@ pub trait Pool {
     const EMPTY: Self::Acc;
     /// Takes one value more.
     fn add(&self, acc: Self::Acc, x: Self::T) -> Self::Acc;
+    /// Takes one value more into each of several accumulators.
+    #[inline(always)]
+    fn add_row(&self, acc: ViewMut<Self::Acc>, x: View<Self::T>) {
+        for i in 0..x.len() {
+            acc.set(i, self.add(acc.at(i), x.at(i)));
+        }
+    }
     /// The output for a window of `n` values inside the image.
     fn finish(&self, acc: Self::Acc, n: usize) -> Self::T;
 }
@@ -38,6 +45,15 @@ impl Pool for AverageF32 {
     }
 }
 
+/// `acc[i] += x[i]`.
+#[cfg(not(dunlin_mve))]
+#[inline(always)]
+pub fn add_row_i8(acc: ViewMut<i32>, x: View<i8>) {
+    for i in 0..x.len() {
+        acc.set(i, acc.at(i).wrapping_add(x.at(i) as i32));
+    }
+}
+
 /// Mean of the stored integers, rounded to nearest with ties away from zero, clamped. A window has at most
 /// 255 * 255 values, so that the sum stays below 2^23.
 pub struct AverageI8(pub (i8, i8));
@@ -50,6 +66,10 @@ impl Pool for AverageI8 {
     #[inline(always)]
     fn add(&self, acc: i32, x: i8) -> i32 {
         acc.wrapping_add(x as i32)
+    }
+    #[inline(always)]
+    fn add_row(&self, acc: ViewMut<i32>, x: View<i8>) {
+        crate::kernels::pool::add_row_i8(acc, x);
     }
     #[inline(always)]
     fn finish(&self, acc: i32, n: usize) -> i8 {
@@ -129,9 +149,7 @@ pub fn accumulate_row<P: Pool>(pool: &P, geometry: &Geometry, x: View<P::T>, y: 
         let acc = acc.slice(ox.wrapping_mul(channels), channels);
         for kx in columns.valid.clone() {
             let pixel = x.slice(columns.index(kx).wrapping_mul(channels), channels);
-            for c in 0..channels {
-                acc.set(c, pool.add(acc.at(c), pixel.at(c)));
-            }
+            pool.add_row(acc, pixel);
         }
     }
 }
