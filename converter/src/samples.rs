@@ -7,7 +7,7 @@ use dunlin::{DType, Model, Session};
 
 use crate::npy::{self, Array};
 use crate::program::{self, AlignedBytes};
-use crate::quantize::to_i8;
+use crate::quantize::{to_f32, to_i8};
 use crate::{Data, Error, Result};
 
 /// Inputs of one run or more, as the model stores them.
@@ -185,6 +185,28 @@ pub fn write(paths: &[PathBuf], arrays: &[Array]) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// For a network that names classes, what it decides of each sample: the label of its first greatest score, and that score
+/// as a real number. `array` is its first output, as [`arrays`] gives it.
+///
+/// # Errors
+/// If the model has no output.
+pub fn decisions(model: &Model, labels: &[String], array: &Array) -> Result<Vec<(String, f32)>> {
+    let port = model.output(0).map_err(refused)?;
+    let scores = match &array.data {
+        Data::F32(scores) => scores.clone(),
+        Data::I8(stored) => to_f32(stored, port.scale, port.zero_point),
+        Data::I16(_) | Data::I32(_) => return Ok(Vec::new()),
+    };
+    if labels.is_empty() || port.ty.shape.count() != labels.len() {
+        return Ok(Vec::new());
+    }
+    let best = |row: &[f32]| {
+        let first_greatest = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);
+        (labels[first_greatest].clone(), row[first_greatest])
+    };
+    Ok(scores.chunks_exact(labels.len()).map(best).collect())
+}
+
 fn numbered(path: &Path, i: usize) -> PathBuf {
     match path.extension() {
         Some(extension) => path.with_extension(format!("{i}.{}", extension.display())),
@@ -324,6 +346,21 @@ mod tests {
         assert_eq!(npy::read(&written[0]).unwrap(), outputs[0]);
         let error = Samples::read(&model, &[path("x.npy")]).unwrap_err().to_string();
         assert!(error.contains("`x` (f32 1×3), `t` (f32 2)"), "{error}");
+    }
+
+    #[test]
+    fn decisions_have_labels() {
+        let mut g = Graph::new("scores");
+        let x = g.input("x", &[1, 2]).unwrap();
+        let y = g.apply("y", dunlin::ops::Softmax::F32 { beta: 1.0 }, &[x]).unwrap();
+        g.mark_output(y);
+        let program = Program::compile(&g).unwrap();
+        let model = program.model().unwrap();
+        let array = Array { dims: vec![3, 2], data: Data::F32(vec![0.25, 0.75, 0.5, 0.5, 1.0, 0.0]) };
+        let labels = ["no", "yes"].map(str::to_owned);
+        let decided = decisions(&model, &labels, &array).unwrap();
+        assert_eq!(decided, [("yes".into(), 0.75), ("no".into(), 0.5), ("no".into(), 1.0)]);
+        assert_eq!(decisions(&model, &labels[..1], &array).unwrap(), []);
     }
 
     fn port(dims: &[usize]) -> NamedPort {

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use dunlin::Arena;
 use dunlin::frontend::{Config, FEATURE_SCALE, Features, FrontEnd, Number};
+use dunlin_converter::device::{self, firmware, sound};
 use dunlin_converter::npy;
+use dunlin_tests::boards::runnable_boards;
 
 /// The greatest difference from f64 in f32; measured 0.0023.
 const REAL_TOLERANCE: f32 = 0.004;
@@ -101,4 +103,29 @@ fn fixed_point_has_these_bits() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// A longer FFT than this needs more RAM than the smallest board has beside the suite's firmware.
+const SMALL_RAM_BYTES: u64 = 1 << 15;
+
+#[test]
+fn every_core_computes_the_hosts_features() {
+    let (home, pcm) = (device::home().unwrap(), sound());
+    for board in runnable_boards() {
+        let firmware = firmware::build(&home, &board, firmware::Program::Suite, true).unwrap();
+        for (name, config, ..) in CONFIGS {
+            let has_room = board.memory().unwrap().ram_bytes > SMALL_RAM_BYTES;
+            if !has_room && config.memory_bytes() > Config::SPEECH_8_KHZ.memory_bytes() {
+                continue;
+            }
+            let host = rows::<i32>(config, &pcm).concat();
+            let heard = sound::run(&home, &board, &firmware, &config, &pcm).unwrap_or_else(|e| panic!("{e}"));
+            assert!(heard.features == host, "{name} on {}: other features than the host's", board.name);
+            let sound::Heard { init_instructions, row_instructions, .. } = heard;
+            println!(
+                "{name} on {}: {init_instructions} instructions, then {row_instructions} a row",
+                board.name
+            );
+        }
+    }
 }

@@ -24,6 +24,8 @@ mod link;
 #[cfg(feature = "emulated")]
 mod semihosting;
 #[cfg(feature = "emulated")]
+mod sound;
+#[cfg(feature = "emulated")]
 pub mod suite;
 #[cfg(all(feature = "emulated", feature = "link"))]
 pub mod uart;

@@ -9,6 +9,7 @@ use dunlin_converter::samples::{self, Samples};
 use dunlin_converter::{Data, Error, Result};
 
 use crate::plan_args::PlanArgs;
+use crate::run::decided;
 use crate::{print, print_json};
 
 /// Samples made up when no input is given.
@@ -58,6 +59,11 @@ pub fn emulate(args: &Args) -> Result<()> {
         print(&board_table(&run.report))?;
         for array in &arrays {
             print(&first_numbers(array, samples.len()))?;
+        }
+        if !args.input.is_empty()
+            && let Some(decided) = decided(&file, &arrays)?
+        {
+            print(&decided)?;
         }
     }
     match run.report.first_difference {

@@ -4,6 +4,7 @@ mod bench;
 mod convert;
 mod demo;
 mod emulate;
+mod features;
 mod flash;
 mod inspect;
 mod new;
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(train::Args),
+    Features(features::Args),
     Convert(convert::Args),
     Inspect(inspect::Args),
     Plan(plan::Args),
@@ -46,6 +48,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Train(args) => train::train(&args),
+        Command::Features(args) => features::features(&args),
         Command::Convert(args) => convert::convert(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Plan(args) => plan::plan(&args),

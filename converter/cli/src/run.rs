@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use dunlin_converter::device::link::run::{self, DIFFERENT, Outcome};
 use dunlin_converter::file::ModelFile;
+use dunlin_converter::npy::Array;
 use dunlin_converter::pack::Packing;
 use dunlin_converter::samples::{self, Samples};
 use dunlin_converter::{Error, Result};
@@ -59,6 +60,9 @@ pub fn run(args: &Args) -> Result<()> {
     for (path, array) in samples::write(&args.output, &arrays)?.iter().zip(&arrays) {
         print(&format!("{}: {} {:?}", path.display(), array.data.dtype().name(), array.dims))?;
     }
+    if let Some(decided) = decided(&file, &arrays)? {
+        print(&decided)?;
+    }
     let Some((outcome, connection)) = &on_board else {
         return print(&format!("{} run(s) of {}", samples.len(), args.file.display()));
     };
@@ -67,6 +71,17 @@ pub fn run(args: &Args) -> Result<()> {
         true => print("every byte as on this machine"),
         false => Err(Error::Invalid(DIFFERENT.to_string())),
     }
+}
+
+/// What a network that names classes decides of the first samples.
+pub fn decided(file: &ModelFile, arrays: &[Array]) -> Result<Option<String>> {
+    const N_SHOWN: usize = 10;
+    let Some(first) = arrays.first() else { return Ok(None) };
+    let decisions = samples::decisions(&file.model()?, &file.report()?.labels, first)?;
+    let shown: Vec<String> =
+        decisions.iter().take(N_SHOWN).map(|(label, score)| format!("{label} ({score:.3})")).collect();
+    let more = if decisions.len() > N_SHOWN { ", ..." } else { "" };
+    Ok((!shown.is_empty()).then(|| format!("decided: {}{more}", shown.join(", "))))
 }
 
 /// Where, and how long the shortest and the longest run took.

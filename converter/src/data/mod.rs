@@ -18,4 +18,4 @@ pub use examples::{Examples, Split};
 pub use idx::read_idx;
 pub use shift::with_shifts;
 pub use sound::{Variation, features, with_variations};
-pub use wav::{Sounds, read_sounds, read_wav};
+pub use wav::{Sounds, read_clip, read_sounds, read_wav};

@@ -35,7 +35,7 @@ pub fn read_sounds(folder: &Path, sounds: &Sounds) -> Result<Examples<i16>> {
         let fields = fields(&below, &sounds.name)
             .filter(|fields| fields.contains_key("label"))
             .ok_or_else(|| wrong(format!("its name does not match `{}` with a {{label}}", sounds.name)))?;
-        clips.push((fields, read_wav(&path, sounds.sample_rate_hz)?));
+        clips.push((fields, read_clip(&path, sounds)?));
     }
     if clips.is_empty() {
         return Err(Error::File { path: folder.to_owned(), what: "has no .wav files".to_string() });
@@ -47,11 +47,19 @@ pub fn read_sounds(folder: &Path, sounds: &Sounds) -> Result<Examples<i16>> {
         |fields: &BTreeMap<String, String>| classes.binary_search(&fields["label"]).unwrap_or_default();
     Ok(Examples {
         dims: vec![sounds.clip_samples],
-        x: clips.iter().flat_map(|(_, pcm)| centred(pcm, sounds.clip_samples)).collect(),
+        x: clips.iter().flat_map(|(_, pcm)| pcm).copied().collect(),
         labels: clips.iter().map(|(fields, _)| label(fields)).collect(),
         fields: clips.into_iter().map(|(fields, _)| fields).collect(),
         classes,
     })
+}
+
+/// The samples around the middle of a WAV file, as many as an example has.
+///
+/// # Errors
+/// As [`read_wav`].
+pub fn read_clip(path: &Path, sounds: &Sounds) -> Result<Vec<i16>> {
+    Ok(centred(&read_wav(path, sounds.sample_rate_hz)?, sounds.clip_samples).collect())
 }
 
 /// The samples of a WAV file.

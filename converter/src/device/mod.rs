@@ -18,6 +18,7 @@ mod process;
 mod rust_src;
 pub mod scaffold;
 pub mod setup;
+pub mod sound;
 pub mod suite;
 mod uf2;
 

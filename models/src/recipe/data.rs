@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use dunlin::frontend::{Config, Features};
 use dunlin_converter::data::{self, Examples, Sounds, Split, Variation};
 use dunlin_converter::nn::Dataset;
-use dunlin_converter::{Error, Result};
+use dunlin_converter::npy::Array;
+use dunlin_converter::{Data, Error, Result};
 use serde::Deserialize;
 
 use super::Recipe;
@@ -188,12 +189,7 @@ impl Recipe {
 
     fn sounds(&self, wav: &Wav, folder: &Path, seed: u64) -> Result<Parts> {
         let config = wav.front_end.config();
-        let sounds = Sounds {
-            name: wav.name.clone(),
-            sample_rate_hz: config.sample_rate_hz,
-            clip_samples: wav.clip_samples,
-        };
-        let all = data::read_sounds(&folder.join(&wav.folder), &sounds).map_err(with_advice)?;
+        let all = data::read_sounds(&folder.join(&wav.folder), &wav.sounds()).map_err(with_advice)?;
         let [training, test] = all.split(&self.data.test.split())?;
         let augmented = match self.data.augment {
             Some(Augmentation::Sounds { copies, shift_samples, gain_db, noise_db }) => {
@@ -222,6 +218,22 @@ impl Recipe {
         }
     }
 
+    /// The features of WAV files, `[files, rows, features, 1]`; `None` if the recipe is not for sound.
+    ///
+    /// # Errors
+    /// If a file cannot be read or is not of the recipe's kind.
+    pub fn features_of(&self, paths: &[PathBuf]) -> Result<Option<Array>> {
+        let Source::Wav(wav) = &self.data.source else { return Ok(None) };
+        let sounds = wav.sounds();
+        let mut pcm = Vec::new();
+        for path in paths {
+            pcm.extend(data::read_clip(path, &sounds)?);
+        }
+        let clips = Examples::new(&[wav.clip_samples], pcm, vec![0; paths.len()])?;
+        let Examples { dims, x, .. } = data::features(&clips, &wav.front_end.config())?;
+        Ok(Some(Array { dims: [&[paths.len()][..], &dims].concat(), data: Data::F32(x) }))
+    }
+
     /// How sound becomes features, if it does.
     pub fn front_end(&self) -> Option<Config> {
         match &self.data.source {
@@ -239,6 +251,16 @@ fn with_advice(error: Error) -> Error {
             Error::File { path, what: what.to_string() }
         }
         other => other,
+    }
+}
+
+impl Wav {
+    fn sounds(&self) -> Sounds {
+        Sounds {
+            name: self.name.clone(),
+            sample_rate_hz: self.front_end.sample_rate_hz,
+            clip_samples: self.clip_samples,
+        }
     }
 }
 
