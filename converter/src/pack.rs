@@ -1,7 +1,8 @@
 //! Constants in the order in which a core's kernels read them fastest. The bytes are as many as before, and what is
 //! computed is the same on every core.
 
-use crate::{Graph, Kind, Result, Tensor};
+use crate::ops::Op;
+use crate::{Data, Graph, Kind, Result, Tensor};
 
 /// For which cores constants are arranged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,7 +12,12 @@ pub enum Packing {
     Portable,
     /// For Cortex-M cores with the DSP extension.
     Dsp,
+    /// For Cortex-M cores with vectors of 16 bytes.
+    Helium,
 }
+
+/// A node's operator and the contents of some of its constant inputs, by their numbers.
+pub type Packed = (Op, Vec<(usize, Data)>);
 
 /// Arranges the constants of a graph in device form.
 ///
@@ -23,12 +29,14 @@ pub fn pack(graph: &mut Graph, packing: Packing) -> Result<()> {
     }
     for i in 0..graph.nodes().len() {
         let node = graph.nodes()[i].clone();
-        let Some((op, input, data)) = node.op.pack(graph, &node) else { continue };
-        // Another node may read the same weights in the other order.
-        let packed = Tensor { kind: Kind::Constant(data), ..graph[node.inputs[input]].clone() };
-        let id = graph.add_tensor(packed);
-        let node = &mut graph.nodes_mut()[i];
-        (node.op, node.inputs[input]) = (op, id);
+        let Some((op, constants)) = node.op.pack(graph, &node, packing) else { continue };
+        for (input, data) in constants {
+            // Another node may read the same weights in the other order.
+            let packed = Tensor { kind: Kind::Constant(data), ..graph[node.inputs[input]].clone() };
+            let id = graph.add_tensor(packed);
+            graph.nodes_mut()[i].inputs[input] = id;
+        }
+        graph.nodes_mut()[i].op = op;
     }
     graph.verify()
 }

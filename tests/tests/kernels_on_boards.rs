@@ -200,11 +200,15 @@ impl Layer {
 
     fn fully_connected(&mut self) -> Result<TensorId> {
         let (n, k, c_out) = (self.rng.usize(1..3), self.channels(700), self.channels(60));
+        // Whatever the bytes are, they are quads or vectors too.
+        let weights = match self.rng.u8(..4) {
+            0 if k % 8 == 0 && k <= 256 => Weights::Quads,
+            1 | 2 => Weights::Vectors,
+            _ => Weights::Rows,
+        };
+        let k = if weights == Weights::Vectors && self.rng.bool() { k.next_multiple_of(16) } else { k };
+        let odd_channels = weights == Weights::Rows && self.rng.bool();
         let x = self.input(&[n, k])?;
-        // Whatever the bytes are, they are quads too.
-        let quads = k % 8 == 0 && k <= 256 && self.rng.bool();
-        let weights = if quads { Weights::Quads } else { Weights::Rows };
-        let odd_channels = !quads && self.rng.bool();
         let inputs = [x, self.weights(&[c_out, k])?, self.table_of(c_out, k, odd_channels)?];
         let op = ops::FullyConnected { bounds: self.bounds(), weights };
         self.graph.apply("layer", op, &inputs)

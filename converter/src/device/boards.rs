@@ -124,8 +124,12 @@ impl Board {
     pub fn packing(&self) -> Packing {
         // As the runtime's build script chooses its kernels.
         let cpu = self.cpu.as_deref().unwrap_or_default();
-        let has_dsp = self.target.starts_with("thumbv7em") || ["cortex-m33", "cortex-m35p"].contains(&cpu);
-        if has_dsp { Packing::Dsp } else { Packing::Portable }
+        match cpu {
+            "cortex-m52" | "cortex-m55" | "cortex-m85" => Packing::Helium,
+            "cortex-m33" | "cortex-m35p" => Packing::Dsp,
+            _ if self.target.starts_with("thumbv7em") => Packing::Dsp,
+            _ => Packing::Portable,
+        }
     }
 
     /// Whether it exists in an emulator.

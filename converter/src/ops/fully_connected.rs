@@ -10,6 +10,7 @@ use super::{Backward, HostOperator, InputRole, Op};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
+use crate::pack::{Packed, Packing};
 use crate::{Data, Error, Graph, Node, Result, TensorId};
 
 impl HostOperator for FullyConnected {
@@ -46,11 +47,18 @@ impl HostOperator for FullyConnected {
         cx.emit(node, FullyConnected::new(cx.bounds(node, self.bounds)?), &[x, w, table])
     }
 
-    fn pack(&self, graph: &Graph, node: &Node) -> Option<(Op, usize, Data)> {
-        let [_, w, table] = node.inputs[..] else { return None };
-        let quads = pack_quads(graph.constant_data(w)?, graph.constant_data(table)?)?;
-        let op = FullyConnected { weights: Weights::Quads, ..*self };
-        Some((Op::FullyConnected(op), 1, Data::I8(quads)))
+    fn pack(&self, graph: &Graph, node: &Node, packing: Packing) -> Option<Packed> {
+        let [x, w, table] = node.inputs[..] else { return None };
+        let (w, table) = (graph.constant_data(w)?, graph.constant_data(table)?);
+        let (weights, constants) = match packing {
+            Packing::Portable => return None,
+            Packing::Dsp => (Weights::Quads, vec![(1, Data::I8(pack_quads(w, table)?))]),
+            Packing::Helium => {
+                let (w, table) = pack_vectors(w, table, graph[x].quant.as_ref()?.zero_point)?;
+                (Weights::Vectors, vec![(1, Data::I8(w)), (2, Data::I32(table))])
+            }
+        };
+        Some((Op::FullyConnected(FullyConnected { weights, ..*self }), constants))
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
@@ -94,6 +102,35 @@ fn pack_quads(weights: &Data, table: &Data) -> Option<Vec<i8>> {
     }
     packed.extend(rest);
     Some(packed)
+}
+
+/// Weights `[c_out, k]` and channel table `[c_out, 3]` as [`Weights::Vectors`], if they can be for activations of this zero
+/// point.
+fn pack_vectors(weights: &Data, table: &Data, zero_point: i32) -> Option<(Vec<i8>, Vec<i32>)> {
+    let (Data::I8(rows), Data::I32(table)) = (weights, table) else { return None };
+    let k = rows.len().checked_div(table.len() / 3)?;
+    let is_usual = |channel: &[i32]| channel[1] >> 30 == 1 && channel[2] < 0;
+    if k == 0 || !table.chunks(3).all(is_usual) {
+        return None;
+    }
+    let mut table = table.clone();
+    for (channel, row) in table.chunks_mut(3).zip(rows.chunks(k)) {
+        let sum: i32 = row.iter().map(|&w| i32::from(w)).sum();
+        channel[0] = channel[0].wrapping_sub(zero_point.wrapping_mul(sum));
+    }
+    if !k.is_multiple_of(16) {
+        return Some((rows.clone(), table));
+    }
+    let octets = rows.chunks_exact(8 * k);
+    let rest = octets.remainder();
+    let vectors = |octet: &[i8]| -> Vec<i8> {
+        (0..k)
+            .step_by(16)
+            .flat_map(|tap| octet.chunks(k).flat_map(move |row| &row[tap..tap + 16]))
+            .copied()
+            .collect()
+    };
+    Some((octets.flat_map(vectors).chain(rest.iter().copied()).collect(), table))
 }
 
 /// The output has two dimensions, or as many as the input: a reshape follows where the file wants that.

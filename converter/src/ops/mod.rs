@@ -12,7 +12,8 @@ pub use crate::autograd::Backward;
 use crate::export::tflite::Writer;
 use crate::import::tflite;
 use crate::lower::Lowering;
-use crate::{Data, Error, Graph, Node, Quant, Result, TensorId};
+use crate::pack::{Packed, Packing};
+use crate::{Error, Graph, Node, Quant, Result, TensorId};
 
 /// What the host knows of an operator beyond the runtime's [`Operator`].
 pub trait HostOperator: Operator + Into<Op> {
@@ -49,11 +50,9 @@ pub trait HostOperator: Operator + Into<Op> {
         self.infer(inputs)
     }
 
-    /// The operator and the content of one of its constant inputs, in device form, as [`Packing::Dsp`] has them, if they
-    /// are to be others.
-    ///
-    /// [`Packing::Dsp`]: crate::pack::Packing::Dsp
-    fn pack(&self, _graph: &Graph, _node: &Node) -> Option<(Op, usize, Data)> {
+    /// The operator and the contents of some of its constant inputs, in device form, as `packing` has them, if they are to
+    /// be others.
+    fn pack(&self, _graph: &Graph, _node: &Node, _packing: Packing) -> Option<Packed> {
         None
     }
 
@@ -239,8 +238,8 @@ impl Op {
     }
 
     /// See [`HostOperator::pack`].
-    pub(crate) fn pack(&self, graph: &Graph, node: &Node) -> Option<(Op, usize, Data)> {
-        each!(self, p => p.pack(graph, node))
+    pub(crate) fn pack(&self, graph: &Graph, node: &Node, packing: Packing) -> Option<Packed> {
+        each!(self, p => p.pack(graph, node, packing))
     }
 
     /// See [`HostOperator::lower_i8`].

@@ -12,8 +12,9 @@ use super::bounds::Bounds;
 use super::conv2d::{Operands, check_channels, check_weights, f32_arithmetic};
 use super::window::all_rows;
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
+use crate::kernels::arithmetic::I8;
 use crate::kernels::fully_connected::{
-    fully_connected_row, fully_connected_row_i8, fully_connected_scratch_bytes,
+    fully_connected_row, fully_connected_row_i8, fully_connected_scratch_bytes, vectors_row_i8,
 };
 use crate::kernels::requantize::Channels;
 use crate::mem::{Memory, View, ViewMut};
@@ -30,6 +31,11 @@ pub enum Weights {
     /// the last four are rows. The second channel's sum has less than 24 bits, no weight is -128, and all factors use all
     /// bits of their multiplier and shift right.
     Quads,
+    /// int8: the biases contain what the zero point of the activations adds, minus it times the sum of a channel's weights.
+    /// If `k` is a multiple of 16, eight channels at a time: of every 16 taps those of the first channel, then of the
+    /// second, and so on. Other channels, behind the last eight or of another `k`, are rows. All factors use all bits of
+    /// their multiplier and shift right.
+    Vectors,
 }
 
 /// Parameters of a fully connected layer.
@@ -65,7 +71,8 @@ impl Operator for FullyConnected {
         }
         check_channels(x, w, rest, c_out)?;
         self.bounds.check(x.dtype)?;
-        if self.weights == Weights::Quads && (w.dtype != DType::I8 || !k.is_multiple_of(8)) {
+        let packed = self.weights != Weights::Rows;
+        if packed && w.dtype != DType::I8 || self.weights == Weights::Quads && !k.is_multiple_of(8) {
             return Err(Error::Parameters);
         }
         one(TensorType::new(x.dtype, Shape::new(&[n, c_out])?))
@@ -113,7 +120,7 @@ impl Run<f32> for FullyConnected {
 impl Run<i8> for FullyConnected {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
         check_weights(node, mem)?;
-        if self.weights == Weights::Quads {
+        if self.weights != Weights::Rows {
             // Kernels load words of them.
             if !node.input(1).offset().is_multiple_of(4) {
                 return Err(Error::Alignment);
@@ -128,6 +135,10 @@ impl Run<i8> for FullyConnected {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let operands = Operands::of(node);
         let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
+        if self.weights == Weights::Vectors {
+            let arithmetic = I8 { x_offset: 0, ..arithmetic };
+            return run(&operands, mem, rows, |x, w, out| vectors_row_i8(&arithmetic, x, w, out));
+        }
         let scratch = node.scratch(mem);
         run(&operands, mem, rows, |x, w, out| {
             fully_connected_row_i8(&arithmetic, self.in_quads(out.len()), x, w, out, scratch);
@@ -185,6 +196,29 @@ mod tests {
         };
         assert!(run(Weights::Rows, &rows).is_ok());
         assert_eq!(run(Weights::Quads, &quads), run(Weights::Rows, &rows));
+    }
+
+    #[test]
+    fn vectors_are_the_same_weights_in_another_order() {
+        let x: [i8; 32] = core::array::from_fn(|i| (i * 91 % 251) as i8);
+        let rows: [i8; 320] = core::array::from_fn(|i| (i * 37 % 255) as i8);
+        let channels: [i32; 30] = core::array::from_fn(|i| [10 - i as i32, 3 << 29, -9][i % 3]);
+        let (mut vectors, mut folded) = (rows, channels);
+        for (i, byte) in vectors.iter_mut().enumerate().take(256) {
+            let (tap, channel) = (i / 128 * 16 + i % 16, i / 16 % 8);
+            *byte = rows[channel * 32 + tap];
+        }
+        for c in 0..10 {
+            folded[3 * c] += 7 * rows[c * 32..][..32].iter().map(|&w| i32::from(w)).sum::<i32>();
+        }
+        let run = |weights, w: &[i8], table: &[i32]| {
+            let x = Tensor::new(&[1, 32], &x).zero_point(-7);
+            let (w, table) = (Tensor::new(&[10, 32], w), Tensor::new(&[10, 3], table));
+            let op = FullyConnected { bounds: Bounds::None, weights };
+            Case::new(op, [x, w.constant(), table.constant()]).run::<i8>()
+        };
+        assert!(run(Weights::Rows, &rows, &channels).is_ok());
+        assert_eq!(run(Weights::Vectors, &vectors, &folded), run(Weights::Rows, &rows, &channels));
     }
 
     #[test]

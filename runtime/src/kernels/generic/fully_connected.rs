@@ -1,8 +1,6 @@
 //! One output row of a fully connected layer.
 
-use super::arithmetic::Arithmetic;
-#[cfg(not(dunlin_dsp))]
-use super::arithmetic::I8;
+use super::arithmetic::{Arithmetic, I8};
 use super::tile::Tile;
 use crate::mem::{View, ViewMut};
 
@@ -48,6 +46,28 @@ pub fn fully_connected_row_i8(
         let w = w.slice(c.wrapping_mul(k), k);
         out.set(c, arithmetic.finish(arithmetic.dot(arithmetic.begin(c), x, w), c));
         c = c.wrapping_add(1);
+    }
+}
+
+/// [`fully_connected_row`] of int8 for [`Weights::Vectors`](crate::ops::fully_connected::Weights); the arithmetic has no zero
+/// point of the activations.
+#[cfg(not(dunlin_mve))]
+pub fn vectors_row_i8(arithmetic: &I8, x: View<i8>, w: View<i8>, out: ViewMut<i8>) {
+    let k = x.len();
+    let in_octets = if k.is_multiple_of(16) { out.len() & !7 } else { 0 };
+    for c in 0..out.len() {
+        // The channel's first tap, and from 16 taps to the next ones.
+        let (start, step) = if c < in_octets {
+            ((c & !7).wrapping_mul(k).wrapping_add((c & 7).wrapping_mul(16)), 128)
+        } else {
+            (c.wrapping_mul(k), 16)
+        };
+        let mut acc = arithmetic.begin(c);
+        for i in 0..k {
+            let at = start.wrapping_add((i / 16).wrapping_mul(step)).wrapping_add(i % 16);
+            acc = arithmetic.add(acc, x.at(i), w.at(at));
+        }
+        out.set(c, arithmetic.finish(acc, c));
     }
 }
 

@@ -6,7 +6,9 @@ use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
 use crate::mem::{View, ViewMut};
 
-pub use crate::kernels::generic::fully_connected::{fully_connected_row, fully_connected_scratch_bytes};
+pub use crate::kernels::generic::fully_connected::{
+    fully_connected_row, fully_connected_scratch_bytes, vectors_row_i8,
+};
 
 /// Taps that are on the stack at a time.
 const WORDS: usize = 64;
