@@ -3,7 +3,7 @@
 
 use dunlin::Shape;
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{Add, Mean, Mul, Reshape};
+use dunlin::ops::{Add, BatchNorm, Mean, Minimum, Mul, Reshape};
 
 use crate::{Data, Error, Graph, Result, TensorId};
 
@@ -92,5 +92,27 @@ impl Graph {
             sum = self.scale(name, sum, n as f32)?;
         }
         self.reshape(name, sum, dims)
+    }
+
+    /// What to multiply `tensors` with so that all their elements together have at most the Euclidean norm `greatest`:
+    /// `min(1, greatest / norm)`, `[1]`.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn norm_factor(&mut self, name: &str, tensors: &[TensorId], greatest: f32) -> Result<TensorId> {
+        let zero = self.filled(&format!("{name}/zero"), &[1], 0.0)?;
+        let one = self.filled(&format!("{name}/one"), &[1], 1.0)?;
+        let mut sum = zero;
+        for &tensor in tensors {
+            let squares = self.mul(&format!("{name}/squares"), tensor, tensor)?;
+            let squares = self.sum_to(&format!("{name}/squares"), squares, &[1])?;
+            sum = self.add(&format!("{name}/sum"), sum, squares)?;
+        }
+        // Batch normalization divides by the root of a variance.
+        let greatest = self.filled(&format!("{name}/greatest"), &[1], greatest)?;
+        let quotient = BatchNorm { epsilon: 1e-12 };
+        let quotient =
+            self.apply(&format!("{name}/quotient"), quotient, &[greatest, one, zero, zero, sum])?;
+        self.apply(name, Minimum {}, &[quotient, one])
     }
 }

@@ -3,7 +3,7 @@
 
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
-use dunlin::ops::{ArgMax, AveragePool2d, BatchNorm, Moments, Operator, Tanh, bounds::Bounds};
+use dunlin::ops::{ArgMax, AveragePool2d, BatchNorm, Logistic, Moments, Operator, Tanh, bounds::Bounds};
 use dunlin::{DType, Shape, TensorType};
 use proptest::prelude::*;
 
@@ -190,6 +190,18 @@ fn normalization_by_the_batch() {
 fn mean_squared_error() {
     let square = |graph: &mut Graph, x: &[TensorId]| Loss::MeanSquaredError.trace(graph, x[0], x[1]);
     Case::new(&[&[4, 3], &[4, 3]], square).check();
+}
+
+#[test]
+fn binary_cross_entropy() {
+    let loss = |graph: &mut Graph, x: &[TensorId]| {
+        let targets = Data::F32((0..12).map(|i| [0.0, 1.0, 0.25][i % 3]).collect());
+        let targets = graph.constant("targets", &[4, 3], targets)?;
+        let prediction = graph.apply("sigmoid", Logistic {}, x)?;
+        Loss::BinaryCrossEntropy.trace(graph, prediction, targets)
+    };
+    let case = Case::new(&[&[4, 3]], loss);
+    case.check();
 }
 
 #[test]

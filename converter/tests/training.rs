@@ -114,6 +114,80 @@ fn the_number_of_threads_changes_no_byte() -> Result<()> {
 }
 
 #[test]
+fn dropout_trains_the_same_each_time_and_is_gone_in_inference() -> Result<()> {
+    let layers = || {
+        let layers = Sequential::new().then(Conv2d::new(8, [3, 3])).then(Relu).then(Dropout::new(0.4));
+        layers.then(Dense::new(2)).then(Softmax)
+    };
+    let train = |seed: u64| -> Result<Network> {
+        let mut network = Network::new("blobs", &[8, 6, 1], layers(), 1)?;
+        network.fit(&blobs(22), &FitOptions { batch_size: 8, epochs: 20, seed, ..FitOptions::default() })?;
+        Ok(network)
+    };
+    let network = train(3)?;
+    assert_eq!(bytes(&network), bytes(&train(3)?));
+    assert_ne!(bytes(&network), bytes(&train(4)?));
+    assert_eq!(network.evaluate(&blobs(22), Loss::CrossEntropy)?.accuracy, Some(1.0));
+    assert!(network.inference_graph(1)?.nodes().iter().all(|node| !node.name.contains("dropout")));
+    let all = Sequential::new().then(Dropout::new(1.0));
+    let error = Network::new("n", &[2], all, 0).err().unwrap().to_string();
+    assert_eq!(error, "dropout: drops 1 of the elements; the part must be in [0, 1)");
+    Ok(())
+}
+
+#[test]
+fn questions_of_their_own_are_learned_with_binary_cross_entropy() -> Result<()> {
+    // Whether the first number is above 0, whether the second is, whether both are.
+    let points: Vec<[f32; 2]> = (0..64).map(|i| [(i % 8) as f32 - 3.5, (i / 8) as f32 - 3.5]).collect();
+    let answers = |&[a, b]: &[f32; 2]| [a > 0.0, b > 0.0, a > 0.0 && b > 0.0].map(|yes| yes as u8 as f32);
+    let targets: Vec<f32> = points.iter().flat_map(answers).collect();
+    let data = Dataset::new(&[2], points.concat(), &[3], targets)?;
+    let layers = Sequential::new().then(Dense::new(16)).then(Tanh).then(Dense::new(3)).then(Sigmoid);
+    let mut network = Network::new("questions", &[2], layers, 1)?;
+    let loss = Loss::BinaryCrossEntropy;
+    let options =
+        FitOptions { epochs: 150, loss, optimizer: Optimizer::rms_prop(0.01), ..Default::default() };
+    let history = network.fit(&data, &options)?;
+    assert!((history.epochs[0].loss - 0.693).abs() < 0.5, "{}", history.epochs[0]);
+    let metrics = network.evaluate(&data, loss)?;
+    assert!(metrics.accuracy > Some(0.97) && metrics.loss < 0.1, "{metrics}");
+    Ok(())
+}
+
+#[test]
+fn training_stops_early_and_resumes_there() -> Result<()> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("early.safetensors");
+    let train = |checkpoint: Option<&Path>| -> Result<(Vec<u32>, History)> {
+        let mut network = Network::new("line", &[2], Sequential::new().then(Dense::new(1)), 5)?;
+        let options = FitOptions {
+            epochs: 500,
+            batch_size: 8,
+            loss: Loss::MeanSquaredError,
+            optimizer: Optimizer::momentum(0.05, 0.5),
+            checkpoint: checkpoint.map(Path::to_owned),
+            early_stopping: Some(EarlyStopping { patience: 3, min_improvement: 1e-6 }),
+            ..FitOptions::default()
+        };
+        let history = network.fit_validated(&line(), &line().subset(&[1, 5, 9])?, &options)?;
+        assert_eq!(
+            network.evaluate(&line().subset(&[1, 5, 9])?, options.loss)?,
+            *history.validation.last().unwrap()
+        );
+        Ok((bytes(&network), history))
+    };
+    let expected = train(None)?;
+    let n = expected.1.epochs.len();
+    assert!(n < 200 && expected.1.validation.len() == n, "{n} epochs");
+    let (before, after) = expected.1.validation.split_at(n - 3);
+    let least = before.iter().map(|m| m.loss).fold(f64::INFINITY, f64::min);
+    assert!(after.iter().all(|m| m.loss >= least - 1e-6));
+    assert_eq!(train(Some(&path))?, expected);
+    assert_eq!(train(Some(&path))?, expected, "there is nothing left to do");
+    Ok(())
+}
+
+#[test]
 fn samples_left_over_count_like_others() -> Result<()> {
     // All samples are the same, so the third step must be what it is when the batch is full.
     let train = |n: usize| -> Result<(Vec<u32>, f64)> {
@@ -244,6 +318,38 @@ fn a_training_killed_at_any_moment_ends_in_the_same_bytes() -> Result<()> {
     assert!(n_killed > 0 && n_resumed > 0, "{n_killed} killed, {n_resumed} resumed");
     assert_eq!(std::fs::read(&killed).unwrap(), std::fs::read(&whole).unwrap());
     assert_eq!(train_blobs(Some(&killed), 3)?, expected);
+    Ok(())
+}
+
+/// A limit on the size of files stands in for a disk that is full.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_named_and_the_last_checkpoint_survives() -> Result<()> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("blobs.safetensors");
+    let expected = train_blobs(None, 3)?;
+    let start = |script: &str| {
+        let mut training = Command::new("sh");
+        training.args(["-c", script]).arg(std::env::current_exe().unwrap()).env(KILLED, &path);
+        training.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut training = start("exec \"$0\" --exact a_training_to_kill");
+    while !path.exists() && training.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let _ = training.kill();
+    training.wait().unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let n_files = || std::fs::read_dir(dir.path()).unwrap().count();
+    let n_before = n_files(); // the kill may have left a file half written, under another name
+    let full = start("trap '' XFSZ; ulimit -f 1; exec \"$0\" --exact a_training_to_kill --nocapture");
+    let full = full.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&full.stderr);
+    assert!(!full.status.success(), "{} bytes were written", before.len());
+    assert!(said.contains("blobs.safetensors") && said.contains("File too large"), "{said}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(n_files(), n_before);
+    assert_eq!(train_blobs(Some(&path), 3)?, expected);
     Ok(())
 }
 

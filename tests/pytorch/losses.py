@@ -47,13 +47,21 @@ def parameters(network):
     }
 
 
-def train(network, optimizer, x, labels):
+def decayed(parameters, decay):
+    """Dunlin's weight decay leaves biases and normalization alone."""
+    groups = [[p for p in parameters if (p.dim() > 1) == is_weights] for is_weights in (True, False)]
+    return [{"params": groups[0], "weight_decay": decay}, {"params": groups[1], "weight_decay": 0.0}]
+
+
+def train(network, optimizer, x, labels, clip=None):
     loss_function = nn.CrossEntropyLoss()
     losses = []
     for _ in range(N_STEPS):
         optimizer.zero_grad()
         loss = loss_function(network(x), labels)
         loss.backward()
+        if clip is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), clip)
         optimizer.step()
         losses.append(loss.item())
     return losses
@@ -71,11 +79,15 @@ def main():
         "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1),
         "momentum": lambda parameters: torch.optim.SGD(parameters, lr=0.02, momentum=0.9, nesterov=True),
         "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01, eps=1e-7),
+        "adam_w": lambda parameters: torch.optim.AdamW(decayed(list(parameters), 0.5), lr=0.01, eps=1e-7),
+        "rms_prop": lambda parameters: torch.optim.RMSprop(parameters, lr=0.003, eps=1e-3),
+        "clipped": lambda parameters: torch.optim.SGD(parameters, lr=0.1),
     }
     golden = {"oracle": {"torch": torch.__version__}}
     for name, optimizer in optimizers.items():
         fresh = copy.deepcopy(network)
-        golden[name] = train(fresh, optimizer(fresh.parameters()), x, labels)
+        clip = 0.25 if name == "clipped" else None
+        golden[name] = train(fresh, optimizer(fresh.parameters()), x, labels, clip)
         print(name, golden[name][0], golden[name][-1])
     (FOLDER / "golden.json").write_text(json.dumps(golden, indent=0) + "\n")
 

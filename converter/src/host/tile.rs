@@ -30,17 +30,19 @@ const fn block_rows<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
 }
 
+/// Rows of the next block, of those that are left: a power of two, so that few sizes are compiled.
+#[inline(always)]
+fn next_rows<S: Simd>(left: usize) -> usize {
+    if left >= block_rows::<S>() { block_rows::<S>() } else { 1 << left.ilog2() }
+}
+
 /// Calls `$f::<S, M, ..>` with `M` as large as `$m` says.
 macro_rules! for_rows {
     ($m:expr, $f:ident::<$S:ident, _ $(, $rest:tt)*>($($arg:expr),*)) => {
         match $m {
             1 => $f::<$S, 1 $(, $rest)*>($($arg),*),
             2 => $f::<$S, 2 $(, $rest)*>($($arg),*),
-            3 => $f::<$S, 3 $(, $rest)*>($($arg),*),
             4 => $f::<$S, 4 $(, $rest)*>($($arg),*),
-            5 => $f::<$S, 5 $(, $rest)*>($($arg),*),
-            6 => $f::<$S, 6 $(, $rest)*>($($arg),*),
-            7 => $f::<$S, 7 $(, $rest)*>($($arg),*),
             _ => $f::<$S, 8 $(, $rest)*>($($arg),*),
         }
     };
@@ -52,8 +54,9 @@ vectorized! {
     pub(super) fn multiply[simd: S](view: View<'_>, b: Matrix<'_>, bias: &[f32], bounds: (f32, f32), out: &mut [f32]) {
         assert!(b.ld.is_multiple_of(LANES) && bias.len() == b.ld && b.n <= b.ld);
         let n_rows = view.bases.len();
-        for row in (0..n_rows).step_by(block_rows::<S>()) {
-            let m = (n_rows - row).min(block_rows::<S>());
+        let mut row = 0;
+        while row < n_rows {
+            let m = next_rows::<S>(n_rows - row);
             let (view, out) = (View { bases: &view.bases[row..row + m], ..view }, &mut out[row * b.n..]);
             let mut column = 0;
             while column < b.n {
@@ -66,6 +69,7 @@ vectorized! {
                     column += S::F32_LANES;
                 }
             }
+            row += m;
         }
     }
 
@@ -78,8 +82,9 @@ vectorized! {
             let rows = View { bases: &view.bases[first..first + n_rows], ..view };
             let b = Matrix { values: &b.values[first * b.ld..], ..b };
             for (t, &tap) in view.taps.iter().enumerate() {
-                for i in (0..view.run).step_by(block_rows::<S>()) {
-                    let m = (view.run - i).min(block_rows::<S>());
+                let mut i = 0;
+                while i < view.run {
+                    let m = next_rows::<S>(view.run - i);
                     let sums = &mut sums[(t * view.run + i) * ld..];
                     let mut column = 0;
                     while column < b.n {
@@ -95,6 +100,7 @@ vectorized! {
                             column += S::F32_LANES;
                         }
                     }
+                    i += m;
                 }
             }
         }

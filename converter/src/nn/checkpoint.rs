@@ -16,26 +16,34 @@ use crate::{Error, Result, file};
 
 const KEY: &str = "dunlin";
 
+type Bits = (u64, Option<u64>);
+
 #[derive(Serialize, Deserialize)]
 struct Header {
     /// Options and data: another training must not go on from here.
     task: String,
     /// Bits of loss and accuracy of each epoch: decimal digits could lose some.
-    epochs: Vec<(u64, Option<u64>)>,
+    epochs: Vec<Bits>,
+    /// The same of the validation samples.
+    validation: Vec<Bits>,
     crc32: u32,
 }
 
 /// What a training is asked to do: the same for trainings that end in the same bytes.
-pub(super) fn task(options: &FitOptions, data: &Dataset) -> String {
+pub(super) fn task(options: &FitOptions, data: &Dataset, validation: Option<&Dataset>) -> String {
     let FitOptions { epochs, batch_size, loss, optimizer, schedule, seed, .. } = options;
+    let (clip, early) = (options.clip_norm, options.early_stopping);
     let mut crc = crc32fast::Hasher::new();
-    for i in 0..data.len() {
-        crc.update(bytemuck::cast_slice(data.sample(i)));
-        crc.update(bytemuck::cast_slice(data.target(i)));
+    for data in [data].into_iter().chain(validation) {
+        for i in 0..data.len() {
+            crc.update(bytemuck::cast_slice(data.sample(i)));
+            crc.update(bytemuck::cast_slice(data.target(i)));
+        }
     }
     let (n, crc) = (data.len(), crc.finalize());
     let how = format!("{epochs} epochs by {batch_size}, {loss:?}, {optimizer:?}, {schedule:?}, seed {seed}");
-    format!("{how}, {n} samples with checksum {crc:08x}")
+    let when = format!("gradients clipped to {clip:?}, stopped by {early:?}");
+    format!("{how}, {when}, {n} samples with checksum {crc:08x}")
 }
 
 /// Writes a checkpoint in place of the one before.
@@ -45,9 +53,12 @@ pub(super) fn task(options: &FitOptions, data: &Dataset) -> String {
 pub(super) fn save(path: &Path, task: &str, history: &History, runner: &mut Runner) -> Result<()> {
     let failed = |what: String| Error::File { path: path.to_owned(), what };
     let states = runner.states();
-    let epochs = history.epochs.iter().map(|m| (m.loss.to_bits(), m.accuracy.map(f64::to_bits))).collect();
+    let bits = |metrics: &[Metrics]| -> Vec<Bits> {
+        metrics.iter().map(|m| (m.loss.to_bits(), m.accuracy.map(f64::to_bits))).collect()
+    };
+    let (epochs, validation) = (bits(&history.epochs), bits(&history.validation));
     let crc32 = crc32(states.iter().map(|(_, bytes)| &bytes[..]));
-    let header = Header { task: task.to_string(), epochs, crc32 };
+    let header = Header { task: task.to_string(), epochs, validation, crc32 };
     let header = serde_json::to_string(&header).map_err(|e| failed(e.to_string()))?;
     let mut views = Vec::new();
     for (state, bytes) in &states {
@@ -94,11 +105,11 @@ fn restore(bytes: &[u8], task: &str, runner: &mut Runner) -> Result<History, Str
         return Err(damaged("its checksum differs"));
     }
     runner.set_states(&values);
-    let metrics = |(loss, accuracy): (u64, Option<u64>)| Metrics {
-        loss: f64::from_bits(loss),
-        accuracy: accuracy.map(f64::from_bits),
+    let metrics = |bits: Vec<Bits>| -> Vec<Metrics> {
+        let of = |(loss, accuracy): Bits| (f64::from_bits(loss), accuracy.map(f64::from_bits));
+        bits.into_iter().map(of).map(|(loss, accuracy)| Metrics { loss, accuracy }).collect()
     };
-    Ok(History { epochs: header.epochs.into_iter().map(metrics).collect() })
+    Ok(History { epochs: metrics(header.epochs), validation: metrics(header.validation) })
 }
 
 fn crc32<'b>(parts: impl Iterator<Item = &'b [u8]>) -> u32 {

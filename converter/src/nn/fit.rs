@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::network::Traced;
-use super::step::{Loaded, Runner, Step, compile_steps};
+use super::step::{Built, Loaded, Pass, Runner, Step, compile_steps};
 use super::{Dataset, Loss, Mode, Network, Optimizer, Schedule, checkpoint};
 use crate::autograd::gradients;
 use crate::passes::fuse_activations;
@@ -39,6 +39,33 @@ pub struct FitOptions {
     /// Threads that compute; without a number one a core (or as many as `RAYON_NUM_THREADS` says). The result has the
     /// same bytes for any number.
     pub threads: Option<usize>,
+    /// Greatest Euclidean norm of all gradients of a step together; what is longer is scaled down to it.
+    pub clip_norm: Option<f32>,
+    /// When training ends before the last epoch.
+    pub early_stopping: Option<EarlyStopping>,
+}
+
+/// Training ends when the loss has not become smaller for some epochs: that of the validation samples where there are
+/// some, that of the training samples otherwise. The parameters are then those of the last epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EarlyStopping {
+    /// So many epochs, at least 1.
+    pub patience: usize,
+    /// By how much a loss must be below the least one so far to count as smaller.
+    pub min_improvement: f64,
+}
+
+impl EarlyStopping {
+    fn stops(&self, history: &History) -> bool {
+        let losses = if history.validation.is_empty() { &history.epochs } else { &history.validation };
+        let (mut least, mut at) = (f64::INFINITY, 0);
+        for (epoch, metrics) in losses.iter().enumerate() {
+            if metrics.loss < least - self.min_improvement {
+                (least, at) = (metrics.loss, epoch);
+            }
+        }
+        losses.len() > at + self.patience.max(1)
+    }
 }
 
 impl Default for FitOptions {
@@ -53,6 +80,8 @@ impl Default for FitOptions {
             progress: Progress::Quiet,
             checkpoint: None,
             threads: None,
+            clip_norm: None,
+            early_stopping: None,
         }
     }
 }
@@ -71,7 +100,8 @@ pub enum Progress {
 pub struct Metrics {
     /// Mean loss of a sample.
     pub loss: f64,
-    /// Part of the samples whose greatest prediction is their label, if the loss classifies.
+    /// Part of the samples whose prediction is right, if the loss classifies: whose greatest element is the label's, or
+    /// (binary) all of whose elements are on their target's side of 0.5.
     pub accuracy: Option<f64>,
 }
 
@@ -83,6 +113,8 @@ pub type Epoch = Metrics;
 pub struct History {
     /// In order.
     pub epochs: Vec<Epoch>,
+    /// After each epoch, on the validation samples; empty if there are none.
+    pub validation: Vec<Metrics>,
 }
 
 impl Network {
@@ -93,6 +125,28 @@ impl Network {
     /// stops being finite (names epoch and batch), or if a checkpoint is damaged, another training's, or cannot be
     /// written; the parameters then stay as they were.
     pub fn fit(&mut self, data: &Dataset, options: &FitOptions) -> Result<History> {
+        self.train(data, None, options)
+    }
+
+    /// [`Network::fit`], which looks after each epoch how the network does on samples that it is not trained on.
+    ///
+    /// # Errors
+    /// As [`Network::fit`].
+    pub fn fit_validated(
+        &mut self,
+        data: &Dataset,
+        validation: &Dataset,
+        options: &FitOptions,
+    ) -> Result<History> {
+        self.train(data, Some(validation), options)
+    }
+
+    fn train(
+        &mut self,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+        options: &FitOptions,
+    ) -> Result<History> {
         self.check(data, options)?;
         let steps = self.training_steps(data, options)?;
         let mut loaded = Loaded::new(&steps)?;
@@ -101,7 +155,7 @@ impl Network {
         let mut order: Vec<usize> = (0..data.len()).collect();
         let n_batches = data.len().div_ceil(options.batch_size);
         let bar = progress_bar(options, n_batches);
-        let task = checkpoint::task(options, data);
+        let task = checkpoint::task(options, data, validation);
         let mut history = match &options.checkpoint {
             Some(path) => checkpoint::resume(path, &task, &mut runner)?,
             None => History::default(),
@@ -113,25 +167,15 @@ impl Network {
             if epoch < n_done {
                 continue; // the order goes on from those before
             }
-            let mut totals = Totals::default();
-            for (i, batch) in order.chunks(options.batch_size).enumerate() {
-                let done = epoch as f64 + i as f64 / n_batches as f64;
-                let factor = options.schedule.factor(done, options.epochs as f64);
-                let rates = options.optimizer.rates(factor, (epoch * n_batches + i + 1) as u64);
-                let outcome = runner.run(data, batch, &rates)?;
-                if !outcome.loss.is_finite() {
-                    let (loss, rate) = (outcome.loss, options.optimizer.rate() * factor);
-                    let at = format!("epoch {}, batch {}", epoch + 1, i + 1);
-                    return Err(Error::Invalid(format!(
-                        "{at}: the loss is {loss}; lower the learning rate ({rate}) or scale the data"
-                    )));
-                }
-                totals.add(outcome.loss, outcome.n_correct, batch.len());
-                bar.inc(1);
+            if options.early_stopping.is_some_and(|early| early.stops(&history)) {
+                break;
             }
-            let metrics = totals.metrics(options.loss);
-            bar.set_message(metrics.to_string());
-            history.epochs.push(metrics);
+            history.epochs.push(train_epoch(&mut runner, data, options, epoch, &order, &bar)?);
+            if let Some(validation) = validation {
+                history
+                    .validation
+                    .push(self.with_values(&runner.parameters()).evaluate(validation, options.loss)?);
+            }
             if let Some(path) = &options.checkpoint {
                 checkpoint::save(path, &task, &history, &mut runner)?;
             }
@@ -151,14 +195,14 @@ impl Network {
         let steps = compile_steps(data.len(), BATCH_SIZE, |batch| {
             let Traced { mut graph, prediction, .. } = self.trace(Mode::Inference, batch)?;
             trace_loss(&mut graph, prediction, data, loss)?;
-            Ok((graph, Vec::new()))
+            Ok(Built { graph, parameters: Vec::new(), masks: Vec::new() })
         })?;
         let mut loaded = Loaded::new(&steps)?;
         let mut runner: Runner = loaded.runner(None)?;
         let order: Vec<usize> = (0..data.len()).collect();
         let mut totals = Totals::default();
         for batch in order.chunks(BATCH_SIZE) {
-            let outcome = runner.run(data, batch, &[])?;
+            let outcome = runner.run(data, batch, &Pass { loss, rates: &[], seed: 0, step: 0 })?;
             totals.add(outcome.loss, outcome.n_correct, batch.len());
         }
         Ok(totals.metrics(loss))
@@ -167,7 +211,7 @@ impl Network {
     /// Forward, loss, backward and update as one graph, for each batch size that occurs.
     fn training_steps(&self, data: &Dataset, options: &FitOptions) -> Result<Vec<Step>> {
         compile_steps(data.len(), options.batch_size, |batch| {
-            let Traced { mut graph, prediction, parameters } = self.trace(Mode::Training, batch)?;
+            let Traced { mut graph, prediction, parameters, masks } = self.trace(Mode::Training, batch)?;
             fuse_activations(&mut graph);
             let loss = trace_loss(&mut graph, prediction, data, options.loss)?;
             let rates = options.optimizer.trace_rates(&mut graph)?;
@@ -176,11 +220,17 @@ impl Network {
                 .zip(self.parameters())
                 .filter_map(|(&id, parameter)| parameter.trainable.then_some(id))
                 .collect();
-            let grads = gradients(&mut graph, loss, &trainable)?;
+            let mut grads = gradients(&mut graph, loss, &trainable)?;
+            if let Some(greatest) = options.clip_norm {
+                let factor = graph.norm_factor("clip", &grads, greatest)?;
+                for gradient in &mut grads {
+                    *gradient = graph.mul("clip", *gradient, factor)?;
+                }
+            }
             for (&parameter, &gradient) in trainable.iter().zip(&grads) {
                 options.optimizer.trace_update(&mut graph, parameter, gradient, rates)?;
             }
-            Ok((graph, parameters))
+            Ok(Built { graph, parameters, masks })
         })
     }
 
@@ -188,6 +238,11 @@ impl Network {
         self.check_dims(data)?;
         if options.epochs == 0 || options.batch_size == 0 {
             return Err(Error::Invalid("training takes at least one epoch, and one sample a batch".into()));
+        }
+        if let Some(norm) = options.clip_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
+            return Err(Error::Invalid(format!(
+                "gradients are clipped to the norm {norm}; it must be above 0"
+            )));
         }
         let rate = options.optimizer.rate();
         if rate.is_finite() && rate > 0.0 {
@@ -203,6 +258,39 @@ impl Network {
         let (have, want) = (data.dims(), self.dims());
         Err(Error::Invalid(format!("the samples have shape {have:?}, the network takes {want:?}")))
     }
+}
+
+/// Runs a step for every batch of `order`.
+fn train_epoch(
+    runner: &mut Runner,
+    data: &Dataset,
+    options: &FitOptions,
+    epoch: usize,
+    order: &[usize],
+    bar: &ProgressBar,
+) -> Result<Metrics> {
+    let n_batches = data.len().div_ceil(options.batch_size);
+    let mut totals = Totals::default();
+    for (i, batch) in order.chunks(options.batch_size).enumerate() {
+        let done = epoch as f64 + i as f64 / n_batches as f64;
+        let factor = options.schedule.factor(done, options.epochs as f64);
+        let step = (epoch * n_batches + i + 1) as u64;
+        let rates = options.optimizer.rates(factor, step);
+        let pass = Pass { loss: options.loss, rates: &rates, seed: options.seed, step };
+        let outcome = runner.run(data, batch, &pass)?;
+        if !outcome.loss.is_finite() {
+            let (loss, rate) = (outcome.loss, options.optimizer.rate() * factor);
+            let at = format!("epoch {}, batch {}", epoch + 1, i + 1);
+            return Err(Error::Invalid(format!(
+                "{at}: the loss is {loss}; lower the learning rate ({rate}) or scale the data"
+            )));
+        }
+        totals.add(outcome.loss, outcome.n_correct, batch.len());
+        bar.inc(1);
+    }
+    let metrics = totals.metrics(options.loss);
+    bar.set_message(metrics.to_string());
+    Ok(metrics)
 }
 
 /// Appends targets and loss; the graph's outputs are then the loss and the prediction.

@@ -24,6 +24,8 @@
 mod batch_norm;
 mod checkpoint;
 mod container;
+mod conv1d;
+mod curve;
 mod dataset;
 mod fit;
 mod initializer;
@@ -32,19 +34,24 @@ mod network;
 mod optimizer;
 mod simple;
 mod step;
+mod summary;
 mod trace;
 mod weighted;
 mod weights;
 
 pub use batch_norm::BatchNorm;
 pub use container::{Residual, Sequential};
+pub use conv1d::Conv1d;
 pub use dataset::Dataset;
-pub use fit::{Epoch, FitOptions, History, Metrics, Progress};
+pub use fit::{EarlyStopping, Epoch, FitOptions, History, Metrics, Progress};
 pub use initializer::Initializer;
 pub use loss::Loss;
 pub use network::Network;
 pub use optimizer::{Optimizer, Schedule};
-pub use simple::{AveragePool2d, Flatten, GlobalAveragePool, MaxPool2d, Relu, Relu6, Softmax};
+pub use simple::{
+    AveragePool2d, Dropout, Flatten, GlobalAveragePool, MaxPool2d, Relu, Relu6, Sigmoid, Softmax, Tanh,
+};
+pub use summary::{LayerSummary, Summary};
 pub use trace::{Mode, Parameter, Trace};
 pub use weighted::{Conv2d, Dense, DepthwiseConv2d, Windowed};
 

@@ -1,5 +1,7 @@
 //! A network: layers with their parameters.
 
+use std::rc::Rc;
+
 use super::{Layer, Mode, Parameter, Sequential, Trace};
 use crate::{Error, Graph, Result, TensorId};
 
@@ -7,7 +9,7 @@ use crate::{Error, Graph, Result, TensorId};
 pub struct Network {
     name: String,
     dims: Vec<usize>,
-    layers: Sequential,
+    layers: Rc<Sequential>,
     parameters: Vec<Parameter>,
     labels: Vec<String>,
 }
@@ -18,6 +20,8 @@ pub(super) struct Traced {
     pub prediction: TensorId,
     /// The tensor of each parameter, in the network's order.
     pub parameters: Vec<TensorId>,
+    /// The parts that masks for dropout drop; they are the inputs behind the samples.
+    pub masks: Vec<f32>,
 }
 
 impl Network {
@@ -30,7 +34,7 @@ impl Network {
         let mut network = Network {
             name: name.to_string(),
             dims: dims.to_vec(),
-            layers,
+            layers: Rc::new(layers),
             parameters: Vec::new(),
             labels: Vec::new(),
         };
@@ -66,9 +70,10 @@ impl Network {
     pub(super) fn trace(&self, mode: Mode, batch: usize) -> Result<Traced> {
         let (mut cx, x) = self.begin(mode, batch, 0)?;
         let prediction = self.layers.forward(&mut cx, x)?;
+        let masks = cx.masks().iter().map(|&(_, rate)| rate).collect();
         let (graph, parameters) = cx.finish();
         let parameters = parameters.into_iter().map(|(_, id)| id).collect();
-        Ok(Traced { graph, prediction, parameters })
+        Ok(Traced { graph, prediction, parameters, masks })
     }
 
     fn begin(&self, mode: Mode, batch: usize, seed: u64) -> Result<(Trace<'_>, TensorId)> {
@@ -94,6 +99,16 @@ impl Network {
             parameter.values = new;
         }
         Ok(())
+    }
+
+    /// The same layers with other parameters, in the order of [`Network::parameters`].
+    pub(super) fn with_values(&self, values: &[Vec<f32>]) -> Network {
+        let own = self.parameters.iter().zip(values);
+        let parameters =
+            own.map(|(own, values)| Parameter { values: values.clone(), ..own.clone() }).collect();
+        let Network { name, dims, layers, labels, .. } = self;
+        let (name, dims, layers, labels) = (name.clone(), dims.clone(), layers.clone(), labels.clone());
+        Network { name, dims, layers, parameters, labels }
     }
 
     /// Dimensions of a sample.

@@ -30,6 +30,17 @@ pub enum Optimizer {
         /// Part of the weights that a step takes away, times the rate.
         weight_decay: f32,
     },
+    /// RMSprop: the gradient over the root of its running mean square (Tieleman and Hinton 2012).
+    RmsProp {
+        /// Learning rate.
+        rate: f64,
+        /// Part of the mean square that stays.
+        decay: f32,
+        /// Added to the root.
+        epsilon: f32,
+        /// Part of the weights that a step takes away, times the rate.
+        weight_decay: f32,
+    },
 }
 
 impl Optimizer {
@@ -48,12 +59,17 @@ impl Optimizer {
         Optimizer::Adam { rate, betas: [0.9, 0.999], epsilon: 1e-7, weight_decay: 0.0 }
     }
 
+    /// RMSprop with decay 0.99 and epsilon 1e-8.
+    pub fn rms_prop(rate: f64) -> Optimizer {
+        Optimizer::RmsProp { rate, decay: 0.99, epsilon: 1e-8, weight_decay: 0.0 }
+    }
+
     /// With another weight decay.
     pub fn weight_decay(mut self, decay: f32) -> Optimizer {
         match &mut self {
-            Optimizer::Sgd { weight_decay, .. } | Optimizer::Adam { weight_decay, .. } => {
-                *weight_decay = decay;
-            }
+            Optimizer::Sgd { weight_decay, .. }
+            | Optimizer::Adam { weight_decay, .. }
+            | Optimizer::RmsProp { weight_decay, .. } => *weight_decay = decay,
         }
         self
     }
@@ -61,7 +77,9 @@ impl Optimizer {
     /// The learning rate that the schedule scales.
     pub fn rate(&self) -> f64 {
         match *self {
-            Optimizer::Sgd { rate, .. } | Optimizer::Adam { rate, .. } => rate,
+            Optimizer::Sgd { rate, .. } | Optimizer::Adam { rate, .. } | Optimizer::RmsProp { rate, .. } => {
+                rate
+            }
         }
     }
 
@@ -79,6 +97,8 @@ impl Optimizer {
                 let correct = |beta: f32| (1.0 / (1.0 - libm::pow(beta as f64, step as f64))) as f32;
                 vec![rate, correct(betas[0]), correct(betas[1])]
             }
+            // Its mean square starts from zero, and is taken as it is.
+            Optimizer::RmsProp { .. } => vec![rate, 1.0, 1.0],
         }
     }
 
@@ -103,10 +123,15 @@ impl Optimizer {
                 graph.update(&name, op, &[parameter, gradient, velocity, rates], &[parameter, velocity])
             }
             Optimizer::Adam { betas, epsilon, weight_decay, .. } => {
-                let moments = [slot("first")?, slot("second")?];
                 let op = ops::Adam { betas, epsilon, weight_decay: decay(weight_decay) };
-                let states = [parameter, moments[0], moments[1]];
-                graph.update(&name, op, &[parameter, gradient, moments[0], moments[1], rates], &states)
+                let states = [parameter, slot("first")?, slot("second")?];
+                graph.update(&name, op, &[parameter, gradient, states[1], states[2], rates], &states)
+            }
+            // Adam whose first moment is the gradient itself.
+            Optimizer::RmsProp { decay: beta, epsilon, weight_decay, .. } => {
+                let op = ops::Adam { betas: [0.0, beta], epsilon, weight_decay: decay(weight_decay) };
+                let states = [parameter, slot("first")?, slot("second")?];
+                graph.update(&name, op, &[parameter, gradient, states[1], states[2], rates], &states)
             }
         }
     }

@@ -5,7 +5,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 
 use super::weighted::Sliding;
-use super::{Layer, Trace, Windowed};
+use super::{Layer, Mode, Trace, Windowed};
 use crate::{Result, TensorId};
 
 /// `max(x, 0)`.
@@ -47,6 +47,68 @@ impl Layer for Softmax {
 
     fn forward(&self, cx: &mut Trace, x: TensorId) -> Result<TensorId> {
         cx.apply(ops::Softmax::F32 { beta: 1.0 }, &[x])
+    }
+}
+
+/// `1 / (1 + exp(-x))`.
+#[derive(Clone, Copy, Debug)]
+pub struct Sigmoid;
+
+impl Layer for Sigmoid {
+    fn kind(&self) -> &'static str {
+        "sigmoid"
+    }
+
+    fn forward(&self, cx: &mut Trace, x: TensorId) -> Result<TensorId> {
+        cx.apply(ops::Logistic {}, &[x])
+    }
+}
+
+/// Hyperbolic tangent.
+#[derive(Clone, Copy, Debug)]
+pub struct Tanh;
+
+impl Layer for Tanh {
+    fn kind(&self) -> &'static str {
+        "tanh"
+    }
+
+    fn forward(&self, cx: &mut Trace, x: TensorId) -> Result<TensorId> {
+        cx.apply(ops::Tanh {}, &[x])
+    }
+}
+
+/// While training, sets a part of the elements to 0, others each time, and scales the rest up so that the mean stays
+/// (Srivastava et al. 2014). In inference it does nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Dropout {
+    rate: f32,
+}
+
+impl Dropout {
+    /// Drops the part `rate` of the elements, in [0, 1).
+    pub fn new(rate: f32) -> Dropout {
+        Dropout { rate }
+    }
+}
+
+impl Layer for Dropout {
+    fn kind(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn forward(&self, cx: &mut Trace, x: TensorId) -> Result<TensorId> {
+        if !(0.0..1.0).contains(&self.rate) {
+            return Err(cx.error(format!("drops {} of the elements; the part must be in [0, 1)", self.rate)));
+        }
+        match cx.mode() {
+            Mode::Inference => Ok(x),
+            Mode::Training => {
+                let mask = cx.mask(x, self.rate)?;
+                let name = cx.name("");
+                cx.graph.mul(&name, x, mask)
+            }
+        }
     }
 }
 

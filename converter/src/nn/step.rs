@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use dunlin::mem::cast;
 use dunlin::{Model, Session};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
-use super::{Dataset, dataset::argmax};
+use super::{Dataset, Loss};
 use crate::host::{Executor, Threads};
 use crate::pack::Packing;
 use crate::plan::whole;
@@ -21,6 +23,25 @@ pub(super) struct Step {
     parameters: Vec<Range<usize>>,
     /// The state tensors, in the order of the graph.
     states: Vec<State>,
+    /// What each mask for dropout drops; the masks are the inputs behind the samples.
+    masks: Vec<f32>,
+}
+
+/// The graph of a step, with what the step is asked for later.
+pub(super) struct Built {
+    pub graph: Graph,
+    pub parameters: Vec<TensorId>,
+    pub masks: Vec<f32>,
+}
+
+/// What a step needs beside its samples.
+pub(super) struct Pass<'p> {
+    pub loss: Loss,
+    /// Numbers of the optimizer; none without one.
+    pub rates: &'p [f32],
+    /// Decides the masks, together with the number of the step.
+    pub seed: u64,
+    pub step: u64,
 }
 
 /// What a step keeps for the next: a parameter, or a moment of the optimizer.
@@ -32,7 +53,8 @@ pub(super) struct State {
 }
 
 impl Step {
-    fn compile(graph: &Graph, parameters: &[TensorId], batch: usize) -> Result<Step> {
+    fn compile(built: Built, batch: usize) -> Result<Step> {
+        let Built { graph, parameters, masks } = &built;
         // Tensors that never share a byte but in place: the host's kernels take them as slices.
         let program = Program::compile_with(graph, Packing::Portable, |graph| Ok(whole(graph)))?;
         let states = graph.tensors().filter(|(_, tensor)| matches!(tensor.kind, Kind::State(_)));
@@ -42,26 +64,21 @@ impl Step {
         };
         let states = states.filter_map(state).collect();
         let parameters = parameters.iter().filter_map(|&id| program.arena_range(id)).collect();
-        Ok(Step { batch, program, parameters, states })
+        Ok(Step { batch, program, parameters, states, masks: masks.clone() })
     }
 }
 
 /// The steps that one pass over `n_samples` takes: one for whole batches of `batch_size`, and one for the
-/// samples that are left over. `build` makes the graph for a batch size, with its parameters.
+/// samples that are left over. `build` makes the graph for a batch size.
 pub(super) fn compile_steps(
     n_samples: usize,
     batch_size: usize,
-    build: impl Fn(usize) -> Result<(Graph, Vec<TensorId>)>,
+    build: impl Fn(usize) -> Result<Built>,
 ) -> Result<Vec<Step>> {
     let whole = batch_size.min(n_samples);
     let left = n_samples % whole;
     let sizes = [whole, left].into_iter().filter(|&size| size > 0);
-    sizes
-        .map(|batch| {
-            let (graph, parameters) = build(batch)?;
-            Step::compile(&graph, &parameters, batch)
-        })
-        .collect()
+    sizes.map(|batch| Step::compile(build(batch)?, batch)).collect()
 }
 
 /// The checked models of steps, and memory to run them in.
@@ -102,26 +119,33 @@ pub(super) struct Runner<'r> {
 pub(super) struct Outcome {
     /// Mean over the batch.
     pub loss: f32,
-    /// Samples whose greatest prediction is their label.
+    /// Samples whose prediction is right.
     pub n_correct: usize,
 }
 
 impl Runner<'_> {
     /// Runs the step for as many samples as `indices` names.
-    pub(super) fn run(&mut self, data: &Dataset, indices: &[usize], rates: &[f32]) -> Result<Outcome> {
+    pub(super) fn run(&mut self, data: &Dataset, indices: &[usize], pass: &Pass) -> Result<Outcome> {
         self.switch_to(indices.len())?;
         let session = &mut self.sessions[self.current];
+        let masks = &self.steps[self.current].masks;
         fill(session, 0, indices.iter().map(|&i| data.sample(i)))?;
-        fill(session, 1, indices.iter().map(|&i| data.target(i)))?;
-        if !rates.is_empty() {
-            fill(session, 2, [rates].into_iter())?;
+        let mut rng = ChaCha8Rng::seed_from_u64(pass.seed);
+        rng.set_stream(pass.step); // stream 0 is the samples' order
+        for (i, &rate) in masks.iter().enumerate() {
+            draw_mask(session, 1 + i, rate, &mut rng)?;
+        }
+        fill(session, 1 + masks.len(), indices.iter().map(|&i| data.target(i)))?;
+        if !pass.rates.is_empty() {
+            fill(session, 2 + masks.len(), [pass.rates].into_iter())?;
         }
         let executor = &mut self.executors[self.current];
         self.threads.run(|| executor.run(session));
         let output = |i: usize| session.output::<f32>(i).map_err(failed("an output"));
         let (loss, predictions) = (output(0)?[0], output(1)?);
         let rows = predictions.chunks_exact(predictions.len() / indices.len());
-        let n_correct = rows.zip(indices).filter(|&(row, &i)| argmax(row) == data.label(i)).count();
+        let n_correct =
+            rows.zip(indices).filter(|&(row, &i)| pass.loss.is_right(row, data.target(i))).count();
         Ok(Outcome { loss, n_correct })
     }
 
@@ -160,6 +184,15 @@ impl Runner<'_> {
         }
         Ok(())
     }
+}
+
+/// Fills input `i` with a mask: 0 for the part `rate` of the elements, `1 / (1 - rate)` for the others.
+fn draw_mask(session: &mut Session, i: usize, rate: f32, rng: &mut ChaCha8Rng) -> Result<()> {
+    let elements = session.input(i).and_then(|input| input.elements::<f32>()).map_err(failed("a mask"))?;
+    for element in elements {
+        *element = if rng.random::<f32>() < rate { 0.0 } else { 1.0 / (1.0 - rate) };
+    }
+    Ok(())
 }
 
 /// Fills input `i` with rows one behind the other.

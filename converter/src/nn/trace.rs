@@ -37,6 +37,8 @@ pub struct Trace<'t> {
     seed: u64,
     /// The parameters met so far, each with its tensor.
     parameters: Vec<(Parameter, TensorId)>,
+    /// Inputs that are masks for dropout, with the part that is dropped.
+    masks: Vec<(TensorId, f32)>,
     path: Vec<String>,
     counts: HashMap<String, usize>,
 }
@@ -45,7 +47,16 @@ impl<'t> Trace<'t> {
     /// A trace into `graph`. Parameters have their values in `known`; those that are not there yet start as
     /// their initializer says, from `seed`.
     pub fn new(graph: Graph, mode: Mode, known: &'t [Parameter], seed: u64) -> Trace<'t> {
-        Trace { graph, mode, known, seed, parameters: Vec::new(), path: Vec::new(), counts: HashMap::new() }
+        Trace {
+            graph,
+            mode,
+            known,
+            seed,
+            parameters: Vec::new(),
+            masks: Vec::new(),
+            path: Vec::new(),
+            counts: HashMap::new(),
+        }
     }
 
     /// What the graph is for.
@@ -147,6 +158,23 @@ impl<'t> Trace<'t> {
         };
         self.parameters.push((parameter, id));
         Ok(id)
+    }
+
+    /// A mask of the shape of `x`, drawn anew for each training step: 0 for the part `rate` of the elements, and
+    /// `1 / (1 - rate)` for the others.
+    ///
+    /// # Errors
+    /// As [`Graph::input`].
+    pub fn mask(&mut self, x: TensorId, rate: f32) -> Result<TensorId> {
+        let (name, dims) = (self.name("mask"), self.dims(x));
+        let mask = self.graph.input(&name, &dims)?;
+        self.masks.push((mask, rate));
+        Ok(mask)
+    }
+
+    /// Every mask, with the part that it drops.
+    pub fn masks(&self) -> &[(TensorId, f32)] {
+        &self.masks
     }
 
     /// An error of the layer that is being traced.
