@@ -251,8 +251,13 @@ impl<'m> Life<'m> {
                 self.run_rows(call, read.by.clone(), Some(read), budget)
             });
         }
-        let mut parts = call.rows.clone().step_by(at_once);
-        parts.try_for_each(|y| self.run_rows(call, y..call.rows.end.min(y + at_once), None, budget))
+        let mut y = call.rows.start;
+        while y < call.rows.end {
+            let part = y..call.rows.end.min(y + at_once);
+            y = part.end;
+            self.run_rows(call, part, None, budget)?;
+        }
+        Ok(())
     }
 
     #[inline(never)]

@@ -61,7 +61,7 @@ fn forbidden(firmware: &Firmware) -> Vec<String> {
 #[test]
 fn no_core_can_panic() {
     let (home, net) = (device::home().unwrap(), convnet::convnet().unwrap());
-    for name in ["armv6m", "cortex-m3", "riscv32"] {
+    for name in ["armv6m", "cortex-m3", "cortex-m55", "riscv32"] {
         let Some(board) = runnable_board(name) else { continue };
         let dir = tempfile::tempdir().unwrap();
         bake(dir.path(), net.bytes(), &net.operator_table().unwrap());

@@ -54,7 +54,7 @@ fn strip_outputs(stride: usize, out_w: usize, room_bytes: usize) -> usize {
     let (mut n, mut strips) = (out_w, 1usize);
     while n > 2 && bytes(n) > room_bytes {
         strips = strips.wrapping_add(1);
-        n = out_w.div_ceil(strips).next_multiple_of(2);
+        n = out_w.wrapping_add(strips).wrapping_sub(1).checked_div(strips).unwrap_or(0).next_multiple_of(2);
     }
     if bytes(n) > room_bytes { 1 } else { n }
 }
