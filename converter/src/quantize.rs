@@ -42,6 +42,9 @@ impl Range {
     }
 }
 
+/// The greatest stored weight.
+pub const WEIGHT_MAX: i32 = 127;
+
 /// Ranges of the activations of a graph.
 pub type Ranges = HashMap<TensorId, Range>;
 
@@ -106,12 +109,20 @@ fn observe(graph: &Graph, ranges: &mut Ranges, id: TensorId, values: &[f32]) -> 
 /// # Errors
 /// If an operator has no int8 form, or a weight that must be constant is not; names the node.
 pub fn quantize(graph: &Graph, ranges: &Ranges) -> Result<Graph> {
+    quantize_with(graph, ranges, WEIGHT_MAX)
+}
+
+/// [`quantize`] with stored weights of at most `weight_max`: 127, or 7 as four bits hold it.
+///
+/// # Errors
+/// As [`quantize`].
+pub fn quantize_with(graph: &Graph, ranges: &Ranges, weight_max: i32) -> Result<Graph> {
     let mut quantized = graph.clone();
     for &id in graph.inputs() {
         quantized[id].quant = Some(range(graph, ranges, id)?.quant());
     }
     for node in graph.nodes() {
-        quantize_inputs(&mut quantized, node)?;
+        quantize_inputs(&mut quantized, node, weight_max)?;
         // Indices are integers already.
         let reals = node.outputs.iter().filter(|&&id| graph[id].ty.dtype == DType::F32);
         for &id in reals {
@@ -134,7 +145,7 @@ fn range(graph: &Graph, ranges: &Ranges, id: TensorId) -> Result<Range> {
 }
 
 /// Quantizes the constants among a node's inputs.
-fn quantize_inputs(graph: &mut Graph, node: &Node) -> Result<()> {
+fn quantize_inputs(graph: &mut Graph, node: &Node, weight_max: i32) -> Result<()> {
     for (i, &id) in node.inputs.iter().enumerate() {
         match node.op.input_role(i) {
             InputRole::Activation if matches!(graph[id].kind, Kind::Constant(_)) => {
@@ -146,7 +157,7 @@ fn quantize_inputs(graph: &mut Graph, node: &Node) -> Result<()> {
             }
             InputRole::Weights { axis } => {
                 let dims = graph.dims(id);
-                quantize_constant(graph, node, id, |values| weight_quant(values, &dims, axis))?;
+                quantize_constant(graph, node, id, |values| weight_quant(values, &dims, axis, weight_max))?;
             }
             InputRole::Bias => quantize_bias(graph, node, id)?,
             InputRole::Activation | InputRole::Real => {}
@@ -155,16 +166,27 @@ fn quantize_inputs(graph: &mut Graph, node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// Symmetric int8 with one scale for each index along `axis`.
-fn weight_quant(values: &[f32], dims: &[usize], axis: usize) -> Quant {
+/// Symmetric int8 up to `weight_max`, with one scale for each index along `axis`.
+fn weight_quant(values: &[f32], dims: &[usize], axis: usize, weight_max: i32) -> Quant {
     let inner: usize = dims[axis + 1..].iter().product();
     let mut greatest = vec![0f32; dims[axis]];
     for (i, w) in values.iter().enumerate() {
         let channel = (i / inner) % dims[axis];
         greatest[channel] = greatest[channel].max(w.abs());
     }
-    let scales = greatest.iter().map(|&g| if g > 0.0 { g / 127.0 } else { 1.0 }).collect();
+    let scales = greatest.iter().map(|&g| if g > 0.0 { g / weight_max as f32 } else { 1.0 }).collect();
     Quant { dtype: DType::I8, scales, zero_point: 0, axis: Some(axis) }
+}
+
+/// The real numbers that weights become when they are stored.
+pub fn rounded_weights(values: &[f32], dims: &[usize], axis: usize, weight_max: i32) -> Vec<f32> {
+    let Quant { scales, .. } = weight_quant(values, dims, axis, weight_max);
+    let inner: usize = dims[axis + 1..].iter().product();
+    let rounded = |(i, w): (usize, &f32)| {
+        let scale = scales[(i / inner) % dims[axis]];
+        scale * (w / scale).round_ties_even()
+    };
+    values.iter().enumerate().map(rounded).collect()
 }
 
 /// Replaces an f32 constant by stored numbers.
@@ -264,9 +286,9 @@ mod tests {
 
     #[test]
     fn weights_are_scaled_per_channel() {
-        let quant = weight_quant(&[1.0, -2.0, 0.0, 0.0, 12.7, 0.1], &[3, 2], 0);
+        let quant = weight_quant(&[1.0, -2.0, 0.0, 0.0, 12.7, 0.1], &[3, 2], 0, WEIGHT_MAX);
         assert_eq!(quant.scales, [2.0 / 127.0, 1.0, 12.7 / 127.0]);
-        let depthwise = weight_quant(&[1.0, -2.0, 4.0, 1.0], &[1, 2, 2], 2);
+        let depthwise = weight_quant(&[1.0, -2.0, 4.0, 1.0], &[1, 2, 2], 2, WEIGHT_MAX);
         assert_eq!(depthwise.scales, [4.0 / 127.0, 2.0 / 127.0]);
     }
 

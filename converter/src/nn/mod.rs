@@ -32,6 +32,7 @@ mod initializer;
 mod loss;
 mod network;
 mod optimizer;
+mod quantized;
 mod simple;
 mod step;
 mod summary;

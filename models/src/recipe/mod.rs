@@ -19,7 +19,7 @@ pub use data::{Augmentation, DataSpec, FrontEndSpec, Prepared, Source, Test, Wav
 pub use layers::{Convolution, Depthwise, LayerSpec, Pool, Units};
 pub use report::{Score, TrainReport};
 pub use run::{Options, run};
-pub use training::{OptimizerSpec, ScheduleSpec, Training};
+pub use training::{Aware, OptimizerSpec, Quantization, ScheduleSpec, Training};
 
 /// A recipe.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,6 +35,9 @@ pub struct Recipe {
     pub layers: Vec<LayerSpec>,
     /// How it is trained.
     pub training: Training,
+    /// How it is quantized.
+    #[serde(default)]
+    pub quantization: Quantization,
 }
 
 impl Recipe {
@@ -63,6 +66,10 @@ impl Recipe {
             if n == 0 {
                 return Err(format!("training.{what} must be at least 1"));
             }
+        }
+        let bits = self.quantization.weight_bits;
+        if !(2..=8).contains(&bits) {
+            return Err(format!("quantization.weight_bits is {bits}; it must be 2 to 8"));
         }
         Ok(())
     }

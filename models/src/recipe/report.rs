@@ -36,6 +36,8 @@ pub struct TrainReport {
     pub f32: Score,
     /// How the model in the file does.
     pub int8: Score,
+    /// How it did without training with rounding, where there was any.
+    pub plain_int8: Option<Score>,
     /// The model.
     pub file: PathBuf,
     /// Everything that training goes on with.
@@ -63,6 +65,9 @@ impl fmt::Display for TrainReport {
             self.training_seconds, self.epochs, self.seed
         )?;
         writeln!(f, "held out: f32 {}; int8 {}", self.f32, self.int8)?;
+        if let Some(plain) = self.plain_int8 {
+            writeln!(f, "          int8 without training with rounding: {plain}")?;
+        }
         writeln!(f, "MACs:  {}", model.macs)?;
         writeln!(f, "flash: {} bytes (model)", model.model_bytes)?;
         writeln!(f, "arena: {}", model.plan_sentence())?;

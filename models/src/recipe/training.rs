@@ -27,6 +27,44 @@ pub struct Training {
     pub calibration_samples: usize,
 }
 
+/// What a recipe says about quantization.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quantization {
+    /// Bits of a weight, 2 to 8. Fewer than 8 are stored as int8 all the same.
+    #[serde(default = "eight")]
+    pub weight_bits: u32,
+    /// Training that goes on with rounded weights and activations; none without it.
+    pub aware: Option<Aware>,
+}
+
+/// Training with rounding; batch size and the rest are those of `training`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Aware {
+    /// Passes over the training samples.
+    pub epochs: usize,
+    /// Learning rate of Adam, which falls to 0 along half a cosine.
+    pub rate: f64,
+}
+
+impl Default for Quantization {
+    fn default() -> Quantization {
+        Quantization { weight_bits: eight(), aware: None }
+    }
+}
+
+impl Quantization {
+    /// The greatest stored weight.
+    pub fn weight_max(&self) -> i32 {
+        (1 << (self.weight_bits - 1)) - 1
+    }
+}
+
+fn eight() -> u32 {
+    8
+}
+
 fn calibration_samples() -> usize {
     1000
 }
@@ -140,6 +178,16 @@ impl ScheduleSpec {
 }
 
 impl Training {
+    /// For [`Network::fit_quantized`](dunlin_converter::nn::Network::fit_quantized).
+    pub fn aware_options(&self, aware: &Aware, seed: u64) -> FitOptions {
+        FitOptions {
+            epochs: aware.epochs,
+            optimizer: Optimizer::adam(aware.rate),
+            schedule: Schedule::Cosine { warmup: 0.0 },
+            ..self.fit_options(seed)
+        }
+    }
+
     /// For [`Network::fit`](dunlin_converter::nn::Network::fit), without progress and checkpoint.
     pub fn fit_options(&self, seed: u64) -> FitOptions {
         FitOptions {
