@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use dunlin::model::{Node, Port};
@@ -11,6 +12,7 @@ use serde::Serialize;
 use crate::lives::Lives;
 use crate::ops::Op;
 use crate::plan::ALIGN;
+use crate::write::memory_names;
 use crate::{Error, Graph, Quant, Result};
 
 /// A model: its ports, its steps and its plan.
@@ -34,6 +36,9 @@ pub struct ModelReport {
     pub weight_bytes: usize,
     /// The arena.
     pub plan: PlanReport,
+    /// The memories that the arena is divided into; none if it is in one piece.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memories: Vec<MemoryReport>,
 }
 
 /// An input or an output.
@@ -114,7 +119,8 @@ impl ModelReport {
         };
         let inputs = ports(model.n_inputs(), &|i| model.input(i))?;
         let outputs = ports(model.n_outputs(), &|i| model.output(i))?;
-        let mut labels: Vec<String> = names.collect();
+        let memories = memory_names(model);
+        let mut labels: Vec<String> = names.skip(memories.len()).collect();
         // The section's padding reads as empty names.
         labels.truncate(labels.iter().rposition(|label| !label.is_empty()).map_or(0, |i| i + 1));
         let live_bytes = Lives::of(model).map_err(refused(&name))?.live_bytes();
@@ -133,6 +139,7 @@ impl ModelReport {
             macs: operators.iter().map(|step| step.macs).sum(),
             weight_bytes: weight_bytes(model),
             plan: plan_report(model, &live_bytes),
+            memories: memories.into_iter().map(memory_report).collect(),
             operators,
             name,
         })
@@ -203,6 +210,21 @@ fn weight_bytes(model: &Model) -> usize {
     constants.iter().map(|&(_, bytes)| bytes).sum()
 }
 
+/// A memory that the arena is divided into.
+#[derive(Clone, Debug, Serialize)]
+pub struct MemoryReport {
+    /// As the user calls it.
+    pub name: String,
+    /// Bytes that the plan uses of it.
+    pub bytes: usize,
+    /// Where in the arena it begins.
+    pub start: usize,
+}
+
+fn memory_report((name, range): (String, Range<usize>)) -> MemoryReport {
+    MemoryReport { name: name.replace(char::is_control, "\u{FFFD}"), bytes: range.len(), start: range.start }
+}
+
 /// The arena's plan, from the bytes alive at each time.
 fn plan_report(model: &Model, live_bytes: &[usize]) -> PlanReport {
     let bound = live_bytes.iter().copied().max().unwrap_or(0);
@@ -242,7 +264,10 @@ impl fmt::Display for ModelReport {
             writeln!(f, "labels: {}", self.labels.join(", "))?;
         }
         writeln!(f, "\n{}", self.operators_table())?;
-        writeln!(f, "\narena: {}", self.plan_sentence())
+        writeln!(f, "\narena: {}", self.plan_sentence())?;
+        self.memories.iter().try_for_each(|MemoryReport { name, bytes, start }| {
+            writeln!(f, "memory `{name}`: {bytes} bytes, from byte {start} of the arena on")
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The `.dunlin` file, as `runtime/FORMAT.md` specifies it, and the table of operators beside it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use dunlin::format::{self, CallRecord, Header, Place, PortRecord, StepRecord, TensorRecord};
 use dunlin::ops::OpCode;
@@ -40,7 +41,7 @@ pub fn write(graph: &Graph, plan: &Plan) -> Result<Vec<u8>> {
     let steps_offset = file.len() as u32;
     file.extend(steps_section(graph, plan, &index));
     let names_offset = file.len() as u32;
-    for name in names(graph) {
+    for name in names(graph, plan) {
         file.extend(encode(name)?);
     }
     file.resize(file.len().next_multiple_of(format::ALIGN), 0);
@@ -68,6 +69,9 @@ pub fn write(graph: &Graph, plan: &Plan) -> Result<Vec<u8>> {
         steps_offset,
         names_offset,
         constants_offset,
+        memory1_offset: memory_offset(plan, 1),
+        memory2_offset: memory_offset(plan, 2),
+        memory3_offset: memory_offset(plan, 3),
     };
     file[..format::HEADER_BYTES].copy_from_slice(&encode(&header)?);
     header.checksum = format::checksum(&file[format::CHECKED_FROM..]);
@@ -85,6 +89,20 @@ pub fn operator_table(model: &Model) -> String {
          /// The operators that the model names.\npub static OPS: &[dunlin::Entry] = &[\n",
         model.arena_bytes()
     );
+    for (name, range) in memory_names(model) {
+        let constant: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+            .collect();
+        source = source.replace(
+            "/// The operators",
+            &format!(
+                "/// Bytes that the model needs of the memory `{name}`, if it runs in several.\n\
+                 pub const MEMORY_{constant}_BYTES: usize = {};\n\n/// The operators",
+                range.len()
+            ),
+        );
+    }
     for (op, dtype) in entries {
         if let (Some(op), Some(dtype)) = (OpCode::from_code(op), DType::from_code(dtype)) {
             let (op, dtype) = (op.type_name(), dtype.name());
@@ -92,6 +110,16 @@ pub fn operator_table(model: &Model) -> String {
         }
     }
     source + "];\n"
+}
+
+/// The memories of a model that is planned for several: their names, and their parts of the arena.
+pub fn memory_names(model: &Model) -> Vec<(String, Range<usize>)> {
+    let names = model.names().skip(1 + model.n_inputs() + model.n_outputs());
+    let memories: Vec<Range<usize>> = model.memories().collect();
+    if memories.len() == 1 {
+        return Vec::new();
+    }
+    names.map(str::to_string).zip(memories).collect()
 }
 
 /// The dtype that a node computes in: that of its first input if the operator has an entry for it, else that
@@ -249,9 +277,17 @@ fn steps_section(graph: &Graph, plan: &Plan, index: &HashMap<TensorId, u16>) -> 
     fixed
 }
 
-fn names(graph: &Graph) -> impl Iterator<Item = &str> {
+fn names<'a>(graph: &'a Graph, plan: &'a Plan) -> impl Iterator<Item = &'a str> {
     let ports = graph.inputs().iter().chain(graph.outputs()).map(|&id| graph[id].name.as_str());
-    std::iter::once(graph.name.as_str()).chain(ports).chain(graph.labels.iter().map(String::as_str))
+    let memories = plan.memories.iter().map(|region| region.memory.name.as_str());
+    let memories = memories.filter(|_| plan.memories.len() > 1);
+    let labels = graph.labels.iter().map(String::as_str);
+    std::iter::once(graph.name.as_str()).chain(ports).chain(memories).chain(labels)
+}
+
+/// Where in the arena a memory begins, if the plan is for as many.
+fn memory_offset(plan: &Plan, i: usize) -> u32 {
+    plan.memories.get(i).map_or(0, |region| region.start as u32)
 }
 
 fn count(graph: &Graph, what: &str, n: usize) -> Result<u16> {

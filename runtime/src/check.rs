@@ -101,7 +101,8 @@ impl<'m> Model<'m> {
             return Err(Error::Malformed);
         }
         let constant_bytes = self.constants.len().saturating_sub(format::READ_AHEAD_BYTES);
-        let section_bytes = if in_arena { self.arena_bytes() } else { constant_bytes };
+        // A tensor lies in one memory.
+        let section_bytes = if in_arena { self.header.memory_end(record.offset) } else { constant_bytes };
         if record.period == 0 {
             let end = (record.offset as usize).checked_add(ty.bytes()).ok_or(Error::TensorPlace)?;
             let aligned = (record.offset as usize).is_multiple_of(ty.dtype.bytes());
@@ -192,7 +193,8 @@ impl<'m> Model<'m> {
             return Err(Error::Malformed);
         }
         let scratch_end = (step.scratch_offset as usize).checked_add(needs.scratch_bytes);
-        if scratch_end.is_none_or(|end| end > self.arena_bytes()) || !step.scratch_offset.is_multiple_of(4) {
+        let memory_end = self.header.memory_end(step.scratch_offset);
+        if scratch_end.is_none_or(|end| end > memory_end) || !step.scratch_offset.is_multiple_of(4) {
             return Err(Error::TensorPlace);
         }
         for i in 0..node.n_inputs() + node.n_outputs() {
@@ -249,4 +251,17 @@ fn sections_are_in_order(header: &Header) -> bool {
         && header.n_activations <= header.n_tensors
         && header.n_steps < u16::MAX
         && header.arena_bytes < 1 << 31
+        && memories_are_in_order(header)
+}
+
+/// That memories begin one behind the other, in the arena and aligned, and that none is left out.
+fn memories_are_in_order(header: &Header) -> bool {
+    let mut last = 0;
+    header.memory_offsets().into_iter().all(|start| {
+        let is_next =
+            start > last && start <= header.arena_bytes && start.is_multiple_of(format::ALIGN as u32);
+        let is_used = start > 0;
+        last = if is_used { start } else { u32::MAX };
+        is_next || !is_used
+    })
 }

@@ -46,6 +46,8 @@ pub enum Error {
     TooManyCalls,
     /// The input arrives by rows, or no input does; or rows are still missing.
     Rows,
+    /// There are more or fewer memories than the plan is made for.
+    Memories,
 }
 
 impl Error {
@@ -76,6 +78,9 @@ impl Error {
             Error::WrongDType => "the slice has another dtype than the tensor",
             Error::WrongLength => "the slice has another length than the tensor",
             Error::TooManyCalls => "the plan has too many calls: plan the model again, with whole tensors",
+            Error::Memories => {
+                "the plan is made for another number of memories: see the constants written beside the model"
+            }
             Error::Rows => {
                 "the model takes its input by rows: use feed_row until it says that the last is done; others take \
                  input and run"

@@ -9,13 +9,13 @@ use serde::Serialize;
 /// The first bytes of every `.dunlin` file.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"DNLN");
 /// The version that this runtime reads and the converter writes.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 /// Bytes of the constant section behind the last constant: kernels read whole words.
 pub const READ_AHEAD_BYTES: usize = 3;
 /// The file, the constant section and the arena start at multiples of this.
 pub const ALIGN: usize = 16;
 /// Bytes of [`Header`] in the file.
-pub const HEADER_BYTES: usize = 52;
+pub const HEADER_BYTES: usize = 64;
 /// Where [`Header::fed`] is in the file.
 pub const FED_AT: usize = 7;
 /// Bytes of [`TensorRecord`] in the file.
@@ -26,6 +26,8 @@ pub const PORT_BYTES: usize = 6;
 pub const CALL_BYTES: usize = 6;
 /// Bytes of a [`StepRecord`] in the file, without its lists.
 pub const STEP_BYTES: usize = 20;
+/// The most memories that a plan may use.
+pub const MAX_MEMORIES: usize = 4;
 /// No step writes the tensor.
 pub const NO_STEP: u16 = u16::MAX;
 /// Row tables count in units of so many bytes.
@@ -90,9 +92,29 @@ pub struct Header {
     /// Where the constants start, a multiple of [`ALIGN`]; they end [`READ_AHEAD_BYTES`] before the file does.
     #[serde(with = "fix")]
     pub constants_offset: u32,
+    /// Where in the arena the second memory begins, a multiple of [`ALIGN`]; 0 if the plan is for one memory.
+    #[serde(with = "fix")]
+    pub memory1_offset: u32,
+    /// Where the third begins, or 0.
+    #[serde(with = "fix")]
+    pub memory2_offset: u32,
+    /// Where the fourth begins, or 0.
+    #[serde(with = "fix")]
+    pub memory3_offset: u32,
 }
 
 impl Header {
+    /// Where the memories behind the first begin in the arena; 0 for those that the plan does not use.
+    pub fn memory_offsets(&self) -> [u32; MAX_MEMORIES - 1] {
+        [self.memory1_offset, self.memory2_offset, self.memory3_offset]
+    }
+
+    /// The end of the memory in which a byte of the arena is.
+    pub(crate) fn memory_end(&self, offset: u32) -> usize {
+        let later = self.memory_offsets().into_iter().filter(|&start| start > offset);
+        later.fold(self.arena_bytes, u32::min) as usize
+    }
+
     /// The record in its bytes. By hand, as all records that a device reads: a deserializer takes several times the
     /// code.
     #[inline]
@@ -118,6 +140,9 @@ impl Header {
             steps_offset: u32_at(40),
             names_offset: u32_at(44),
             constants_offset: u32_at(48),
+            memory1_offset: u32_at(52),
+            memory2_offset: u32_at(56),
+            memory3_offset: u32_at(60),
         }
     }
 }
@@ -349,6 +374,9 @@ mod tests {
             steps_offset: 8,
             names_offset: 9,
             constants_offset: 10,
+            memory1_offset: 16,
+            memory2_offset: 32,
+            memory3_offset: 48,
         };
         let mut buf = [0; 64];
         let written = postcard::to_slice(&header, &mut buf).unwrap();

@@ -8,10 +8,11 @@
 //! Views alias freely: no reference into the arena lives while a step runs.
 
 use core::marker::PhantomData;
-#[cfg(dunlin_mve)]
 use core::ops::Range;
 
 use crate::Element;
+#[cfg(feature = "memories")]
+use crate::format::MAX_MEMORIES;
 use crate::format::ROW_UNIT_BYTES;
 
 /// `N` bytes of working memory for a [`Session`](crate::Session), aligned to 16. Put it in a `static` or on
@@ -45,32 +46,127 @@ impl<const N: usize> core::ops::DerefMut for Arena<N> {
     }
 }
 
+/// The working memory of a session: the arena in one piece, or a slice for each memory of the plan.
+pub(crate) struct Parts<'a> {
+    first: &'a mut [u8],
+    /// The others, and where in the arena each begins.
+    #[cfg(feature = "memories")]
+    others: [(usize, &'a mut [u8]); MAX_MEMORIES - 1],
+}
+
+impl<'a> Parts<'a> {
+    pub(crate) fn one(arena: &'a mut [u8]) -> Parts<'a> {
+        Parts {
+            first: arena,
+            #[cfg(feature = "memories")]
+            others: [0; MAX_MEMORIES - 1].map(|_| (usize::MAX, &mut [][..])),
+        }
+    }
+
+    /// The first memory, and for the others where they begin (nowhere: [`usize::MAX`]) and their bytes.
+    #[cfg(feature = "memories")]
+    pub(crate) fn several(
+        first: &'a mut [u8],
+        others: [(usize, &'a mut [u8]); MAX_MEMORIES - 1],
+    ) -> Parts<'a> {
+        Parts { first, others }
+    }
+
+    /// The same for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Parts<'_> {
+        Parts {
+            first: self.first,
+            #[cfg(feature = "memories")]
+            others: self.others.each_mut().map(|(start, bytes)| (*start, &mut **bytes)),
+        }
+    }
+
+    /// The first memory, which is all there is if the arena is in one piece.
+    pub(crate) fn first_mut(&mut self) -> &mut [u8] {
+        self.first
+    }
+
+    pub(crate) fn get(&self, range: Range<usize>) -> Option<&[u8]> {
+        #[cfg(feature = "memories")]
+        if let Some((start, bytes)) = self.others.iter().rfind(|(start, _)| *start <= range.start) {
+            return bytes.get(range.start - start..range.end.checked_sub(*start)?);
+        }
+        self.first.get(range)
+    }
+
+    pub(crate) fn get_mut(&mut self, range: Range<usize>) -> Option<&mut [u8]> {
+        #[cfg(feature = "memories")]
+        if let Some((start, bytes)) = self.others.iter_mut().rfind(|(start, _)| *start <= range.start) {
+            return bytes.get_mut(range.start - *start..range.end.checked_sub(*start)?);
+        }
+        self.first.get_mut(range)
+    }
+
+    /// All bytes to zero.
+    pub(crate) fn clear(&mut self) {
+        self.first.fill(0);
+        #[cfg(feature = "memories")]
+        self.others.iter_mut().for_each(|(_, bytes)| bytes.fill(0));
+    }
+
+    /// What a step can reach.
+    pub(crate) fn memory<'s>(&'s mut self, constants: &'s [u8]) -> Memory<'s> {
+        Memory {
+            #[cfg(feature = "memories")]
+            others: self.others.each_mut().map(|(start, bytes)| (*start, bytes.as_mut_ptr(), bytes.len())),
+            ..Memory::new(self.first, constants)
+        }
+    }
+}
+
 /// What a step can reach: the arena (read and write) and the model's constants (read).
 #[derive(Clone, Copy)]
 pub struct Memory<'a> {
     arena: *mut u8,
     arena_bytes: usize,
+    /// Memories behind the first: where in the arena they begin, their first byte, and their length.
+    #[cfg(feature = "memories")]
+    others: [(usize, *mut u8, usize); MAX_MEMORIES - 1],
     constants: &'a [u8],
     borrow: PhantomData<&'a mut [u8]>,
 }
 
 impl<'a> Memory<'a> {
     pub(crate) fn new(arena: &'a mut [u8], constants: &'a [u8]) -> Memory<'a> {
-        Memory { arena: arena.as_mut_ptr(), arena_bytes: arena.len(), constants, borrow: PhantomData }
+        Memory {
+            arena: arena.as_mut_ptr(),
+            arena_bytes: arena.len(),
+            #[cfg(feature = "memories")]
+            others: [(usize::MAX, core::ptr::null_mut(), 0); MAX_MEMORIES - 1],
+            constants,
+            borrow: PhantomData,
+        }
+    }
+
+    /// The memory in which byte `offset` of the arena is, from that byte on: its address and the bytes behind it.
+    #[inline(always)]
+    fn part(&self, offset: usize) -> (*mut u8, usize) {
+        #[cfg(feature = "memories")]
+        if let Some((start, ptr, len)) = self.others.iter().rfind(|(start, ..)| *start <= offset) {
+            return (ptr.wrapping_add(offset - start), (start + len).saturating_sub(offset));
+        }
+        (self.arena.wrapping_add(offset), self.arena_bytes.saturating_sub(offset))
     }
 
     /// `count` elements at byte `offset` of the arena.
     #[inline(always)]
     pub(crate) fn arena<T: Element>(&self, offset: usize, count: usize) -> ViewMut<'a, T> {
+        let (ptr, len) = self.part(offset);
         debug_assert!(offset.is_multiple_of(T::DTYPE.bytes()));
-        debug_assert!(offset + count * T::DTYPE.bytes() <= self.arena_bytes);
-        ViewMut { ptr: self.arena.wrapping_add(offset).cast(), len: count, borrow: PhantomData }
+        debug_assert!(count * T::DTYPE.bytes() <= len);
+        ViewMut { ptr: ptr.cast(), len: count, borrow: PhantomData }
     }
 
     /// Elements of the arena from byte `offset` on: rows of them are placed by a table.
     #[inline(always)]
     pub(crate) fn arena_from<T: Element>(&self, offset: usize) -> ViewMut<'a, T> {
-        self.arena(offset, self.arena_bytes.saturating_sub(offset) / T::DTYPE.bytes())
+        let (ptr, len) = self.part(offset);
+        ViewMut { ptr: ptr.cast(), len: len / T::DTYPE.bytes(), borrow: PhantomData }
     }
 
     /// A row table of `period` entries at byte `offset` of the constant section.

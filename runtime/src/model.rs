@@ -24,6 +24,17 @@ impl<'m> Model<'m> {
         self.header.arena_bytes as usize
     }
 
+    /// The memories that the plan uses, as ranges of the arena, each from the end of the one before: one, unless it was
+    /// made for several.
+    pub fn memories(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let header = self.header;
+        let starts = core::iter::once(0).chain(header.memory_offsets());
+        starts
+            .enumerate()
+            .filter(|&(i, start)| i == 0 || start > 0)
+            .map(move |(_, start)| start as usize..header.memory_end(start))
+    }
+
     /// Number of inputs.
     pub fn n_inputs(&self) -> usize {
         self.header.n_inputs as usize

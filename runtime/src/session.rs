@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::mem::{Memory, cast, cast_mut};
+use crate::mem::{Parts, cast, cast_mut};
 use crate::model::{Node, Port};
 use crate::{DType, Element, Entry, Error, Model, format};
 
@@ -12,7 +12,7 @@ use crate::{DType, Element, Entry, Error, Model, format};
 /// Beside the arena it is a reference, a slice and a number; a step in progress takes a little stack.
 pub struct Session<'m, 'a> {
     model: &'m Model<'m>,
-    arena: &'a mut [u8],
+    arena: Parts<'a>,
     /// The call that is next, if the input arrives by rows.
     next_call: usize,
 }
@@ -24,12 +24,36 @@ impl<'m, 'a> Session<'m, 'a> {
     /// [`Error::ArenaTooSmall`] below [`Model::arena_bytes`]; [`Error::Alignment`] if it does not start at a
     /// multiple of 16 (an [`Arena`](crate::Arena) does).
     pub fn new(model: &'m Model<'m>, arena: &'a mut [u8]) -> Result<Session<'m, 'a>, Error> {
-        let arena = arena.get_mut(..model.arena_bytes()).ok_or(Error::ArenaTooSmall)?;
-        if !(arena.as_ptr() as usize).is_multiple_of(format::ALIGN) {
-            return Err(Error::Alignment);
+        Ok(Session::start(model, Parts::one(memory(arena, model.arena_bytes())?)))
+    }
+
+    /// A session of a `model` that is planned for several memories, each given where it is: `memories` in the order of
+    /// the plan, at least as long as [`Model::memories`] says. (In one arena it runs as well: see [`Session::new`].)
+    ///
+    /// # Errors
+    /// [`Error::Memories`] if there are more or fewer than in the plan; else as [`Session::new`].
+    #[cfg(feature = "memories")]
+    pub fn in_memories<const N: usize>(
+        model: &'m Model<'m>,
+        memories: [&'a mut [u8]; N],
+    ) -> Result<Session<'m, 'a>, Error> {
+        if model.memories().count() != N {
+            return Err(Error::Memories);
         }
-        arena.fill(0);
-        Ok(Session { model, arena, next_call: 0 })
+        let mut others = [0; format::MAX_MEMORIES - 1].map(|_| (usize::MAX, &mut [][..]));
+        let mut given = memories.into_iter().zip(model.memories());
+        let Some((first, range)) = given.next() else { return Err(Error::Memories) };
+        let first = memory(first, range.len())?;
+        for (other, (bytes, range)) in others.iter_mut().zip(given) {
+            *other = (range.start, memory(bytes, range.len())?);
+        }
+        // Looked for from the end: what is not used stands behind what is, and begins nowhere.
+        Ok(Session::start(model, Parts::several(first, others)))
+    }
+
+    fn start(model: &'m Model<'m>, mut arena: Parts<'a>) -> Session<'m, 'a> {
+        arena.clear();
+        Session { model, arena, next_call: 0 }
     }
 
     /// The model that runs.
@@ -152,7 +176,8 @@ impl<'m, 'a> Session<'m, 'a> {
         {
             let rows = node.rows(call);
             let index = call.step as usize;
-            each(&mut Step { index, rows, node, entry, arena: self.arena, constants: model.constants() });
+            let arena = self.arena.reborrow();
+            each(&mut Step { index, rows, node, entry, arena, constants: model.constants() });
             self.next_call += 1;
         }
     }
@@ -178,9 +203,10 @@ impl<'m, 'a> Session<'m, 'a> {
         self.bytes(&self.model.output(i)?)
     }
 
-    /// The arena, as the last step left it: for tools that look at intermediate tensors or write state.
+    /// The arena, as the last step left it: for tools that look at intermediate tensors or write state. Of memories that
+    /// are apart it is the first.
     pub fn arena_mut(&mut self) -> &mut [u8] {
-        self.arena
+        self.arena.first_mut()
     }
 
     fn bytes(&self, port: &Port) -> Result<&[u8], Error> {
@@ -191,13 +217,19 @@ impl<'m, 'a> Session<'m, 'a> {
     }
 }
 
+/// The first bytes of a memory; an error if it is shorter or starts where kernels cannot work.
+fn memory(bytes: &mut [u8], n_bytes: usize) -> Result<&mut [u8], Error> {
+    let bytes = bytes.get_mut(..n_bytes).ok_or(Error::ArenaTooSmall)?;
+    if (bytes.as_ptr() as usize).is_multiple_of(format::ALIGN) { Ok(bytes) } else { Err(Error::Alignment) }
+}
+
 /// A step about to run, or just run: all of it, or some of its rows.
 pub struct Step<'m, 's> {
     index: usize,
     rows: Range<usize>,
     node: Node<'m>,
     entry: &'m Entry,
-    arena: &'s mut [u8],
+    arena: Parts<'s>,
     constants: &'m [u8],
 }
 
@@ -217,14 +249,14 @@ impl<'m> Step<'m, '_> {
         &self.node
     }
 
-    /// The arena: for tools that look at what is in it between steps.
+    /// The arena: for tools that look at what is in it between steps. Of memories that are apart it is the first.
     pub fn arena_mut(&mut self) -> &mut [u8] {
-        self.arena
+        self.arena.first_mut()
     }
 
     /// Computes the rows.
     pub fn run(&mut self) {
-        (self.entry.run)(&self.node, &Memory::new(self.arena, self.constants), self.rows.clone());
+        (self.entry.run)(&self.node, &self.arena.memory(self.constants), self.rows.clone());
     }
 
     /// The bytes of output `i`, once it is computed. Empty if there is no such output, or if its rows do not

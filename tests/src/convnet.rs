@@ -19,7 +19,7 @@ const N_CLASSES: usize = 10;
 /// The network, quantized to int8 and compiled: convolution, depthwise and pointwise convolution, pooling, fully
 /// connected, with made-up weights.
 pub fn convnet() -> Result<Program> {
-    Program::compile(&quantized()?)
+    Program::compile(&network()?)
 }
 
 /// [`convnet`], planned by rows; its input in memory or `fed`.
@@ -28,10 +28,14 @@ pub fn convnet() -> Result<Program> {
 /// As [`convnet`].
 pub fn convnet_by_rows(fed: bool) -> Result<Program> {
     let options = rows::Options { style: rows::Style::Rows, fed, effort: 1 };
-    Program::compile_with(&quantized()?, Packing::Portable, |graph| rows::plan(graph, &options))
+    Program::compile_with(&network()?, Packing::Portable, |graph| rows::plan(graph, &options))
 }
 
-fn quantized() -> Result<Graph> {
+/// The network quantized to int8, not yet planned.
+///
+/// # Errors
+/// As [`convnet`].
+pub fn network() -> Result<Graph> {
     let graph = real()?;
     let samples: Vec<Vec<Data>> =
         (0..4).map(|seed| vec![Data::F32(noise(seed, IMAGE.iter().product()))]).collect();

@@ -54,6 +54,9 @@ fn identity() -> Vec<u8> {
         steps_offset: steps_offset as u32,
         names_offset: steps_offset as u32,
         constants_offset: file_bytes as u32,
+        memory1_offset: 0,
+        memory2_offset: 0,
+        memory3_offset: 0,
     };
     let encode = |header: &format::Header| {
         let mut file = postcard::to_stdvec(header).unwrap();

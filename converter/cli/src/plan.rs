@@ -35,6 +35,16 @@ pub fn plan(args: &Args) -> Result<()> {
     } else {
         print(&alternatives_text(&reports))?
     }
+    if !request.memories.is_empty() {
+        let plan = request.plan(&graph).map_err(import::in_file(&args.file))?;
+        if !args.json {
+            print(&format!("\nin memories: {}", plan.explain(&graph)))?;
+        }
+        return match &args.picture {
+            Some(path) => file::replace(path, picture(&graph, &plan).as_bytes()),
+            None => Ok(()),
+        };
+    }
     let in_memory = all.iter().filter(|each| !each.fed);
     let chosen = match (request.choice, request.ram_bytes) {
         (None, None) => in_memory.min_by_key(|each| each.plan.arena_bytes).expect("whole tensors are a plan"),

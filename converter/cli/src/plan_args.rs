@@ -1,6 +1,6 @@
 //! The options that choose a plan, for every command that converts.
 
-use dunlin_converter::plan::{Choice, Request};
+use dunlin_converter::plan::{Choice, Memory, Request};
 
 /// How the working memory is planned, where the file is converted
 #[derive(clap::Args)]
@@ -12,6 +12,10 @@ pub struct PlanArgs {
     /// The most RAM for the arena, such as 20000 or 16k: the fastest plan with the input in memory that fits is taken
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     ram: Option<usize>,
+    /// A memory of the chip, such as dtcm=64k: given several times, the fastest first, the tensors that are used most go
+    /// into the fastest
+    #[arg(long, value_name = "NAME=BYTES", value_parser = memory)]
+    memory: Vec<Memory>,
     /// How long to search for a plan, in about seconds
     #[arg(long, default_value_t = Request::default().effort, value_parser = effort)]
     effort: usize,
@@ -35,7 +39,7 @@ impl PlanArgs {
             Kind::Rows | Kind::RowsFed => Choice::Rows,
         });
         let fed = matches!(self.plan, Some(Kind::OverlapFed | Kind::RowsFed));
-        Request { choice, fed, ram_bytes: self.ram, effort: self.effort }
+        Request { choice, fed, ram_bytes: self.ram, memories: self.memory.clone(), effort: self.effort }
     }
 }
 
@@ -48,6 +52,14 @@ pub fn bytes(text: &str) -> Result<usize, String> {
     let number: usize =
         digits.parse().map_err(|_| "give a number of bytes, such as 20000 or 16k".to_string())?;
     number.checked_mul(unit).ok_or("that is more than this machine can count".to_string())
+}
+
+/// A memory's name and its bytes.
+fn memory(text: &str) -> Result<Memory, String> {
+    match text.split_once('=') {
+        Some((name, size)) if !name.is_empty() => Ok(Memory { name: name.to_string(), bytes: bytes(size)? }),
+        _ => Err("give a name and a size, such as dtcm=64k".to_string()),
+    }
 }
 
 /// A search of 1 to 3,600 seconds, about.

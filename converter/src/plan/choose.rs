@@ -1,7 +1,7 @@
 //! Choosing among the plans of a graph.
 
 use super::rows::{self, Options, Style};
-use super::{Alternative, Plan, plan};
+use super::{Alternative, Memory, Plan, memories, plan};
 use crate::{Error, Graph, Result};
 
 /// How a graph is to be planned.
@@ -16,7 +16,7 @@ pub enum Choice {
 }
 
 /// What is asked of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The kind of plan. Without one the fastest that fits [`Request::ram_bytes`] is taken; whole tensors if there is
     /// no limit.
@@ -25,13 +25,22 @@ pub struct Request {
     pub fed: bool,
     /// The most bytes that the arena may have.
     pub ram_bytes: Option<usize>,
+    /// The memories to divide the arena into, the fastest first; none if it is to be in one piece. Then tensors are
+    /// whole.
+    pub memories: Vec<Memory>,
     /// How long to search; see [`Options::effort`].
     pub effort: usize,
 }
 
 impl Default for Request {
     fn default() -> Request {
-        Request { choice: None, fed: false, ram_bytes: None, effort: Options::default().effort }
+        Request {
+            choice: None,
+            fed: false,
+            ram_bytes: None,
+            memories: Vec::new(),
+            effort: Options::default().effort,
+        }
     }
 }
 
@@ -42,6 +51,16 @@ impl Request {
     /// If no plan of the kind fits; says how many bytes each needs, and whether one with a fed input would fit. If the
     /// input is to be fed and there is not exactly one.
     pub fn plan(&self, graph: &Graph) -> Result<Plan> {
+        if !self.memories.is_empty() {
+            return match (self.choice, self.fed, self.ram_bytes) {
+                (None | Some(Choice::Whole), false, None) => memories::plan(graph, &self.memories),
+                _ => Err(Error::Invalid(
+                    "several memories take tensors in one piece: ask for no other plan, and for no limit but the \
+                     sizes of the memories"
+                        .to_string(),
+                )),
+            };
+        }
         self.first_that_fits(graph, |choice| self.make(graph, choice), |plan| plan.arena_bytes)
     }
 
@@ -105,7 +124,7 @@ impl Request {
     /// What to try where nothing fits. A fed plan changes how the caller hands over the input, so it is never taken
     /// unasked.
     fn advice(&self, graph: &Graph, ram_bytes: usize) -> String {
-        let fed = Request { choice: Some(Choice::Rows), fed: true, ram_bytes: None, ..*self };
+        let fed = Request { choice: Some(Choice::Rows), fed: true, ram_bytes: None, ..self.clone() };
         match fed.plan(graph) {
             Ok(plan) if !self.fed && plan.arena_bytes <= ram_bytes => format!(
                 "with an input that arrives by rows it fits: the plan `rows-fed` needs {} bytes",

@@ -7,6 +7,7 @@
 mod alternatives;
 mod choose;
 mod cost;
+mod memories;
 mod picture;
 mod place;
 pub mod rows;
@@ -16,6 +17,7 @@ use std::ops::Range;
 
 pub use alternatives::{Alternative, AlternativeReport, alternatives, alternatives_text};
 pub use choose::{Choice, Request};
+pub use memories::{Memory, Region};
 pub use picture::picture;
 pub use place::Proof;
 
@@ -74,6 +76,8 @@ pub struct Plan {
     pub live_bytes: Vec<usize>,
     /// Why the arena is not smaller.
     pub proof: Proof,
+    /// The memories that the arena is divided into; none if it is in one piece.
+    pub memories: Vec<Region>,
 }
 
 impl Plan {
@@ -104,6 +108,9 @@ impl Plan {
 
     /// The plan in a sentence that a person understands.
     pub fn explain(&self, graph: &Graph) -> String {
+        if !self.memories.is_empty() {
+            return self.memories.iter().map(Region::to_string).collect::<Vec<_>>().join("; ");
+        }
         let (bytes, bound) = (self.arena_bytes, self.lower_bound_bytes());
         let at = match self.fullest() {
             0 => "before the first step".to_string(),
@@ -197,27 +204,50 @@ pub fn whole(graph: &Graph) -> Plan {
 }
 
 fn in_pieces(graph: &Graph, overlap: bool) -> Plan {
-    let lifetimes = lifetimes(graph);
-    let (mut blocks, block_of) = blocks(graph, &lifetimes);
-    if overlap {
-        (0..graph.nodes().len()).for_each(|i| reach_into_input(graph, i, &mut blocks, &block_of));
+    let layout = Layout::new(graph, overlap);
+    let bound_bytes = layout.live_bytes.iter().copied().max().unwrap_or(0);
+    let (offsets, proof) = place::place(&layout.blocks, bound_bytes);
+    layout.plan(graph, &offsets, proof)
+}
+
+/// What there is to place where all tensors are in one piece.
+struct Layout {
+    lifetimes: HashMap<TensorId, (usize, usize)>,
+    blocks: Vec<Block>,
+    block_of: HashMap<TensorId, usize>,
+    /// The block of each node's scratch memory.
+    scratch_blocks: Vec<Option<usize>>,
+    live_bytes: Vec<usize>,
+}
+
+impl Layout {
+    fn new(graph: &Graph, overlap: bool) -> Layout {
+        let lifetimes = lifetimes(graph);
+        let (mut blocks, block_of) = blocks(graph, &lifetimes);
+        if overlap {
+            (0..graph.nodes().len()).for_each(|i| reach_into_input(graph, i, &mut blocks, &block_of));
+        }
+        let scratch_blocks = scratch(graph, &mut blocks);
+        let end = graph.nodes().len() + 1;
+        let live_bytes = (0..=end).map(|time| live_bytes(&blocks, time)).collect();
+        Layout { lifetimes, blocks, block_of, scratch_blocks, live_bytes }
     }
-    let scratch_blocks: Vec<Option<usize>> = scratch(graph, &mut blocks);
-    let end = graph.nodes().len() + 1;
-    let live_bytes: Vec<usize> = (0..=end).map(|time| live_bytes(&blocks, time)).collect();
-    let bound_bytes = live_bytes.iter().copied().max().unwrap_or(0);
-    let (offsets, proof) = place::place(&blocks, bound_bytes);
-    let arena_bytes = blocks.iter().zip(&offsets).map(|(b, &o)| o + b.bytes).max().unwrap_or(0);
-    let tensors = block_of
-        .iter()
-        .map(|(&id, &block)| {
-            let (first, last) = lifetimes[&id];
+
+    /// The plan with the blocks at these offsets.
+    fn plan(self, graph: &Graph, offsets: &[usize], proof: Proof) -> Plan {
+        let arena_bytes = self.blocks.iter().zip(offsets).map(|(b, &o)| o + b.bytes).max().unwrap_or(0);
+        let placed = |(&id, &block): (&TensorId, &usize)| {
+            let (first, last) = self.lifetimes[&id];
             (id, Placement { offset: offsets[block], rows: None, first, last })
-        })
-        .collect();
-    let scratch_offsets = scratch_blocks.iter().map(|block| block.map_or(0, |b| offsets[b])).collect();
-    let calls = (0..graph.nodes().len()).map(|i| Call::Run { node: i, rows: 0..n_rows(graph, i) }).collect();
-    Plan { tensors, scratch_offsets, calls, arena_bytes, live_bytes, proof }
+        };
+        let tensors = self.block_of.iter().map(placed).collect();
+        let scratch_offsets =
+            self.scratch_blocks.iter().map(|block| block.map_or(0, |b| offsets[b])).collect();
+        let calls =
+            (0..graph.nodes().len()).map(|i| Call::Run { node: i, rows: 0..n_rows(graph, i) }).collect();
+        let live_bytes = self.live_bytes;
+        Plan { tensors, scratch_offsets, calls, arena_bytes, live_bytes, proof, memories: Vec::new() }
+    }
 }
 
 /// Lets the output of node `i` reach into the input with which it can share most bytes: one that dies here, is read

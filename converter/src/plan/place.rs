@@ -73,12 +73,13 @@ fn repaired(blocks: &[Block], bound_bytes: usize) -> Vec<usize> {
     rows::place::place(&items, bound_bytes, BUDGET_NODES).offsets
 }
 
-fn height(blocks: &[Block], offsets: &[usize]) -> usize {
+/// Bytes of an arena with the blocks at these offsets.
+pub(super) fn height(blocks: &[Block], offsets: &[usize]) -> usize {
     blocks.iter().zip(offsets).map(|(b, o)| o + b.bytes).max().unwrap_or(0)
 }
 
 /// The best of a few orders, each placed first fit.
-fn best_first_fit(blocks: &[Block]) -> Vec<usize> {
+pub(super) fn best_first_fit(blocks: &[Block]) -> Vec<usize> {
     let by_size = |i: &usize| (std::cmp::Reverse(blocks[*i].bytes), blocks[*i].first);
     let by_life = |i: &usize| std::cmp::Reverse(blocks[*i].last - blocks[*i].first);
     let mut orders = vec![(0..blocks.len()).collect::<Vec<_>>(); 4];

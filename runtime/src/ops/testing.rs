@@ -260,6 +260,9 @@ impl<O: Operator> Case<O> {
                 steps_offset: 0,
                 names_offset: 0,
                 constants_offset: 0,
+                memory1_offset: 0,
+                memory2_offset: 0,
+                memory3_offset: 0,
             },
             arena.records.iter().chain(&constants.records).flat_map(encode).collect(),
             ports.flat_map(|port| encode(&port)).collect(),
@@ -384,6 +387,9 @@ fn assemble(header: Header, tensors: Vec<u8>, ports: Vec<u8>, steps: Vec<u8>, co
         steps_offset: steps_offset as u32,
         names_offset: names_offset as u32,
         constants_offset: constants_offset as u32,
+        memory1_offset: 0,
+        memory2_offset: 0,
+        memory3_offset: 0,
         ..header
     };
     let mut file = encode(&header);

@@ -29,7 +29,7 @@ struct Executor<'g> {
 }
 
 /// Runs `plan`, and panics where it reads what is not there any more.
-pub(super) fn execute(graph: &Graph, plan: &Plan) {
+pub(in crate::plan) fn execute(graph: &Graph, plan: &Plan) {
     let feeds = plan.calls.iter().any(|call| matches!(call, Call::Feed { .. }));
     let mut executor = Executor {
         graph,

@@ -5,14 +5,14 @@
 //! rows in which the fewest bytes are alive at once, then for offsets of all rows in an arena of that size.
 
 #[cfg(test)]
-mod executor;
+pub(super) mod executor;
 mod groups;
 mod model;
 pub(super) mod place;
 mod search;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod tidy;
 pub(super) mod timeline;
 
@@ -186,7 +186,8 @@ fn assemble(graph: &Graph, model: &Model, placed: &Placed, proof: Proof) -> Plan
             tensors.insert(id, Placement { offset, rows, first, last });
         }
     }
-    Plan { tensors, scratch_offsets, calls, arena_bytes: placed.arena.height, live_bytes, proof }
+    let (arena_bytes, memories) = (placed.arena.height, Vec::new());
+    Plan { tensors, scratch_offsets, calls, arena_bytes, live_bytes, proof, memories }
 }
 
 /// First and last call of every tensor of the arena.

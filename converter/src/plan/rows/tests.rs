@@ -20,7 +20,7 @@ use crate::ops::Op;
 use crate::{Data, TensorId, import, lower, passes};
 
 /// Grows random graphs in device form: chains with skips.
-struct Random {
+pub(in crate::plan) struct Random {
     rng: fastrand::Rng,
     graph: Graph,
     dtype: DType,
@@ -28,7 +28,7 @@ struct Random {
 }
 
 impl Random {
-    fn graph(seed: u64, n_nodes: usize, most_rows: usize) -> Graph {
+    pub(in crate::plan) fn graph(seed: u64, n_nodes: usize, most_rows: usize) -> Graph {
         let rng = fastrand::Rng::with_seed(seed);
         let dtype = if seed.is_multiple_of(4) { DType::F32 } else { DType::I8 };
         let mut random = Random { rng, graph: Graph::new("random"), dtype, values: Vec::new() };
