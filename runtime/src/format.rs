@@ -111,16 +111,21 @@ impl Header {
 
     /// The end of the memory in which a byte of the arena is.
     pub(crate) fn memory_end(&self, offset: u32) -> usize {
-        let later = self.memory_offsets().into_iter().filter(|&start| start > offset);
-        later.fold(self.arena_bytes, u32::min) as usize
+        let mut end = self.arena_bytes;
+        // Most plans are for one memory.
+        if self.memory1_offset > 0 {
+            end = self.memory_offsets().into_iter().filter(|&start| start > offset).fold(end, u32::min);
+        }
+        end as usize
     }
 
     /// The record in its bytes. By hand, as all records that a device reads: a deserializer takes several times the
     /// code.
     #[inline]
     pub fn read(bytes: &[u8; HEADER_BYTES]) -> Header {
-        let u16_at = |i: usize| u16::from_le_bytes([bytes[i], bytes[i + 1]]);
-        let u32_at = |i: usize| u32::from_le_bytes([bytes[i], bytes[i + 1], bytes[i + 2], bytes[i + 3]]);
+        // Without an index that could be out of range, whether or not the compiler sees all calls.
+        let u16_at = |i: usize| u16::from_le_bytes(bytes_at(bytes, i));
+        let u32_at = |i: usize| u32::from_le_bytes(bytes_at(bytes, i));
         Header {
             magic: u32_at(0),
             version: u16_at(4),
@@ -145,6 +150,11 @@ impl Header {
             memory3_offset: u32_at(60),
         }
     }
+}
+
+/// `N` bytes from byte `i` on; zeros if there are not as many.
+fn bytes_at<const N: usize>(bytes: &[u8], i: usize) -> [u8; N] {
+    bytes.get(i..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
 }
 
 /// Where a tensor's bytes are.

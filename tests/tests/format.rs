@@ -150,6 +150,9 @@ impl Dump<'_> {
         self.bytes(4, &format!("steps_offset {:#x}", h.steps_offset));
         self.bytes(4, &format!("names_offset {:#x}", h.names_offset));
         self.bytes(4, &format!("constants_offset {:#x}", h.constants_offset));
+        for (i, offset) in h.memory_offsets().into_iter().enumerate() {
+            self.bytes(4, &format!("memory{}_offset {offset:#x}", i + 1));
+        }
         assert_eq!(self.at, HEADER_BYTES);
     }
 

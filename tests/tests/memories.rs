@@ -73,7 +73,7 @@ fn memories_that_do_not_fit_the_plan_are_refused() {
 #[test]
 fn a_tensor_across_the_border_of_memories_is_refused() {
     let program = program(2);
-    let right = Parts::of(&program.bytes);
+    let right = Parts::of(program.bytes());
     let border = right.header.memory1_offset;
     let mut n_refused = 0;
     for moved in (16..right.header.arena_bytes).step_by(16).filter(|&moved| moved != border) {
