@@ -1,7 +1,7 @@
 // Made by `dunlin` beside the model file: do not edit.
 
 /// Bytes of the arena that the model needs.
-pub const ARENA_BYTES: usize = 1280;
+pub const ARENA_BYTES: usize = 1172;
 
 /// The operators that the model names.
 pub static OPS: &[dunlin::Entry] = &[

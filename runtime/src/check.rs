@@ -7,9 +7,9 @@ use core::ops::Range;
 
 use crate::format::{self, CallRecord, Header, Place, TensorRecord};
 use crate::mem::View;
-use crate::model::{Node, tensor_type};
+use crate::model::{Node, checked_type, tensor_type};
 use crate::ops::{Entry, OUTPUT, Order};
-use crate::span::{Span, overlap};
+use crate::span::overlap;
 use crate::{Error, Model, mem};
 
 impl<'m> Model<'m> {
@@ -145,23 +145,29 @@ impl<'m> Model<'m> {
             }
         }
         for i in 0..self.header.n_activations {
-            let record = self.record(i as usize)?;
-            if record.writer != format::NO_STEP {
+            let bytes = self.bytes_from_start(i)?;
+            if bytes.is_empty() {
                 continue;
             }
-            if record.place != Place::State && !self.is_port(i, 0..self.n_inputs()) {
+            if !self.is_port(i, 0..self.n_inputs()) && self.record(i as usize)?.place != Place::State {
                 return Err(Error::Malformed); // nothing would ever write it
             }
-            let a = Span::tensor(self, i)?;
             for k in 0..i {
-                let b = Span::tensor(self, k)?;
-                let meet = overlap(&a.bytes(0..a.n_rows), &b.bytes(0..b.n_rows));
-                if meet && self.record(k as usize)?.writer == format::NO_STEP {
+                let other = self.bytes_from_start(k)?;
+                if !other.is_empty() && overlap(&bytes, &other) {
                     return Err(Error::Overlap);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The bytes of a tensor that is there from the start, which is in one piece; none of others.
+    #[inline(never)]
+    fn bytes_from_start(&self, id: u16) -> Result<Range<usize>, Error> {
+        let record = self.record(id as usize)?;
+        let n_bytes = if record.writer == format::NO_STEP { checked_type(&record).bytes() } else { 0 };
+        Ok(record.offset as usize..record.offset as usize + n_bytes)
     }
 
     /// Whether one of these ports is the tensor.
@@ -251,7 +257,7 @@ fn sections_are_in_order(header: &Header) -> bool {
         && header.n_activations <= header.n_tensors
         && header.n_steps < u16::MAX
         && header.arena_bytes < 1 << 31
-        && memories_are_in_order(header)
+        && (!cfg!(feature = "memories") || memories_are_in_order(header))
 }
 
 /// That memories begin one behind the other, in the arena and aligned, and that none is left out.

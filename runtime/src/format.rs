@@ -112,8 +112,8 @@ impl Header {
     /// The end of the memory in which a byte of the arena is.
     pub(crate) fn memory_end(&self, offset: u32) -> usize {
         let mut end = self.arena_bytes;
-        // Most plans are for one memory.
-        if self.memory1_offset > 0 {
+        // In one piece the arena has no borders; and most plans are for one memory.
+        if cfg!(feature = "memories") && self.memory1_offset > 0 {
             end = self.memory_offsets().into_iter().filter(|&start| start > offset).fold(end, u32::min);
         }
         end as usize

@@ -26,6 +26,7 @@ impl<'m> Model<'m> {
 
     /// The memories that the plan uses, as ranges of the arena, each from the end of the one before: one, unless it was
     /// made for several.
+    #[cfg(feature = "memories")]
     pub fn memories(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let header = self.header;
         let starts = core::iter::once(0).chain(header.memory_offsets());
