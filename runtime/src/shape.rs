@@ -144,8 +144,10 @@ impl Shape {
     }
 
     /// Number of elements.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn count(&self) -> usize {
-        self.dims.iter().fold(1usize, |count, &dim| count.wrapping_mul(dim as usize))
+        let &[a, b, c, d] = &self.dims; // a loop takes three times as long
+        a.wrapping_mul(b).wrapping_mul(c).wrapping_mul(d) as usize
     }
 
     /// The innermost dimension (channels); 1 for a scalar.
