@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::lives::Lives;
 use crate::ops::Op;
-use crate::plan::ALIGN;
+use crate::plan::{ALIGN, Plan};
 use crate::write::memory_names;
 use crate::{Error, Graph, Quant, Result};
 
@@ -39,6 +39,9 @@ pub struct ModelReport {
     /// The memories that the arena is divided into; none if it is in one piece.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub memories: Vec<MemoryReport>,
+    /// Why the arena is not smaller, where the planner has more to say than the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
 }
 
 /// An input or an output.
@@ -140,6 +143,7 @@ impl ModelReport {
             weight_bytes: weight_bytes(model),
             plan: plan_report(model, &live_bytes),
             memories: memories.into_iter().map(memory_report).collect(),
+            proof: None,
             operators,
             name,
         })
@@ -147,6 +151,12 @@ impl ModelReport {
 }
 
 impl ModelReport {
+    /// With the planner's proof. Where the arena is as small as the bytes alive at some time, that is proof enough.
+    pub fn with_proof(mut self, graph: &Graph, plan: &Plan) -> ModelReport {
+        self.proof = (self.plan.gap_bytes > 0).then(|| plan.explain(graph));
+        self
+    }
+
     /// With the scales of `graph`, the device form that the model was written from.
     pub fn with_scales(mut self, graph: &Graph) -> ModelReport {
         if graph.nodes().len() == self.operators.len() {
@@ -328,6 +338,9 @@ impl ModelReport {
 
     /// The plan in a sentence.
     pub fn plan_sentence(&self) -> String {
+        if let Some(proof) = &self.proof {
+            return proof.clone();
+        }
         let PlanReport { arena_bytes, arena_lower_bound_bytes: bound, gap_bytes, fullest_operator, .. } =
             self.plan;
         let at = match fullest_operator.and_then(|i| self.operators.get(i)) {
