@@ -95,7 +95,7 @@ mod tests {
             assert_eq!(line.1[2 * i..], [b'0' + decision.class as u8, b'\n']);
         }
         // As many as the network reads with inputs quantized on the host.
-        assert_eq!((n_right, held_out.len()), (440, 445));
+        assert_eq!((n_right, held_out.len()), (441, 445));
         assert_eq!(answer(&mut line, &mut session), Err(Error::Ended));
     }
 }
