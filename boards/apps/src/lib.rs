@@ -1,7 +1,8 @@
 //! From a sensor to a decision: what is between a board's buses and a session, over `embedded-hal` and `embedded-io`.
 //!
-//! [`gesture`] decides what an accelerometer's last samples show, [`digit`] which digit an image from a line does. Both
-//! work with any model whose input has their shape, in f32 or int8, and are tested on the host with mocked buses.
+//! [`gesture`] decides what an accelerometer's last samples show, [`keyword`] which word a microphone hears, [`digit`] which
+//! digit an image from a line shows. All work with any model whose input has their shape, in f32 or int8, and are tested
+//! on the host with mocked buses.
 //!
 //! ```
 //! use dunlin_apps::gesture::{Accelerometer, Error, Gesture};
@@ -24,6 +25,7 @@
 pub mod digit;
 pub mod gesture;
 pub mod input;
+pub mod keyword;
 
 /// What a network decides: its largest output.
 #[derive(Clone, Copy, Debug, PartialEq)]
