@@ -1,56 +1,13 @@
 //! Training from end to end on small problems.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use dunlin_converter::nn::*;
-use dunlin_converter::{Kind, Result};
+use dunlin_converter::{Error, Kind, Result};
 
-/// `y = 2 a - 3 b + 0.5` at 21 points.
-fn line() -> Dataset {
-    let points = (0..21).map(|i| [(i % 5) as f32 - 2.0, (i / 5) as f32 - 2.0]);
-    let (mut x, mut y) = (Vec::new(), Vec::new());
-    for [a, b] in points {
-        x.extend([a, b]);
-        y.push(2.0 * a - 3.0 * b + 0.5);
-    }
-    Dataset::new(&[2], x, &[1], y).unwrap()
-}
+mod shared;
 
-/// Blobs of 8×6 pixels in one of two corners.
-fn blobs(n: usize) -> Dataset {
-    let (mut x, mut labels) = (Vec::new(), Vec::new());
-    for i in 0..n {
-        let label = i % 2;
-        let noise = |p: usize| ((i * 31 + p * 17) % 13) as f32 / 26.0;
-        let lit = |p: usize| (p / 6 < 4) == (label == 0);
-        x.extend((0..48).map(|p| noise(p) + if lit(p) { 0.6 } else { 0.0 }));
-        labels.push(label);
-    }
-    Dataset::classification(&[8, 6, 1], x, &labels, 2).unwrap()
-}
-
-fn every_layer() -> Sequential {
-    let inner = Sequential::new().then(Conv2d::new(4, [3, 3]).same().dilation(2)).then(BatchNorm::new());
-    Sequential::new()
-        .then(Conv2d::new(4, [3, 3]).same().stride(2).without_bias())
-        .then(BatchNorm::new().momentum(0.8).epsilon(1e-2))
-        .then(Relu6)
-        .then(Residual::new(inner))
-        .then(DepthwiseConv2d::new([3, 2]).multiplier(2).initializer(Initializer::GlorotNormal))
-        .then(Relu)
-        .then(MaxPool2d::new([2, 2]).stride(1).same())
-        .then(AveragePool2d::new([2, 1]).stride(1))
-        .then(GlobalAveragePool)
-        .then(Flatten)
-        .then(Dense::new(2))
-        .then(Softmax)
-}
-
-fn bytes(network: &Network) -> Vec<u32> {
-    network.parameters().iter().flat_map(|p| &p.values).map(|v| v.to_bits()).collect()
-}
+use shared::{blobs, bytes, every_layer, line};
 
 #[test]
 fn a_line_is_found() -> Result<()> {
@@ -63,7 +20,7 @@ fn a_line_is_found() -> Result<()> {
         ..FitOptions::default()
     };
     let history = network.fit(&line(), &options)?;
-    let last = history.epochs[59];
+    let last = &history.epochs[59];
     assert!(last.loss < 1e-8 && last.accuracy.is_none(), "{last}");
     let values: Vec<f32> = network.parameters().iter().flat_map(|p| p.values.clone()).collect();
     for (value, expected) in values.iter().zip([2.0, -3.0, 0.5]) {
@@ -270,115 +227,96 @@ fn what_does_not_fit_is_named() {
     assert_eq!(error, "training takes at least one epoch, and one sample a batch");
 }
 
-/// The blobs in 40 epochs, from the checkpoint if there is one.
-fn train_blobs(checkpoint: Option<&Path>, seed: u64) -> Result<(Vec<u32>, History)> {
-    let mut network = Network::new("blobs", &[8, 6, 1], every_layer(), seed)?;
-    let options = FitOptions {
-        epochs: 40,
-        batch_size: 8, // leaves 6 of 22
-        optimizer: Optimizer::adam(0.02).weight_decay(1e-3),
-        seed,
-        checkpoint: checkpoint.map(Path::to_owned),
-        ..FitOptions::default()
-    };
-    let history = network.fit(&blobs(22), &options)?;
-    Ok((bytes(&network), history))
+/// Writes down what it is told, and ends training where it is asked to.
+#[derive(Default)]
+struct Diary {
+    entries: Vec<String>,
+    stop_at: Option<(usize, usize)>,
+    fail_at: Option<usize>,
 }
 
-const KILLED: &str = "DUNLIN_TEST_KILLED_CHECKPOINT";
-
-/// What the test below starts as a process of its own, and kills; alone it does nothing.
-#[test]
-fn a_training_to_kill() {
-    if let Some(path) = std::env::var_os(KILLED) {
-        train_blobs(Some(Path::new(&path)), 3).unwrap();
+impl Callback for Diary {
+    fn epoch_begins(&mut self, epoch: usize) -> Result<()> {
+        self.entries.push(format!("{epoch}"));
+        Ok(())
     }
-}
 
-#[test]
-fn a_training_killed_at_any_moment_ends_in_the_same_bytes() -> Result<()> {
-    let dir = tempfile::tempdir().unwrap();
-    let [whole, killed] = ["whole.safetensors", "killed.safetensors"].map(|name| dir.path().join(name));
-    let expected = train_blobs(None, 3)?;
-    assert_eq!(train_blobs(Some(&whole), 3)?, expected);
-    let (mut n_killed, mut n_resumed) = (0, 0);
-    for milliseconds in (1..).map(|i| 4 * i) {
-        n_resumed += usize::from(killed.exists());
-        let mut training = Command::new(std::env::current_exe().unwrap());
-        training.args(["--exact", "a_training_to_kill"]).env(KILLED, &killed).stdout(Stdio::null());
-        let mut training = training.spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        if training.try_wait().unwrap().is_some_and(|status| status.success()) {
-            break;
+    fn batch_ends(&mut self, end: &BatchEnd) -> Result<Next> {
+        self.entries.push(format!("{}.{}/{}", end.epoch, end.batch, end.n_batches));
+        Ok(if self.stop_at == Some((end.epoch, end.batch)) { Next::Stop } else { Next::GoOn })
+    }
+
+    fn epoch_ends(&mut self, end: &EpochEnd) -> Result<Next> {
+        assert_eq!(end.network.evaluate(&line(), Loss::MeanSquaredError)?.loss, end.validation.unwrap().loss);
+        self.entries.push(format!("{}!", end.epoch));
+        match self.fail_at {
+            Some(epoch) if epoch == end.epoch => Err(Error::Invalid("the diary is full".to_string())),
+            _ => Ok(Next::GoOn),
         }
-        let _ = training.kill();
-        training.wait().unwrap();
-        n_killed += 1;
     }
-    assert!(n_killed > 0 && n_resumed > 0, "{n_killed} killed, {n_resumed} resumed");
-    assert_eq!(std::fs::read(&killed).unwrap(), std::fs::read(&whole).unwrap());
-    assert_eq!(train_blobs(Some(&killed), 3)?, expected);
-    Ok(())
 }
 
-/// A limit on the size of files stands in for a disk that is full.
-#[cfg(unix)]
 #[test]
-fn a_full_disk_is_named_and_the_last_checkpoint_survives() -> Result<()> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("blobs.safetensors");
-    let expected = train_blobs(None, 3)?;
-    let start = |script: &str| {
-        let mut training = Command::new("sh");
-        training.args(["-c", script]).arg(std::env::current_exe().unwrap()).env(KILLED, &path);
-        training.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+fn callbacks_are_told_everything_and_may_end_training() -> Result<()> {
+    let train = |diary: &mut Diary| {
+        let mut network = Network::new("line", &[2], Sequential::new().then(Dense::new(1)), 5)?;
+        let before = bytes(&network);
+        let optimizer = Optimizer::sgd(0.01);
+        let options = FitOptions {
+            epochs: 3,
+            batch_size: 16,
+            optimizer,
+            loss: Loss::MeanSquaredError,
+            ..Default::default()
+        };
+        let history = network.fit_with(&line(), Some(&line()), &options, &mut [diary]);
+        Ok::<_, Error>((history, bytes(&network) != before))
     };
-    let mut training = start("exec \"$0\" --exact a_training_to_kill");
-    while !path.exists() && training.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let _ = training.kill();
-    training.wait().unwrap();
-    let before = std::fs::read(&path).unwrap();
-    let n_files = || std::fs::read_dir(dir.path()).unwrap().count();
-    let n_before = n_files(); // the kill may have left a file half written, under another name
-    let full = start("trap '' XFSZ; ulimit -f 1; exec \"$0\" --exact a_training_to_kill --nocapture");
-    let full = full.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&full.stderr);
-    assert!(!full.status.success(), "{} bytes were written", before.len());
-    assert!(said.contains("blobs.safetensors") && said.contains("File too large"), "{said}");
-    assert_eq!(std::fs::read(&path).unwrap(), before);
-    assert_eq!(n_files(), n_before);
-    assert_eq!(train_blobs(Some(&path), 3)?, expected);
-    Ok(())
-}
-
-#[test]
-fn a_damaged_checkpoint_is_named_and_left() -> Result<()> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("blobs.safetensors");
-    train_blobs(Some(&path), 3)?;
-    let whole = std::fs::read(&path).unwrap();
-    let refused = |bytes: &[u8], seed: u64, expected: &str| {
-        std::fs::write(&path, bytes).unwrap();
-        let error = train_blobs(Some(&path), seed).unwrap_err().to_string();
-        assert!(error.contains("blobs.safetensors: ") && error.contains(expected), "{error}");
-        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    let mut whole = Diary::default();
+    assert_eq!(train(&mut whole)?.0?.epochs.len(), 3);
+    let each = |epoch: usize| {
+        [format!("{epoch}"), format!("{epoch}.0/2"), format!("{epoch}.1/2"), format!("{epoch}!")]
     };
-    for len in [0, 7, 100, whole.len() / 2, whole.len() - 1] {
-        refused(&whole[..len], 3, "a damaged checkpoint");
-    }
-    let mut changed = whole.clone();
-    *changed.last_mut().unwrap() ^= 1;
-    refused(&changed, 3, "its checksum differs");
-    refused(&whole, 4, "a checkpoint of another training");
+    assert_eq!(whole.entries, [each(0), each(1), each(2)].concat());
+    let mut stopped = Diary { stop_at: Some((1, 0)), ..Diary::default() };
+    let (history, changed) = train(&mut stopped)?;
+    assert_eq!((history?.epochs.len(), changed), (2, true));
+    assert_eq!(stopped.entries[4..], ["1", "1.0/2", "1!"]);
+    let (history, changed) = train(&mut Diary { fail_at: Some(1), ..Diary::default() })?;
+    assert_eq!((history.unwrap_err().to_string(), changed), ("the diary is full".to_string(), false));
     Ok(())
 }
 
 #[test]
-fn a_checkpoint_that_cannot_be_written_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("missing/blobs.safetensors");
-    let error = train_blobs(Some(&path), 3).unwrap_err().to_string();
-    assert!(error.contains("blobs.safetensors: "), "{error}");
+fn penalties_draw_weights_to_zero_and_metrics_are_those_asked_for() -> Result<()> {
+    let train = |penalty: Penalty| {
+        let dense = Dense::new(2).initializer(Initializer::Orthogonal).penalized(penalty);
+        let mut network = Network::new("blobs", &[8, 6, 1], Sequential::new().then(dense).then(Softmax), 1)?;
+        let metrics = vec![Metric::TopK(1), Metric::Auc, Metric::F1];
+        let options = FitOptions {
+            epochs: 30,
+            batch_size: 8,
+            optimizer: Optimizer::sgd(0.1),
+            metrics,
+            ..Default::default()
+        };
+        let history = network.fit_validated(&blobs(32), &blobs(20), &options)?;
+        let sum: f32 = network.parameters()[0].values.iter().map(|w| w.abs()).sum();
+        Ok::<_, Error>((sum, history))
+    };
+    let (free, history) = train(Penalty::NONE)?;
+    let last = history.validation.last().unwrap();
+    assert_eq!(last.more, [(Metric::TopK(1), 1.0), (Metric::Auc, 1.0), (Metric::F1, 1.0)]);
+    assert!(
+        history.epochs[0].more[1].1 < 1.0 && last.to_string().ends_with("auc 1.0000, f1 1.0000"),
+        "{last}"
+    );
+    let [l1, l2] = [train(Penalty::l1(0.02))?.0, train(Penalty::l2(0.1))?.0];
+    assert!(l1 < 0.6 * free && l2 < 0.6 * free, "{free}, with penalties {l1} and {l2}");
+    let metrics = vec![Metric::Recall];
+    let options = FitOptions { loss: Loss::MeanSquaredError, metrics, ..Default::default() };
+    let mut network = Network::new("line", &[2], Sequential::new().then(Dense::new(1)), 5)?;
+    let error = network.fit(&line(), &options).unwrap_err().to_string();
+    assert!(error.starts_with("recall is a metric of networks that name classes"), "{error}");
+    Ok(())
 }

@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_point_for_each_epoch_and_a_line_for_each_set() {
-        let metrics = |loss: f64, accuracy: f64| Metrics { loss, accuracy: Some(accuracy) };
+        let metrics = |loss: f64, accuracy: f64| Metrics { loss, accuracy: Some(accuracy), more: Vec::new() };
         let epochs: Vec<_> = (0..12).map(|i| metrics(2.0 / (1 + i) as f64, i as f64 / 12.0)).collect();
         let history = History { validation: epochs[..11].to_vec(), epochs };
         let svg = history.picture("a < b");

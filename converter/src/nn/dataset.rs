@@ -1,5 +1,6 @@
 //! Samples with their targets.
 
+use super::Source;
 use crate::{Error, Result};
 
 /// Samples of one shape, each with a target of one shape. All numbers are finite.
@@ -87,6 +88,30 @@ impl Dataset {
         let x = indices.iter().flat_map(|&i| self.sample(i)).copied().collect();
         let targets = indices.iter().flat_map(|&i| self.target(i)).copied().collect();
         Dataset::new(&self.dims, x, &self.target_dims, targets)
+    }
+}
+
+impl Source for Dataset {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn dims(&self) -> &[usize] {
+        &self.dims
+    }
+
+    fn target_dims(&self) -> &[usize] {
+        &self.target_dims
+    }
+
+    fn read(&self, i: usize, _epoch: usize, x: &mut [f32], target: &mut [f32]) -> Result<()> {
+        x.copy_from_slice(self.sample(i));
+        target.copy_from_slice(self.target(i));
+        Ok(())
+    }
+
+    fn is_quick(&self) -> bool {
+        true
     }
 }
 

@@ -1,5 +1,6 @@
-//! Training and evaluation.
+//! Training.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -7,12 +8,18 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::checkpoint::Progressed;
+use super::evaluate::{Totals, trace_loss};
 use super::network::Traced;
+use super::source::for_each_batch;
 use super::step::{Built, Loaded, Pass, Runner, Step, compile_steps};
-use super::{Dataset, Loss, Mode, Network, Optimizer, Schedule, checkpoint};
+use super::{
+    BatchEnd, Callback, Dataset, EarlyStopping, EpochEnd, Loss, Metric, Metrics, Mode, Network, Next,
+    Optimizer, Schedule, Source, checkpoint,
+};
 use crate::autograd::gradients;
 use crate::passes::fuse_activations;
-use crate::{Error, Graph, Result, TensorId};
+use crate::{Error, Result, TensorId};
 
 /// How to train.
 #[derive(Clone, Debug)]
@@ -43,29 +50,8 @@ pub struct FitOptions {
     pub clip_norm: Option<f32>,
     /// When training ends before the last epoch.
     pub early_stopping: Option<EarlyStopping>,
-}
-
-/// Training ends when the loss has not become smaller for some epochs: that of the validation samples where there are
-/// some, that of the training samples otherwise. The parameters are then those of the last epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EarlyStopping {
-    /// So many epochs, at least 1.
-    pub patience: usize,
-    /// By how much a loss must be below the least one so far to count as smaller.
-    pub min_improvement: f64,
-}
-
-impl EarlyStopping {
-    fn stops(&self, history: &History) -> bool {
-        let losses = if history.validation.is_empty() { &history.epochs } else { &history.validation };
-        let (mut least, mut at) = (f64::INFINITY, 0);
-        for (epoch, metrics) in losses.iter().enumerate() {
-            if metrics.loss < least - self.min_improvement {
-                (least, at) = (metrics.loss, epoch);
-            }
-        }
-        losses.len() > at + self.patience.max(1)
-    }
+    /// What else is computed of the training samples (each batch before its own update) and the validation samples.
+    pub metrics: Vec<Metric>,
 }
 
 impl Default for FitOptions {
@@ -82,6 +68,7 @@ impl Default for FitOptions {
             threads: None,
             clip_norm: None,
             early_stopping: None,
+            metrics: Vec::new(),
         }
     }
 }
@@ -93,16 +80,6 @@ pub enum Progress {
     Quiet,
     /// A bar, if standard error is a terminal.
     Bar,
-}
-
-/// Means over a set of samples.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Metrics {
-    /// Mean loss of a sample.
-    pub loss: f64,
-    /// Part of the samples whose prediction is right, if the loss classifies: whose greatest element is the label's, or
-    /// (binary) all of whose elements are on their target's side of 0.5.
-    pub accuracy: Option<f64>,
 }
 
 /// An epoch's metrics; each batch as it was before its own update.
@@ -117,6 +94,15 @@ pub struct History {
     pub validation: Vec<Metrics>,
 }
 
+impl History {
+    /// The losses that early stopping and the learning rate's schedule go by: those of the validation samples, if there
+    /// are some.
+    pub(super) fn watched(&self) -> Vec<f64> {
+        let metrics = if self.validation.is_empty() { &self.epochs } else { &self.validation };
+        metrics.iter().map(|metrics| metrics.loss).collect()
+    }
+}
+
 impl Network {
     /// Trains the network. The same data, options and first parameters give the same bytes each time.
     ///
@@ -125,7 +111,7 @@ impl Network {
     /// stops being finite (names epoch and batch), or if a checkpoint is damaged, another training's, or cannot be
     /// written; the parameters then stay as they were.
     pub fn fit(&mut self, data: &Dataset, options: &FitOptions) -> Result<History> {
-        self.train(data, None, options)
+        self.fit_with(data, None, options, &mut [])
     }
 
     /// [`Network::fit`], which looks after each epoch how the network does on samples that it is not trained on.
@@ -138,89 +124,48 @@ impl Network {
         validation: &Dataset,
         options: &FitOptions,
     ) -> Result<History> {
-        self.train(data, Some(validation), options)
+        self.fit_with(data, Some(validation), options, &mut [])
     }
 
-    fn train(
+    /// [`Network::fit`] on samples from anywhere, with callbacks that are told how it goes, in their order.
+    ///
+    /// # Errors
+    /// As [`Network::fit`], and those of the samples and callbacks.
+    pub fn fit_with(
         &mut self,
-        data: &Dataset,
-        validation: Option<&Dataset>,
+        data: &dyn Source,
+        validation: Option<&dyn Source>,
         options: &FitOptions,
+        callbacks: &mut [&mut dyn Callback],
     ) -> Result<History> {
         self.check(data, options)?;
         let steps = self.training_steps(data, options)?;
-        let mut loaded = Loaded::new(&steps)?;
-        let mut runner = loaded.runner(options.threads)?;
-        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-        let mut order: Vec<usize> = (0..data.len()).collect();
-        let n_batches = data.len().div_ceil(options.batch_size);
-        let bar = progress_bar(options, n_batches);
-        let task = checkpoint::task(options, data, validation);
-        let mut history = match &options.checkpoint {
-            Some(path) => checkpoint::resume(path, &task, &mut runner)?,
-            None => History::default(),
+        let task = match &options.checkpoint {
+            Some(_) => checkpoint::task(options, &steps, data, validation)?,
+            None => String::new(),
         };
-        let n_done = history.epochs.len();
-        bar.inc((n_done * n_batches) as u64);
-        for epoch in 0..options.epochs {
-            order.shuffle(&mut rng);
-            if epoch < n_done {
-                continue; // the order goes on from those before
-            }
-            if options.early_stopping.is_some_and(|early| early.stops(&history)) {
-                break;
-            }
-            history.epochs.push(train_epoch(&mut runner, data, options, epoch, &order, &bar)?);
-            if let Some(validation) = validation {
-                history
-                    .validation
-                    .push(self.with_values(&runner.parameters()).evaluate(validation, options.loss)?);
-            }
-            if let Some(path) = &options.checkpoint {
-                checkpoint::save(path, &task, &history, &mut runner)?;
-            }
-        }
-        bar.finish();
-        self.set_values(runner.parameters())?;
+        let mut loaded = Loaded::new(&steps)?;
+        let runner = loaded.runner(options.threads)?;
+        let mut training = Training { network: self, data, validation, options, runner };
+        let history = training.run(&task, callbacks)?;
+        let values = training.runner.parameters();
+        self.set_values(values)?;
         Ok(history)
     }
 
-    /// Mean loss and accuracy on `data`, with the network in its inference form.
-    ///
-    /// # Errors
-    /// If the data do not fit the network.
-    pub fn evaluate(&self, data: &Dataset, loss: Loss) -> Result<Metrics> {
-        const BATCH_SIZE: usize = 64;
-        self.check_dims(data)?;
-        let steps = compile_steps(data.len(), BATCH_SIZE, |batch| {
-            let Traced { mut graph, prediction, .. } = self.trace(Mode::Inference, batch)?;
-            trace_loss(&mut graph, prediction, data, loss)?;
-            Ok(Built { graph, parameters: Vec::new(), masks: Vec::new() })
-        })?;
-        let mut loaded = Loaded::new(&steps)?;
-        let mut runner: Runner = loaded.runner(None)?;
-        let order: Vec<usize> = (0..data.len()).collect();
-        let mut totals = Totals::default();
-        for batch in order.chunks(BATCH_SIZE) {
-            let outcome = runner.run(data, batch, &Pass { loss, rates: &[], seed: 0, step: 0 })?;
-            totals.add(outcome.loss, outcome.n_correct, batch.len());
-        }
-        Ok(totals.metrics(loss))
-    }
-
     /// Forward, loss, backward and update as one graph, for each batch size that occurs.
-    fn training_steps(&self, data: &Dataset, options: &FitOptions) -> Result<Vec<Step>> {
+    fn training_steps(&self, data: &dyn Source, options: &FitOptions) -> Result<Vec<Step>> {
         compile_steps(data.len(), options.batch_size, |batch| {
             let Traced { mut graph, prediction, parameters, masks } = self.trace(Mode::Training, batch)?;
             fuse_activations(&mut graph);
             let loss = trace_loss(&mut graph, prediction, data, options.loss)?;
             let rates = options.optimizer.trace_rates(&mut graph)?;
-            let trainable: Vec<TensorId> = parameters
-                .iter()
-                .zip(self.parameters())
-                .filter_map(|(&id, parameter)| parameter.trainable.then_some(id))
-                .collect();
-            let mut grads = gradients(&mut graph, loss, &trainable)?;
+            let (mut trainable, mut penalized) = (Vec::<TensorId>::new(), loss);
+            for (&id, parameter) in parameters.iter().zip(self.parameters()).filter(|(_, p)| p.trainable) {
+                trainable.push(id);
+                penalized = parameter.penalty.trace(&mut graph, penalized, id)?;
+            }
+            let mut grads = gradients(&mut graph, penalized, &trainable)?;
             if let Some(greatest) = options.clip_norm {
                 let factor = graph.norm_factor("clip", &grads, greatest)?;
                 for gradient in &mut grads {
@@ -234,7 +179,7 @@ impl Network {
         })
     }
 
-    fn check(&self, data: &Dataset, options: &FitOptions) -> Result<()> {
+    fn check(&self, data: &dyn Source, options: &FitOptions) -> Result<()> {
         self.check_dims(data)?;
         if options.epochs == 0 || options.batch_size == 0 {
             return Err(Error::Invalid("training takes at least one epoch, and one sample a batch".into()));
@@ -244,95 +189,127 @@ impl Network {
                 "gradients are clipped to the norm {norm}; it must be above 0"
             )));
         }
+        options.schedule.check()?;
+        options.metrics.iter().try_for_each(|metric| metric.check(options.loss.classifies()))?;
         let rate = options.optimizer.rate();
         if rate.is_finite() && rate > 0.0 {
             return Ok(());
         }
         Err(Error::Invalid(format!("the learning rate is {rate}; it must be above 0")))
     }
+}
 
-    fn check_dims(&self, data: &Dataset) -> Result<()> {
-        if data.dims() == self.dims() {
-            return Ok(());
+/// A training that goes on.
+struct Training<'t> {
+    network: &'t Network,
+    data: &'t dyn Source,
+    validation: Option<&'t dyn Source>,
+    options: &'t FitOptions,
+    runner: Runner<'t>,
+}
+
+/// What an epoch came to.
+struct Trained {
+    metrics: Metrics,
+    rate: f64,
+    next: Next,
+}
+
+impl Training<'_> {
+    fn run(&mut self, task: &str, callbacks: &mut [&mut dyn Callback]) -> Result<History> {
+        let options = self.options;
+        let n_batches = self.data.len().div_ceil(options.batch_size);
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+        let mut order: Vec<usize> = (0..self.data.len()).collect();
+        let bar = progress_bar(options, n_batches);
+        let Progressed { mut history, mut next } = match &options.checkpoint {
+            Some(path) => checkpoint::resume(path, task, &mut self.runner, callbacks)?,
+            None => Progressed::default(),
+        };
+        let n_done = history.epochs.len();
+        bar.inc((n_done * n_batches) as u64);
+        for epoch in 0..options.epochs {
+            order.shuffle(&mut rng);
+            if epoch < n_done {
+                continue; // the order goes on from those before
+            }
+            if next == Next::Stop || options.early_stopping.is_some_and(|early| early.stops(&history)) {
+                break;
+            }
+            callbacks.iter_mut().try_for_each(|callback| callback.epoch_begins(epoch))?;
+            let trained = self.epoch(epoch, &order, &history, callbacks, &bar)?;
+            history.epochs.push(trained.metrics);
+            next = self.epoch_ends(epoch, trained.rate, &mut history, callbacks)?.max(trained.next);
+            if let Some(path) = &options.checkpoint {
+                checkpoint::save(path, task, &history, next, &mut self.runner, callbacks)?;
+            }
         }
-        let (have, want) = (data.dims(), self.dims());
-        Err(Error::Invalid(format!("the samples have shape {have:?}, the network takes {want:?}")))
+        bar.finish();
+        Ok(history)
     }
-}
 
-/// Runs a step for every batch of `order`.
-fn train_epoch(
-    runner: &mut Runner,
-    data: &Dataset,
-    options: &FitOptions,
-    epoch: usize,
-    order: &[usize],
-    bar: &ProgressBar,
-) -> Result<Metrics> {
-    let n_batches = data.len().div_ceil(options.batch_size);
-    let mut totals = Totals::default();
-    for (i, batch) in order.chunks(options.batch_size).enumerate() {
-        let done = epoch as f64 + i as f64 / n_batches as f64;
-        let factor = options.schedule.factor(done, options.epochs as f64);
-        let step = (epoch * n_batches + i + 1) as u64;
-        let rates = options.optimizer.rates(factor, step);
-        let pass = Pass { loss: options.loss, rates: &rates, seed: options.seed, step };
-        let outcome = runner.run(data, batch, &pass)?;
-        if !outcome.loss.is_finite() {
-            let (loss, rate) = (outcome.loss, options.optimizer.rate() * factor);
-            let at = format!("epoch {}, batch {}", epoch + 1, i + 1);
-            return Err(Error::Invalid(format!(
-                "{at}: the loss is {loss}; lower the learning rate ({rate}) or scale the data"
-            )));
+    /// Runs a step for every batch of `order`.
+    fn epoch(
+        &mut self,
+        epoch: usize,
+        order: &[usize],
+        history: &History,
+        callbacks: &mut [&mut dyn Callback],
+        bar: &ProgressBar,
+    ) -> Result<Trained> {
+        let Training { data, options, runner, .. } = self;
+        let (loss, seed) = (options.loss, options.seed);
+        let n_batches = data.len().div_ceil(options.batch_size);
+        let watched = history.watched();
+        let mut totals = Totals::new(loss, &options.metrics);
+        let (mut batch_index, mut rate, mut next) = (0, options.optimizer.rate(), Next::GoOn);
+        for_each_batch(*data, order, options.batch_size, epoch, |batch| {
+            let done = epoch as f64 + batch_index as f64 / n_batches as f64;
+            let factor = options.schedule.factor(done, options.epochs as f64, &watched);
+            rate = options.optimizer.rate() * factor;
+            let step = (epoch * n_batches + batch_index + 1) as u64;
+            let rates = options.optimizer.rates(factor, step);
+            let outcome = runner.run(batch, &Pass { loss, rates: &rates, seed, step })?;
+            if !outcome.loss.is_finite() {
+                let at = format!("epoch {}, batch {}", epoch + 1, batch_index + 1);
+                return Err(Error::Invalid(format!(
+                    "{at}: the loss is {}; lower the learning rate ({rate}) or scale the data",
+                    outcome.loss
+                )));
+            }
+            totals.add(&outcome, runner, batch)?;
+            bar.inc(1);
+            let end = BatchEnd { epoch, batch: batch_index, n_batches, loss: outcome.loss, rate };
+            for callback in callbacks.iter_mut() {
+                next = next.max(callback.batch_ends(&end)?);
+            }
+            batch_index += 1;
+            Ok(if next == Next::Stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        let metrics = totals.metrics()?;
+        bar.set_message(format!("epoch {}: {metrics}", epoch + 1));
+        Ok(Trained { metrics, rate, next })
+    }
+
+    /// Validates, and tells the callbacks.
+    fn epoch_ends(
+        &mut self,
+        epoch: usize,
+        rate: f64,
+        history: &mut History,
+        callbacks: &mut [&mut dyn Callback],
+    ) -> Result<Next> {
+        if self.validation.is_none() && callbacks.is_empty() {
+            return Ok(Next::GoOn);
         }
-        totals.add(outcome.loss, outcome.n_correct, batch.len());
-        bar.inc(1);
-    }
-    let metrics = totals.metrics(options.loss);
-    bar.set_message(metrics.to_string());
-    Ok(metrics)
-}
-
-/// Appends targets and loss; the graph's outputs are then the loss and the prediction.
-fn trace_loss(graph: &mut Graph, prediction: TensorId, data: &Dataset, loss: Loss) -> Result<TensorId> {
-    let batch = graph.dims(graph.inputs()[0])[0];
-    let dims: Vec<usize> = [batch].iter().chain(data.target_dims()).copied().collect();
-    let targets = graph.input("targets", &dims)?;
-    let loss = loss.trace(graph, prediction, targets)?;
-    graph.mark_output(loss);
-    graph.mark_output(prediction);
-    Ok(loss)
-}
-
-/// Sums over the batches of a pass.
-#[derive(Default)]
-struct Totals {
-    loss: f64,
-    n_correct: usize,
-    n_samples: usize,
-}
-
-impl Totals {
-    fn add(&mut self, mean_loss: f32, n_correct: usize, n_samples: usize) {
-        self.loss += mean_loss as f64 * n_samples as f64;
-        self.n_correct += n_correct;
-        self.n_samples += n_samples;
-    }
-
-    fn metrics(&self, loss: Loss) -> Metrics {
-        let n = self.n_samples as f64;
-        let accuracy = loss.classifies().then(|| self.n_correct as f64 / n);
-        Metrics { loss: self.loss / n, accuracy }
-    }
-}
-
-impl std::fmt::Display for Metrics {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "loss {:.4}", self.loss)?;
-        match self.accuracy {
-            Some(accuracy) => write!(f, ", accuracy {:.2} %", 100.0 * accuracy),
-            None => Ok(()),
+        let network = &self.network.with_values(&self.runner.parameters());
+        if let Some(validation) = self.validation {
+            let metrics = network.evaluate_with(validation, self.options.loss, &self.options.metrics)?;
+            history.validation.push(metrics);
         }
+        let (training, validation) = (&history.epochs[epoch], history.validation.get(epoch));
+        let end = EpochEnd { epoch, training, validation, rate, network };
+        callbacks.iter_mut().try_fold(Next::GoOn, |next, callback| Ok(next.max(callback.epoch_ends(&end)?)))
     }
 }
 

@@ -65,7 +65,7 @@ impl Loss {
     }
 
     /// Whether predictions are right or wrong.
-    pub(super) fn classifies(self) -> bool {
+    pub fn classifies(self) -> bool {
         self != Loss::MeanSquaredError
     }
 

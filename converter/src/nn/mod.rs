@@ -22,18 +22,26 @@
 //! evaluations are graphs that the runtime runs.
 
 mod batch_norm;
+mod callback;
 mod checkpoint;
+mod confusion;
 mod container;
 mod conv1d;
 mod curve;
 mod dataset;
+mod evaluate;
 mod fit;
 mod initializer;
 mod loss;
+mod metrics;
 mod network;
 mod optimizer;
+mod penalty;
+mod predictions;
 mod quantized;
+mod schedule;
 mod simple;
+mod source;
 mod step;
 mod summary;
 mod trace;
@@ -41,17 +49,24 @@ mod weighted;
 mod weights;
 
 pub use batch_norm::BatchNorm;
+pub use callback::{BatchEnd, Callback, EpochEnd, Next};
+pub use confusion::ConfusionMatrix;
 pub use container::{Residual, Sequential};
 pub use conv1d::Conv1d;
 pub use dataset::Dataset;
-pub use fit::{EarlyStopping, Epoch, FitOptions, History, Metrics, Progress};
+pub use fit::{Epoch, FitOptions, History, Progress};
 pub use initializer::Initializer;
 pub use loss::Loss;
+pub use metrics::{Metric, Metrics, auc};
 pub use network::Network;
-pub use optimizer::{Optimizer, Schedule};
+pub use optimizer::Optimizer;
+pub use penalty::{Penalized, Penalty};
+pub use predictions::Predictions;
+pub use schedule::{EarlyStopping, Schedule};
 pub use simple::{
     AveragePool2d, Dropout, Flatten, GlobalAveragePool, MaxPool2d, Relu, Relu6, Sigmoid, Softmax, Tanh,
 };
+pub use source::Source;
 pub use summary::{LayerSummary, Summary};
 pub use trace::{Mode, Parameter, Trace};
 pub use weighted::{Conv2d, Dense, DepthwiseConv2d, Windowed};
@@ -68,4 +83,13 @@ pub trait Layer {
     /// # Errors
     /// If the layer does not take `x`; names the layer and the shapes.
     fn forward(&self, cx: &mut Trace, x: TensorId) -> Result<TensorId>;
+
+    /// The layer, whose weights (parameters of two or more dimensions, those of layers within included) add a penalty to
+    /// the loss that training makes small.
+    fn penalized(self, penalty: Penalty) -> Penalized<Self>
+    where
+        Self: Sized,
+    {
+        Penalized { layer: self, penalty }
+    }
 }

@@ -137,42 +137,6 @@ impl Optimizer {
     }
 }
 
-/// How the learning rate changes while training.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Schedule {
-    /// Not at all.
-    Constant,
-    /// Times `factor` each `epochs` epochs.
-    Step {
-        /// Epochs between changes.
-        epochs: usize,
-        /// What the rate is multiplied with.
-        factor: f64,
-    },
-    /// Up linearly for `warmup` epochs, then down to 0 along half a cosine.
-    Cosine {
-        /// Epochs until the full rate.
-        warmup: f64,
-    },
-}
-
-impl Schedule {
-    /// What the learning rate is multiplied with after `epoch` of `epochs` epochs; `epoch` has a fraction.
-    pub fn factor(&self, epoch: f64, epochs: f64) -> f64 {
-        match *self {
-            Schedule::Constant => 1.0,
-            Schedule::Step { epochs: every, factor } => {
-                libm::pow(factor, libm::floor(epoch / every.max(1) as f64))
-            }
-            Schedule::Cosine { warmup } if epoch < warmup => epoch / warmup,
-            Schedule::Cosine { warmup } => {
-                let done = (epoch - warmup) / (epochs - warmup).max(f64::MIN_POSITIVE);
-                0.5 + 0.5 * libm::cos(std::f64::consts::PI * done.min(1.0))
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,18 +178,6 @@ mod tests {
                 assert!((p - expected).abs() < 2e-6, "{optimizer:?}: {p} is not {expected}");
             }
         }
-    }
-
-    #[test]
-    fn schedules_scale_the_rate() {
-        let cosine = Schedule::Cosine { warmup: 2.0 };
-        let factors = [0.0, 1.0, 2.0, 6.0, 10.0].map(|epoch| cosine.factor(epoch, 10.0));
-        for (factor, expected) in factors.iter().zip([0.0, 0.5, 1.0, 0.5, 0.0]) {
-            assert!((factor - expected).abs() < 1e-12, "{factor} is not {expected}");
-        }
-        let step = Schedule::Step { epochs: 3, factor: 0.5 };
-        assert_eq!([0.0, 2.9, 3.0, 6.5].map(|epoch| step.factor(epoch, 10.0)), [1.0, 1.0, 0.5, 0.25]);
-        assert_eq!(Schedule::Constant.factor(4.0, 10.0), 1.0);
     }
 
     #[test]

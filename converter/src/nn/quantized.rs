@@ -205,8 +205,10 @@ fn train(
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let mut order: Vec<usize> = (0..data.len()).collect();
     let n_batches = data.len() / options.batch_size;
+    let mut losses = Vec::new();
     for epoch in 0..options.epochs {
         order.shuffle(&mut rng);
+        let mut total = 0.0;
         for (i, batch) in order.chunks_exact(options.batch_size).enumerate() {
             for trained in trained {
                 let Some((axis, input)) = trained.rounding else { continue };
@@ -219,7 +221,7 @@ fn train(
             let samples = batch.iter().flat_map(|&i| data.sample(i)).copied().collect();
             let targets = batch.iter().flat_map(|&i| data.target(i)).copied().collect();
             let done = epoch as f64 + i as f64 / n_batches as f64;
-            let factor = options.schedule.factor(done, options.epochs as f64);
+            let factor = options.schedule.factor(done, options.epochs as f64, &losses);
             let rates = options.optimizer.rates(factor, (epoch * n_batches + i + 1) as u64);
             for (input, values) in [(0, samples), (n_inputs - 2, targets), (n_inputs - 1, rates)] {
                 set_input(&mut session, input, &Data::F32(values)).map_err(failed)?;
@@ -230,7 +232,9 @@ fn train(
                 let at = format!("epoch {}, batch {}, with rounding", epoch + 1, i + 1);
                 return Err(Error::Invalid(format!("{at}: the loss is {loss}; lower the learning rate")));
             }
+            total += f64::from(loss);
         }
+        losses.push(total / n_batches as f64);
     }
     let values = |trained: &Trained| {
         let bytes = session.arena_mut()[place(trained)].to_vec();

@@ -7,7 +7,8 @@ use dunlin::{Model, Session};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Dataset, Loss};
+use super::Loss;
+use super::source::Batch;
 use crate::host::{Executor, Threads};
 use crate::pack::Packing;
 use crate::plan::whole;
@@ -25,6 +26,8 @@ pub(super) struct Step {
     states: Vec<State>,
     /// What each mask for dropout drops; the masks are the inputs behind the samples.
     masks: Vec<f32>,
+    /// Of operators, constants and masks: what the step computes.
+    checksum: u32,
 }
 
 /// The graph of a step, with what the step is asked for later.
@@ -64,8 +67,26 @@ impl Step {
         };
         let states = states.filter_map(state).collect();
         let parameters = parameters.iter().filter_map(|&id| program.arena_range(id)).collect();
-        Ok(Step { batch, program, parameters, states, masks: masks.clone() })
+        let checksum = checksum(graph, masks);
+        Ok(Step { batch, program, parameters, states, masks: masks.clone(), checksum })
     }
+
+    /// A number that steps which compute something else do not have; the values of states do not matter.
+    pub(super) fn checksum(&self) -> u32 {
+        self.checksum
+    }
+}
+
+fn checksum(graph: &Graph, masks: &[f32]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    for node in graph.nodes() {
+        crc.update(format!("{}: {:?}", node.name, node.op).as_bytes());
+        for data in node.inputs.iter().filter_map(|&id| graph.constant_data(id)?.as_f32()) {
+            crc.update(bytemuck::cast_slice(data));
+        }
+    }
+    crc.update(bytemuck::cast_slice(masks));
+    crc.finalize()
 }
 
 /// The steps that one pass over `n_samples` takes: one for whole batches of `batch_size`, and one for the
@@ -124,29 +145,33 @@ pub(super) struct Outcome {
 }
 
 impl Runner<'_> {
-    /// Runs the step for as many samples as `indices` names.
-    pub(super) fn run(&mut self, data: &Dataset, indices: &[usize], pass: &Pass) -> Result<Outcome> {
-        self.switch_to(indices.len())?;
+    /// Runs the step for as many samples as the batch has. Its predictions, row by row, are [`Runner::outputs`] then.
+    pub(super) fn run(&mut self, batch: &Batch, pass: &Pass) -> Result<Outcome> {
+        self.switch_to(batch.len)?;
         let session = &mut self.sessions[self.current];
         let masks = &self.steps[self.current].masks;
-        fill(session, 0, indices.iter().map(|&i| data.sample(i)))?;
+        fill(session, 0, &batch.x)?;
         let mut rng = ChaCha8Rng::seed_from_u64(pass.seed);
         rng.set_stream(pass.step); // stream 0 is the samples' order
         for (i, &rate) in masks.iter().enumerate() {
             draw_mask(session, 1 + i, rate, &mut rng)?;
         }
-        fill(session, 1 + masks.len(), indices.iter().map(|&i| data.target(i)))?;
+        fill(session, 1 + masks.len(), &batch.targets)?;
         if !pass.rates.is_empty() {
-            fill(session, 2 + masks.len(), [pass.rates].into_iter())?;
+            fill(session, 2 + masks.len(), pass.rates)?;
         }
         let executor = &mut self.executors[self.current];
         self.threads.run(|| executor.run(session));
-        let output = |i: usize| session.output::<f32>(i).map_err(failed("an output"));
-        let (loss, predictions) = (output(0)?[0], output(1)?);
-        let rows = predictions.chunks_exact(predictions.len() / indices.len());
-        let n_correct =
-            rows.zip(indices).filter(|&(row, &i)| pass.loss.is_right(row, data.target(i))).count();
+        let loss = session.output::<f32>(0).map_err(failed("the loss"))?[0];
+        let row_len = batch.targets.len() / batch.len;
+        let rows = self.outputs()?.chunks_exact(row_len).zip(batch.targets.chunks_exact(row_len));
+        let n_correct = rows.filter(|&(row, target)| pass.loss.is_right(row, target)).count();
         Ok(Outcome { loss, n_correct })
+    }
+
+    /// What the network made of the last batch: as many numbers a sample as its target has.
+    pub(super) fn outputs(&self) -> Result<&[f32]> {
+        self.sessions[self.current].output(1).map_err(failed("the predictions"))
     }
 
     /// The parameters' values, in the network's order.
@@ -195,15 +220,10 @@ fn draw_mask(session: &mut Session, i: usize, rate: f32, rng: &mut ChaCha8Rng) -
     Ok(())
 }
 
-/// Fills input `i` with rows one behind the other.
-fn fill<'v>(session: &mut Session, i: usize, rows: impl Iterator<Item = &'v [f32]>) -> Result<()> {
+/// Fills input `i`.
+fn fill(session: &mut Session, i: usize, values: &[f32]) -> Result<()> {
     let elements = session.input(i).and_then(|input| input.elements::<f32>()).map_err(failed("an input"))?;
-    let mut rest = elements;
-    for row in rows {
-        let (to, after) = rest.split_at_mut(row.len());
-        to.copy_from_slice(row);
-        rest = after;
-    }
+    elements.copy_from_slice(values);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Initializer, Layer};
+use super::{Initializer, Layer, Penalty};
 use crate::ops::Op;
 use crate::{Data, Error, Graph, Result, TensorId};
 
@@ -17,6 +17,8 @@ pub struct Parameter {
     pub values: Vec<f32>,
     /// Whether gradients change it; running statistics are kept without.
     pub trainable: bool,
+    /// What its size adds to the loss.
+    pub penalty: Penalty,
 }
 
 /// What a graph is traced for.
@@ -39,6 +41,8 @@ pub struct Trace<'t> {
     parameters: Vec<(Parameter, TensorId)>,
     /// Inputs that are masks for dropout, with the part that is dropped.
     masks: Vec<(TensorId, f32)>,
+    /// Of the weights that come next.
+    penalty: Penalty,
     path: Vec<String>,
     counts: HashMap<String, usize>,
 }
@@ -54,6 +58,7 @@ impl<'t> Trace<'t> {
             seed,
             parameters: Vec::new(),
             masks: Vec::new(),
+            penalty: Penalty::NONE,
             path: Vec::new(),
             counts: HashMap::new(),
         }
@@ -122,6 +127,11 @@ impl<'t> Trace<'t> {
         self.add_parameter(what, dims, initializer, fans, true)
     }
 
+    /// The weights (parameters of two or more dimensions) that come next add this to the loss; what was asked for before.
+    pub fn penalize(&mut self, penalty: Penalty) -> Penalty {
+        std::mem::replace(&mut self.penalty, penalty)
+    }
+
     /// A running statistic, kept and updated without gradients.
     ///
     /// # Errors
@@ -146,9 +156,9 @@ impl<'t> Trace<'t> {
                 return Err(Error::graph(&stem, format!("its {what} have shape {was:?}, {dims:?} is asked")));
             }
             None => {
-                let n = dims.iter().product();
-                let values = initializer.values(n, fans, self.seed, self.parameters.len() as u64);
-                Parameter { name: name.clone(), dims: dims.to_vec(), values, trainable }
+                let values = initializer.values(dims, fans, self.seed, self.parameters.len() as u64);
+                let penalty = if trainable && dims.len() > 1 { self.penalty } else { Penalty::NONE };
+                Parameter { name: name.clone(), dims: dims.to_vec(), values, trainable, penalty }
             }
         };
         let data = Data::F32(parameter.values.clone());
