@@ -129,6 +129,11 @@ impl Program {
         Ok(session)
     }
 
+    /// The tensor of the graph in device form that stores `id` of the real graph.
+    pub fn stored(&self, id: TensorId) -> Option<TensorId> {
+        self.stored.get(&id).copied()
+    }
+
     /// Bytes of the arena that hold tensor `id` of the real graph (while it lives).
     pub fn arena_range(&self, id: TensorId) -> Option<std::ops::Range<usize>> {
         let device = self.stored.get(&id)?;

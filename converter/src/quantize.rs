@@ -25,6 +25,12 @@ impl Range {
     /// No value yet.
     const EMPTY: Range = Range { min: f32::INFINITY, max: f32::NEG_INFINITY };
 
+    fn of(values: &[f32]) -> Range {
+        let mut range = Range::EMPTY;
+        range.add(values);
+        range
+    }
+
     fn add(&mut self, values: &[f32]) {
         for &v in values {
             self.min = self.min.min(v);
@@ -117,19 +123,78 @@ pub fn quantize(graph: &Graph, ranges: &Ranges) -> Result<Graph> {
 /// # Errors
 /// As [`quantize`].
 pub fn quantize_with(graph: &Graph, ranges: &Ranges, weight_max: i32) -> Result<Graph> {
-    let mut quantized = graph.clone();
+    quantize_as(graph, &quants(graph, ranges, weight_max)?, weight_max)
+}
+
+/// How activations and weights are stored.
+pub type Quants = HashMap<TensorId, Quant>;
+
+/// Quantizations of `graph` (in real form, f32): activations cover their range, and of each channel's weights the greatest
+/// is stored as `weight_max`.
+///
+/// # Errors
+/// As [`quantize`].
+pub fn quants(graph: &Graph, ranges: &Ranges, weight_max: i32) -> Result<Quants> {
+    let range = |id: TensorId| {
+        ranges.get(&id).copied().ok_or_else(|| Error::graph(&graph[id].name, "was not calibrated"))
+    };
+    let mut quants = Quants::new();
     for &id in graph.inputs() {
-        quantized[id].quant = Some(range(graph, ranges, id)?.quant());
+        quants.insert(id, range(id)?.quant());
     }
     for node in graph.nodes() {
-        quantize_inputs(&mut quantized, node, weight_max)?;
+        for (i, &id) in node.inputs.iter().enumerate().filter(|(_, id)| graph.constant_data(**id).is_some()) {
+            let values = || f32_constant(graph, node, id);
+            let quant = match node.op.input_role(i) {
+                InputRole::Activation => Range::of(&values()?).quant(),
+                InputRole::Weights { axis } => weight_quant(&values()?, &graph.dims(id), axis, weight_max),
+                InputRole::Bias | InputRole::Real => continue,
+            };
+            // A constant that several nodes share is stored as the first one takes it.
+            quants.entry(id).or_insert(quant);
+        }
+        for &id in node.outputs.iter().filter(|&&id| graph[id].ty.dtype == DType::F32) {
+            match node.op.output_quant() {
+                OutputQuant::Calibrated => quants.insert(id, range(id)?.quant()),
+                OutputQuant::Fixed { scale, zero_point } => quants.insert(id, Quant::i8(scale, zero_point)),
+                OutputQuant::SameAs(_) | OutputQuant::Real => None,
+            };
+        }
+    }
+    Ok(quants)
+}
+
+/// Quantizes every node of `graph` (in real form, f32) as `quants` says, with stored weights of at most `weight_max`.
+///
+/// # Errors
+/// As [`quantize`].
+pub fn quantize_as(graph: &Graph, quants: &Quants, weight_max: i32) -> Result<Graph> {
+    let quant = |id: TensorId| {
+        quants.get(&id).cloned().ok_or_else(|| Error::graph(&graph[id].name, "was not calibrated"))
+    };
+    let mut quantized = graph.clone();
+    for &id in graph.inputs() {
+        quantized[id].quant = Some(quant(id)?);
+    }
+    for node in graph.nodes() {
+        for (i, &id) in node.inputs.iter().enumerate() {
+            match node.op.input_role(i) {
+                InputRole::Activation if graph.constant_data(id).is_some() => {
+                    quantize_constant(&mut quantized, node, id, quant(id)?, [-128, 127])?;
+                }
+                InputRole::Weights { .. } => {
+                    f32_constant(graph, node, id)?;
+                    quantize_constant(&mut quantized, node, id, quant(id)?, [-weight_max, weight_max])?;
+                }
+                InputRole::Bias => quantize_bias(&mut quantized, node, id)?,
+                InputRole::Activation | InputRole::Real => {}
+            }
+        }
         // Indices are integers already.
-        let reals = node.outputs.iter().filter(|&&id| graph[id].ty.dtype == DType::F32);
-        for &id in reals {
+        for &id in node.outputs.iter().filter(|&&id| graph[id].ty.dtype == DType::F32) {
             quantized[id].quant = Some(match node.op.output_quant() {
-                OutputQuant::Calibrated => range(graph, ranges, id)?.quant(),
+                OutputQuant::Calibrated | OutputQuant::Fixed { .. } => quant(id)?,
                 OutputQuant::SameAs(i) => activation_quant(&quantized, node, node.inputs[i])?.clone(),
-                OutputQuant::Fixed { scale, zero_point } => Quant::i8(scale, zero_point),
                 OutputQuant::Real => {
                     let what = format!("{} has no int8 form; fold or remove it first", node.op.name());
                     return Err(Error::graph(&node.name, what));
@@ -140,77 +205,58 @@ pub fn quantize_with(graph: &Graph, ranges: &Ranges, weight_max: i32) -> Result<
     Ok(quantized)
 }
 
-fn range(graph: &Graph, ranges: &Ranges, id: TensorId) -> Result<Range> {
-    ranges.get(&id).copied().ok_or_else(|| Error::graph(&graph[id].name, "was not calibrated"))
-}
-
-/// Quantizes the constants among a node's inputs.
-fn quantize_inputs(graph: &mut Graph, node: &Node, weight_max: i32) -> Result<()> {
-    for (i, &id) in node.inputs.iter().enumerate() {
-        match node.op.input_role(i) {
-            InputRole::Activation if matches!(graph[id].kind, Kind::Constant(_)) => {
-                quantize_constant(graph, node, id, |values| {
-                    let mut range = Range::EMPTY;
-                    range.add(values);
-                    range.quant()
-                })?;
-            }
-            InputRole::Weights { axis } => {
-                let dims = graph.dims(id);
-                quantize_constant(graph, node, id, |values| weight_quant(values, &dims, axis, weight_max))?;
-            }
-            InputRole::Bias => quantize_bias(graph, node, id)?,
-            InputRole::Activation | InputRole::Real => {}
-        }
-    }
-    Ok(())
-}
-
 /// Symmetric int8 up to `weight_max`, with one scale for each index along `axis`.
 fn weight_quant(values: &[f32], dims: &[usize], axis: usize, weight_max: i32) -> Quant {
+    let scales = weight_scales(values, dims, axis, weight_max);
+    Quant { dtype: DType::I8, scales, zero_point: 0, axis: Some(axis) }
+}
+
+/// Scales with which the greatest weight of each index along `axis` is stored as `weight_max`.
+pub fn weight_scales(values: &[f32], dims: &[usize], axis: usize, weight_max: i32) -> Vec<f32> {
     let inner: usize = dims[axis + 1..].iter().product();
     let mut greatest = vec![0f32; dims[axis]];
     for (i, w) in values.iter().enumerate() {
         let channel = (i / inner) % dims[axis];
         greatest[channel] = greatest[channel].max(w.abs());
     }
-    let scales = greatest.iter().map(|&g| if g > 0.0 { g / weight_max as f32 } else { 1.0 }).collect();
-    Quant { dtype: DType::I8, scales, zero_point: 0, axis: Some(axis) }
+    greatest.iter().map(|&g| if g > 0.0 { g / weight_max as f32 } else { 1.0 }).collect()
 }
 
-/// The real numbers that weights become when they are stored.
-pub fn rounded_weights(values: &[f32], dims: &[usize], axis: usize, weight_max: i32) -> Vec<f32> {
-    let Quant { scales, .. } = weight_quant(values, dims, axis, weight_max);
-    let inner: usize = dims[axis + 1..].iter().product();
-    let rounded = |(i, w): (usize, &f32)| {
-        let scale = scales[(i / inner) % dims[axis]];
-        scale * (w / scale).round_ties_even()
-    };
-    values.iter().enumerate().map(rounded).collect()
-}
-
-/// Replaces an f32 constant by stored numbers.
+/// Replaces an f32 constant by stored numbers from `lo` to `hi`.
 fn quantize_constant(
     graph: &mut Graph,
     node: &Node,
     id: TensorId,
-    quant: impl Fn(&[f32]) -> Quant,
+    quant: Quant,
+    [lo, hi]: [i32; 2],
 ) -> Result<()> {
     if graph[id].quant.is_some() {
         return Ok(()); // shared with an earlier node
     }
     let values = f32_constant(graph, node, id)?;
-    let quant = quant(&values);
-    let dims = graph.dims(id);
-    let inner: usize = quant.axis.map_or(1, |axis| dims[axis + 1..].iter().product());
-    let lowest = if quant.axis.is_some() { -127.0 } else { -128.0 };
-    let stored = values.iter().enumerate().map(|(i, &v)| {
-        let channel = quant.axis.map_or(0, |axis| (i / inner) % dims[axis]);
-        ((v / quant.scales[channel]).round_ties_even() + quant.zero_point as f32).clamp(lowest, 127.0) as i8
+    let scales = scales_of_elements(&quant, &graph.dims(id));
+    let stored = values.iter().zip(scales).map(|(&v, scale)| {
+        ((v / scale).round_ties_even() + quant.zero_point as f32).clamp(lo as f32, hi as f32) as i8
     });
     graph[id].kind = Kind::Constant(Data::I8(stored.collect()));
     graph[id].quant = Some(quant);
     Ok(())
+}
+
+/// The scale of each element of a tensor, in row-major order.
+fn scales_of_elements<'q>(quant: &'q Quant, dims: &[usize]) -> impl Iterator<Item = f32> + use<'q> {
+    let (inner, n): (usize, usize) = match quant.axis {
+        Some(axis) if quant.scales.len() > 1 => (dims[axis + 1..].iter().product(), dims[axis]),
+        _ => (usize::MAX, 1),
+    };
+    (0..dims.iter().product()).map(move |i: usize| quant.scales[(i / inner) % n])
+}
+
+/// The real numbers that a quantized int8 constant of `graph` stands for.
+pub fn constant_reals(graph: &Graph, id: TensorId) -> Option<Vec<f32>> {
+    let (stored, quant) = (graph.constant_data(id)?.as_i8()?, graph[id].quant.as_ref()?);
+    let scales = scales_of_elements(quant, &graph.dims(id));
+    Some(stored.iter().zip(scales).map(|(&q, scale)| scale * (q as i32 - quant.zero_point) as f32).collect())
 }
 
 /// A bias in i32, at the scales of the activations and weights of its node.

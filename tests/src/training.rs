@@ -6,7 +6,7 @@ use dunlin::ops::window::Window;
 use dunlin::ops::{
     Adam, AveragePool2dGrad, BatchNorm, BatchNormGrad, BatchNormTrain, BatchNormTrainGrad, ClampGrad,
     Conv2dInputGrad, Conv2dWeightsGrad, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad, MatMul,
-    MaxPool2dGrad, Moments, Sgd, Slice, SoftmaxCrossEntropy,
+    MaxPool2dGrad, Moments, Sgd, Slice, SoftmaxCrossEntropy, StraightThrough, StraightThroughGrad,
 };
 use dunlin_converter::ops::Op;
 use dunlin_converter::{Data, Graph, Program, Result};
@@ -29,6 +29,7 @@ pub fn programs() -> Result<Vec<(&'static str, Program)>> {
     let norm_grad: [&[usize]; 5] = [IMAGE, IMAGE, CHANNELS, CHANNELS, CHANNELS];
     let train_grad: [&[usize]; 6] = [IMAGE, IMAGE, CHANNELS, CHANNELS, CHANNELS, CHANNELS];
     let depthwise = DepthwiseConv2dInputGrad { window, image: [4, 3, 2] };
+    let rounding = StraightThrough { axis: 3, lo: -7.0, hi: 7.0 };
     let slice = Slice { begin: [1, 0, 2, 0], len: [1, 4, 1, 2], stride: [1; 4] };
     Ok(vec![
         one("batch_norm", BatchNorm { epsilon: 1e-3 }, &norm)?,
@@ -50,6 +51,8 @@ pub fn programs() -> Result<Vec<(&'static str, Program)>> {
         one("matmul", MatMul { transpose_a: true }, &[&[4, 3], &[4, 5]])?,
         one("slice", slice, &[IMAGE])?,
         one("softmax_cross_entropy", SoftmaxCrossEntropy, &[&[3, 4], &[3, 4]])?,
+        one("straight_through", rounding, &[IMAGE, IMAGE, CHANNELS])?,
+        one("straight_through_grad", StraightThroughGrad { of: rounding }, &[IMAGE, IMAGE, IMAGE, CHANNELS])?,
         update("sgd", Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.1 }, 1, 1)?,
         update("adam", Adam { betas: [0.9, 0.999], epsilon: 1e-7, weight_decay: 0.1 }, 2, 3)?,
     ])

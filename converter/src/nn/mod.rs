@@ -41,6 +41,7 @@ mod predictions;
 mod quantized;
 mod schedule;
 mod simple;
+mod simulation;
 mod source;
 mod step;
 mod summary;
@@ -62,6 +63,7 @@ pub use network::Network;
 pub use optimizer::Optimizer;
 pub use penalty::{Penalized, Penalty};
 pub use predictions::Predictions;
+pub use quantized::Rounding;
 pub use schedule::{EarlyStopping, Schedule};
 pub use simple::{
     AveragePool2d, Dropout, Flatten, GlobalAveragePool, MaxPool2d, Relu, Relu6, Sigmoid, Softmax, Tanh,

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use dunlin::frontend::Config;
 use dunlin_converter::file::{self, ModelFile};
-use dunlin_converter::nn::{Dataset, Progress};
+use dunlin_converter::nn::{Dataset, Progress, Rounding};
 use dunlin_converter::npy::Array;
 use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::Request;
-use dunlin_converter::quantize::{Ranges, calibrate, quantize_with};
+use dunlin_converter::quantize::{calibrate, quantize_with};
 use dunlin_converter::report::ModelReport;
 use dunlin_converter::samples::{self, Samples};
 use dunlin_converter::{Data, Error, Graph, Program, Result};
@@ -72,15 +72,17 @@ pub fn run(recipe: &Recipe, options: &Options, say: &mut dyn FnMut(&str)) -> Res
     let classifies = recipe.training.loss.classifies();
     let simple = demo::simplified(&network)?;
     let ranges = calibrate(&simple, &calibration(&data.calibration))?;
-    let mut model = write(recipe, &simple, &ranges, options)?;
+    let plain = quantize_with(&simple, &ranges, recipe.quantization.weight_max())?;
+    let mut model = write(recipe, &plain, options)?;
     let mut int8 = quantized_score(&model, &data.test, classifies)?;
     say(&format!("int8 {int8}"));
     let mut plain_int8 = None;
     if let Some(aware) = &recipe.quantization.aware {
         let fit = recipe.training.aware_options(aware, seed);
         let weight_max = recipe.quantization.weight_max();
-        let tuned = network.fit_quantized(&ranges, weight_max, &data.training, &fit)?;
-        model = write(recipe, &tuned, &ranges, options)?;
+        let rounding = Rounding { ranges: &ranges, weight_max, learn_scales: aware.learn_scales };
+        let tuned = network.fit_quantized(&rounding, &data.training, &fit)?;
+        model = write(recipe, &tuned, options)?;
         plain_int8 = Some(int8);
         int8 = quantized_score(&model, &data.test, classifies)?;
         say(&format!("int8 {int8}, trained with rounding"));
@@ -118,10 +120,9 @@ fn calibration(data: &Dataset) -> Vec<Vec<Data>> {
     (0..data.len()).map(|i| vec![Data::F32(data.sample(i).to_vec())]).collect()
 }
 
-/// Quantizes, plans and writes the network in real form; what was written.
-fn write(recipe: &Recipe, real: &Graph, ranges: &Ranges, options: &Options) -> Result<ModelFile> {
-    let graph = quantize_with(real, ranges, recipe.quantization.weight_max())?;
-    let program = Program::compile_with(&graph, options.packing, |graph| options.plan.plan(graph))?;
+/// Plans and writes the quantized network; what was written.
+fn write(recipe: &Recipe, quantized: &Graph, options: &Options) -> Result<ModelFile> {
+    let program = Program::compile_with(quantized, options.packing, |graph| options.plan.plan(graph))?;
     file::write_program_with(
         &options.output,
         &program,
@@ -175,26 +176,31 @@ mod tests {
 
     use super::*;
 
-    /// Three bits a weight: rounding a trained network loses more than a point, training with rounding gets most back.
+    /// Three bits a weight: rounding a trained network loses more than a point, training with rounding gets most back,
+    /// with the scales as they are and with learned ones.
     #[test]
     fn training_with_rounding_beats_rounding() {
-        let recipe =
+        let mut recipe =
             Recipe::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/digits_3bit.toml")).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options {
-            data: ".".into(),
-            output: folder.path().join("digits.dunlin"),
-            seed: None,
-            epochs: None,
-            resume: false,
-            plan: Request::default(),
-            packing: Packing::Portable,
-            progress: Progress::Quiet,
-        };
-        let report = run(&recipe, &options, &mut |_| {}).unwrap();
-        let [real, aware, plain] =
-            [Some(report.f32), Some(report.int8), report.plain_int8].map(|s| s.unwrap().accuracy.unwrap());
-        assert!(real - plain > 0.01, "plain {plain}, f32 {real}");
-        assert!(aware - plain > 0.01 && real - aware < 0.02, "aware {aware}, plain {plain}, f32 {real}");
+        for learn_scales in [false, true] {
+            recipe.quantization.aware.as_mut().unwrap().learn_scales = learn_scales;
+            let folder = tempfile::tempdir().unwrap();
+            let options = Options {
+                data: ".".into(),
+                output: folder.path().join("digits.dunlin"),
+                seed: None,
+                epochs: None,
+                resume: false,
+                plan: Request::default(),
+                packing: Packing::Portable,
+                progress: Progress::Quiet,
+            };
+            let report = run(&recipe, &options, &mut |_| {}).unwrap();
+            let [real, aware, plain] = [Some(report.f32), Some(report.int8), report.plain_int8]
+                .map(|score| score.unwrap().accuracy.unwrap());
+            let all = format!("aware {aware}, plain {plain}, f32 {real}, learned scales: {learn_scales}");
+            println!("{all}");
+            assert!(real - plain > 0.01 && aware - plain > 0.01 && real - aware < 0.02, "{all}");
+        }
     }
 }

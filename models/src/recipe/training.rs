@@ -46,6 +46,9 @@ pub struct Aware {
     pub epochs: usize,
     /// Learning rate of Adam, which falls to 0 along half a cosine.
     pub rate: f64,
+    /// Whether the scales of weights and activations are trained, too.
+    #[serde(default)]
+    pub learn_scales: bool,
 }
 
 impl Default for Quantization {

@@ -73,6 +73,8 @@ macro_rules! for_each_operator {
             77 adam Adam [f32];
             78 batch_norm_train BatchNormTrain [f32];
             79 batch_norm_train_grad BatchNormTrainGrad [f32];
+            90 straight_through StraightThrough [f32];
+            91 straight_through_grad StraightThroughGrad [f32];
         }
     };
 }

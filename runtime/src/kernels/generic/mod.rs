@@ -22,6 +22,7 @@ pub(crate) mod pool_grad;
 pub(crate) mod reduce;
 pub(crate) mod requantize;
 pub(crate) mod resize;
+pub(crate) mod rounding;
 pub(crate) mod softmax;
 pub(crate) mod table;
 pub(crate) mod tile;

@@ -1,0 +1,12 @@
+//! Gradient of rounding: see the runtime's operator of this name.
+
+use dunlin::ops::StraightThroughGrad;
+
+use super::{Backward, HostOperator};
+use crate::{Result, TensorId};
+
+impl HostOperator for StraightThroughGrad {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        Err(cx.none("it is one itself, and second derivatives are not supported"))
+    }
+}
