@@ -187,7 +187,7 @@ impl<T: Element> Array<T> {
     }
 }
 
-fn no_axis(axis: isize, dims: &[usize]) -> Error {
+pub(crate) fn no_axis(axis: isize, dims: &[usize]) -> Error {
     Error::Invalid(format!("shape {dims:?} has no axis {axis}"))
 }
 

@@ -2,6 +2,7 @@
 
 use ndarray::ArrayD;
 
+use crate::array::{no_axis, wrap};
 use crate::{Array, Cast, Element, Error, Float, Number, Result};
 
 /// The dimensions that a reduction goes along: `..` for all, `-1`, `[0, 2]`, or `axes(1).keep()`.
@@ -18,6 +19,26 @@ pub fn axes(axes: impl Into<Axes>) -> Axes {
 }
 
 impl Axes {
+    /// Whether reduced dimensions stay, with length 1.
+    pub fn keeps(&self) -> bool {
+        self.keep
+    }
+
+    /// Which of the dimensions of shape `dims` are reduced.
+    ///
+    /// # Errors
+    /// If there is no such axis, or one is named twice.
+    pub fn reduced(&self, dims: &[usize]) -> Result<Vec<bool>> {
+        let mut reduced = vec![self.axes.is_none(); dims.len()];
+        for &axis in self.axes.iter().flatten() {
+            let place = wrap(axis, dims.len()).ok_or_else(|| no_axis(axis, dims))?;
+            if std::mem::replace(&mut reduced[place], true) {
+                return Error::invalid(format!("axis {axis} of {dims:?} is named twice"));
+            }
+        }
+        Ok(reduced)
+    }
+
     /// Reduced dimensions stay, with length 1.
     pub fn keep(self) -> Axes {
         Axes { keep: true, ..self }
@@ -78,12 +99,7 @@ impl<T: Element> Array<T> {
     /// If there is no such axis, or one is named twice.
     pub fn reduce<U: Element>(&self, along: impl Into<Axes>, f: impl FnMut(&[T]) -> U) -> Result<Array<U>> {
         let along = along.into();
-        let mut reduced = vec![along.axes.is_none(); self.n_dims()];
-        for &axis in along.axes.iter().flatten() {
-            if std::mem::replace(&mut reduced[self.axis(axis)?], true) {
-                return Error::invalid(format!("axis {axis} of {:?} is named twice", self.dims()));
-            }
-        }
+        let reduced = along.reduced(self.dims())?;
         let (gone, kept): (Vec<usize>, Vec<usize>) = (0..self.n_dims()).partition(|&axis| reduced[axis]);
         let [n_lane, n_out] =
             [&gone, &kept].map(|axes| axes.iter().map(|&a| self.dims()[a]).product::<usize>());

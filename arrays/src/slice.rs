@@ -43,6 +43,17 @@ impl Slice {
         }
     }
 
+    /// The first index that a range takes of `len`, how many, and their distance; `None` for what is no range, takes
+    /// nothing or has the step 0.
+    pub fn indices(self, len: usize) -> Option<(usize, usize, isize)> {
+        let Slice::Range { start, stop, step } = self else { return None };
+        if step == 0 {
+            return None;
+        }
+        let (first, n, step) = indices(start, stop, step, len);
+        (n > 0).then_some((usize::try_from(first).ok()?, n, step))
+    }
+
     /// With another step. The ends of a range stay: with a negative step it starts at the greater one.
     pub fn by(self, by: isize) -> Slice {
         match self {

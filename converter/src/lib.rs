@@ -19,6 +19,7 @@ mod differences;
 pub mod error;
 pub mod export;
 pub mod file;
+pub mod function;
 pub mod graph;
 mod host;
 pub mod import;
