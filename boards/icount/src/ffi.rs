@@ -1,6 +1,6 @@
 //! The part of QEMU's `qemu-plugin.h` that the plugin uses.
 
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::{c_char, c_int, c_uint, c_void};
 
 /// `qemu_plugin_id_t`
 pub type PluginId = u64;
@@ -15,6 +15,12 @@ pub struct Block {
 #[repr(C)]
 pub struct Instruction {
     _opaque: [u8; 0],
+}
+
+/// The first member of `struct qemu_info_t`, the only one that is used: what the emulator emulates, such as `arm`.
+#[repr(C)]
+pub struct Info {
+    pub target_name: *const c_char,
 }
 
 /// `QEMU_PLUGIN_CB_NO_REGS`
@@ -43,6 +49,7 @@ unsafe extern "C" {
     );
     pub fn qemu_plugin_tb_n_insns(block: *const Block) -> usize;
     pub fn qemu_plugin_tb_get_insn(block: *const Block, index: usize) -> *mut Instruction;
+    pub fn qemu_plugin_insn_vaddr(instruction: *const Instruction) -> u64;
     fn qemu_plugin_insn_size(instruction: *const Instruction) -> usize;
     #[cfg(not(feature = "api-v3"))]
     fn qemu_plugin_insn_data(instruction: *const Instruction) -> *const c_void;

@@ -13,7 +13,8 @@ use crate::{print, print_json};
 
 /// Count a model's instructions on an emulated core, operator by operator, and its bytes; or time it on a board
 ///
-/// Counts are exact and repeatable, and no cycles: the emulator knows none. With --port the board there times the model,
+/// Instructions are exact and repeatable. The emulator knows no cycles: those beside them are an estimate, made with the
+/// table of the core's manual for each class of instruction (loads, products, branches that are taken, ...). With --port the board there times the model,
 /// in ticks of its clock, after it has given the same bytes as this machine.
 #[derive(clap::Args)]
 pub struct Args {
@@ -48,8 +49,11 @@ pub fn bench(args: &Args) -> Result<()> {
 
 fn tables(report: &BenchReport) -> String {
     let ratio = |instructions, macs| per_mac(instructions, macs).map_or(String::new(), |r| format!("{r:.2}"));
-    let mut steps =
-        table(&["#", "operator", "output", "MACs", "instructions", "per MAC", "share"], &[0, 3, 4, 5, 6]);
+    let mut steps = table(
+        &["#", "operator", "output", "MACs", "instructions", "per MAC", "share", "estimated cycles"],
+        &[0, 3, 4, 5, 6, 7],
+    );
+    let estimate = |cycles: Option<u64>| cycles.map_or("unknown".to_string(), |cycles| cycles.to_string());
     for step in &report.operators {
         let dims: Vec<String> = step.output_shape.iter().map(u32::to_string).collect();
         let share = 100.0 * step.instructions as f64 / report.instructions.max(1) as f64;
@@ -61,16 +65,18 @@ fn tables(report: &BenchReport) -> String {
             step.instructions.to_string(),
             ratio(step.instructions, step.macs),
             format!("{share:.1} %"),
+            estimate(step.estimated_cycles),
         ]);
     }
+    let cycles = estimate(report.estimate.estimated_cycles);
     let (macs, instructions) = (report.macs.to_string(), report.instructions.to_string());
     let per_mac = ratio(report.instructions, report.macs);
-    steps.add_row(["".into(), "total".into(), "".into(), macs, instructions, per_mac, "".into()]);
+    steps.add_row(["".into(), "total".into(), "".into(), macs, instructions, per_mac, "".into(), cycles]);
     let mut costs = table(&["on", &report.board], &[1]);
-    for (what, value) in report.costs.rows() {
+    for (what, value) in std::iter::once(report.estimate.row()).chain(report.costs.rows()) {
         costs.add_row([what.to_string(), value]);
     }
-    format!("{steps}\n\n{costs}")
+    format!("{steps}\n\n{costs}\n{}", report.estimate.note())
 }
 
 /// How long each step takes on a board, and all.

@@ -105,9 +105,9 @@ pub fn board_table(report: &BoardReport) -> String {
         ("samples compared with this machine", report.samples_compared.to_string()),
         ("outputs equal, byte for byte", equal.to_string()),
     ];
-    let rows = [("instructions per inference", instructions)].into_iter();
+    let rows = [("instructions per inference", instructions), report.estimate.row()].into_iter();
     for (what, value) in rows.chain(report.costs.rows()).chain(comparison) {
         table.add_row([what.to_string(), value]);
     }
-    table.to_string()
+    format!("{table}\n{}", report.estimate.note())
 }

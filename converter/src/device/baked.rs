@@ -1,10 +1,12 @@
 //! Running one model on an emulated board as a product would: alone in flash, with an arena of exactly its size and
 //! only its operators; and comparing each output byte with the host's.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use dunlin::Model;
+use dunlin_timing::{Class, Tally};
 use serde::Serialize;
 
 use super::{
@@ -35,11 +37,56 @@ pub struct BoardReport {
     pub instructions: u64,
     /// The fewest instructions of one inference.
     pub instructions_min: u64,
+    /// The cycles of the inference with the most instructions.
+    #[serde(flatten)]
+    pub estimate: CycleEstimate,
     /// Everything else that counts.
     #[serde(flatten)]
     pub costs: Costs,
     /// The firmware.
     pub elf: PathBuf,
+}
+
+/// An estimate of the core's cycles: what is exact are the instructions that it is made of (see `boards/timing`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CycleEstimate {
+    /// Cycles, without wait states; absent for a core of which no table is known.
+    pub estimated_cycles: Option<u64>,
+    /// The manual that the estimate is made with, and for what it stands in.
+    pub estimate_source: Option<&'static str>,
+    /// The instructions by their classes, and the words and refills of the pipeline that are counted beside them; what
+    /// is 0 is left out.
+    pub instruction_classes: BTreeMap<&'static str, u64>,
+}
+
+impl CycleEstimate {
+    /// For these instructions on a core of this name.
+    pub fn new(core: &str, executed: &Tally) -> CycleEstimate {
+        let table = dunlin_timing::table(core);
+        let classes = Class::ALL.iter().map(|(class, name)| (*name, executed[*class]));
+        CycleEstimate {
+            estimated_cycles: table.map(|table| executed.estimated_cycles(table)),
+            estimate_source: table.map(|table| table.source),
+            instruction_classes: classes.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+
+    /// For tables.
+    pub fn row(&self) -> (&'static str, String) {
+        let cycles = self.estimated_cycles.map_or("unknown".to_string(), |cycles| cycles.to_string());
+        ("estimated cycles per inference", cycles)
+    }
+
+    /// What a reader of the estimate must know.
+    pub fn note(&self) -> String {
+        match self.estimate_source {
+            Some(source) => format!(
+                "Cycles are estimated by class of instruction, without wait states, caches and stalls. Their table: {source}."
+            ),
+            None => "Cycles are not estimated: boards/timing/src/tables.rs has no table for this core."
+                .to_string(),
+        }
+    }
 }
 
 /// What a model costs whatever its input.
@@ -95,8 +142,9 @@ pub fn run(board: &str, file: &[u8], model: &Model, samples: &Samples, host_outp
     let emulation = emulator::run(&home, board, &firmware, samples.bytes(), Options::default())?;
     // What runs between two rows that arrive is a region of its own.
     let n_parts = model.fed_input().and_then(|i| model.input(i).ok()).map_or(1, |fed| fed.ty.shape.rows());
-    let (init_instructions, parts) = regions(board, &emulation, samples.len() * n_parts)?;
-    let counts: Vec<u64> = parts.chunks(n_parts).map(|parts| parts.iter().sum()).collect();
+    let (init, parts) = regions(board, &emulation, samples.len() * n_parts)?;
+    let runs: Vec<Tally> = parts.chunks(n_parts).map(|parts| parts.iter().copied().sum()).collect();
+    let dearest = runs.iter().max_by_key(|run| run.instructions()).copied().unwrap_or_default();
     let run_bytes = host_outputs.len().checked_div(samples.len()).unwrap_or(0).max(1);
     let differs = |(host, device): (&[u8], &[u8])| host != device;
     let first_difference = host_outputs
@@ -110,10 +158,11 @@ pub fn run(board: &str, file: &[u8], model: &Model, samples: &Samples, host_outp
         samples_compared: samples.len(),
         host_device_equal: first_difference.is_none(),
         first_difference,
-        instructions: counts.iter().copied().max().unwrap_or(0),
-        instructions_min: counts.iter().copied().min().unwrap_or(0),
+        instructions: dearest.instructions(),
+        instructions_min: runs.iter().map(Tally::instructions).min().unwrap_or(0),
+        estimate: CycleEstimate::new(&board.core, &dearest),
         costs: Costs {
-            init_instructions,
+            init_instructions: init.instructions(),
             arena_bytes: sizes.arena_bytes,
             ram_other_bytes: sizes.static_bytes(),
             stack_bytes: emulation.stack_bytes,
@@ -144,9 +193,9 @@ pub(super) fn regions<'a>(
     board: &Board,
     emulation: &'a Emulation,
     n_regions: usize,
-) -> Result<(u64, &'a [u64])> {
+) -> Result<(&'a Tally, &'a [Tally])> {
     match emulation.counts.as_ref().map(|counts| &counts.regions[..]) {
-        Some([init, runs @ ..]) if runs.len() == n_regions => Ok((*init, runs)),
+        Some([init, runs @ ..]) if runs.len() == n_regions => Ok((init, runs)),
         _ => Err(Error::Content {
             path: board.dir.clone(),
             problem: format!("the firmware did not count its initialization and {n_regions} regions"),

@@ -1,19 +1,22 @@
 //! What a model costs on an emulated core, operator by operator.
 
+use std::path::Path;
+
 use dunlin::Model;
+use dunlin_timing::Tally;
 use serde::Serialize;
 
 use super::{
     Result,
-    baked::{self, Costs, bake, regions},
-    boards,
+    baked::{self, Costs, CycleEstimate, bake, regions},
+    boards::{self, Board},
     emulator::{self, Options},
     firmware::{self, Program},
 };
 use crate::report::ModelReport;
 use crate::samples::{self, Samples};
 
-/// Instructions and bytes of a model on a core. Instructions are exact and repeatable; they are no cycles.
+/// Instructions and bytes of a model on a core. Instructions are exact and repeatable; cycles are an estimate.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchReport {
     /// The core.
@@ -22,6 +25,9 @@ pub struct BenchReport {
     pub board: String,
     /// Instructions of one inference.
     pub instructions: u64,
+    /// Its cycles.
+    #[serde(flatten)]
+    pub estimate: CycleEstimate,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
     /// Everything else that counts.
@@ -44,6 +50,8 @@ pub struct OperatorCost {
     pub macs: u64,
     /// Instructions.
     pub instructions: u64,
+    /// An estimate of the core's cycles, without wait states; absent for a core of which no table is known.
+    pub estimated_cycles: Option<u64>,
     /// Instructions for each multiply-accumulate; absent without MACs.
     pub instructions_per_mac: Option<f64>,
 }
@@ -59,6 +67,7 @@ pub fn run(board: &str, file: &[u8], model: &Model) -> crate::Result<BenchReport
         core: whole.core,
         board: whole.board,
         instructions: whole.instructions,
+        estimate: whole.estimate,
         macs: ModelReport::of(model)?.macs,
         costs: whole.costs,
     })
@@ -71,34 +80,41 @@ pub fn per_mac(instructions: u64, macs: u64) -> Option<f64> {
 
 /// What each step of `model` costs in one run on one made-up sample.
 pub fn operators(board: &str, file: &[u8], model: &Model) -> crate::Result<Vec<OperatorCost>> {
-    let sample = Samples::random(model, 1, 0)?;
-    let counts = count_steps(board, file, model, &sample)?;
+    let home = super::home()?;
+    let boards = boards::discover(&home)?;
+    let board = boards::find(&boards, board)?;
+    let executed = count_steps(&home, board, file, model, &Samples::random(model, 1, 0)?)?;
+    let table = dunlin_timing::table(&board.core);
     let report = ModelReport::of(model)?;
-    let costs = report.operators.iter().zip(counts).map(|(step, instructions)| OperatorCost {
+    let costs = report.operators.iter().zip(executed).map(|(step, executed)| OperatorCost {
         index: step.index,
         operator: step.operator,
         output_shape: step.output_shape.clone(),
         macs: step.macs,
-        instructions,
-        instructions_per_mac: per_mac(instructions, step.macs),
+        instructions: executed.instructions(),
+        estimated_cycles: table.map(|table| executed.estimated_cycles(table)),
+        instructions_per_mac: per_mac(executed.instructions(), step.macs),
     });
     Ok(costs.collect())
 }
 
 /// Instructions of each step of one run.
-fn count_steps(board: &str, file: &[u8], model: &Model, sample: &Samples) -> Result<Vec<u64>> {
-    let home = super::home()?;
-    let boards = boards::discover(&home)?;
-    let board = boards::find(&boards, board)?;
-    let dir = bake(&home, board, file, model)?;
-    let firmware = firmware::build(&home, board, Program::BakedBySteps(&dir), false)?;
-    let emulation = emulator::run(&home, board, &firmware, sample.bytes(), Options::default())?;
+fn count_steps(
+    home: &Path,
+    board: &Board,
+    file: &[u8],
+    model: &Model,
+    sample: &Samples,
+) -> Result<Vec<Tally>> {
+    let dir = bake(home, board, file, model)?;
+    let firmware = firmware::build(home, board, Program::BakedBySteps(&dir), false)?;
+    let emulation = emulator::run(home, board, &firmware, sample.bytes(), Options::default())?;
     let calls = (0..model.n_calls()).filter_map(|i| Some(model.call(i).ok()?.step as usize));
     let steps: Vec<usize> = calls.filter(|&step| step < model.n_steps()).collect();
     let (_, counts) = regions(board, &emulation, steps.len())?;
-    let mut sums = vec![0; model.n_steps()];
+    let mut sums = vec![Tally::default(); model.n_steps()];
     for (step, count) in steps.into_iter().zip(counts) {
-        sums[step] += count;
+        sums[step] += *count;
     }
     Ok(sums)
 }

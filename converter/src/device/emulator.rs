@@ -17,6 +17,7 @@ const INPUT: &str = "input";
 const OUTPUT: &str = "output";
 const STACK: &str = "stack";
 const COUNTS: &str = "counts.json";
+const IMAGE: &str = "image";
 
 /// How to run.
 #[derive(Clone, Copy, Debug)]
@@ -56,23 +57,9 @@ pub fn run(
     input: &[u8],
     options: Options,
 ) -> Result<Emulation> {
-    let dir = tempfile::tempdir().map_err(|source| Error::File {
-        action: "create a folder in",
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let dir = temporary_folder()?;
     write(&dir.path().join(INPUT), input)?;
-
-    let mut command = command(board)?;
-    command.current_dir(dir.path()).args(["-serial", "none"]);
-    if let (true, Some(program)) = (options.count, board.emulator_program()) {
-        let plugin = icount::plugin(home, program)?.display().to_string();
-        // A comma inside QEMU's options is written twice.
-        command.arg("-plugin").arg(format!("{},out={COUNTS}", plugin.replace(',', ",,")));
-    }
-    command.arg("-kernel").arg(&firmware.path);
-    let finished = process::run(&mut command, options.limit)?;
-
+    let finished = execute(home, board, &firmware.path, dir.path(), options)?;
     let log = log::decode(&firmware.elf, &finished.stdout);
     check_end(board, &finished, &log, options.limit)?;
     let stack = read_stack(&dir.path().join(STACK));
@@ -83,6 +70,38 @@ pub fn run(
         stack_bytes: stack.map(|[init_bytes, run_bytes]| init_bytes.max(run_bytes)),
         run_stack_bytes: stack.map(|[_, run_bytes]| run_bytes),
     })
+}
+
+/// Counts what an image executes that opens no files and ends by itself: a firmware's ELF file, or bytes that start with
+/// vectors or code.
+pub fn count(home: &Path, board: &Board, image: &[u8], limit: Duration) -> Result<Counts> {
+    let dir = temporary_folder()?;
+    let path = dir.path().join(IMAGE);
+    write(&path, image)?;
+    let finished = execute(home, board, &path, dir.path(), Options { limit, count: true })?;
+    check_end(board, &finished, &[], limit)?;
+    read_counts(&dir.path().join(COUNTS))
+}
+
+fn temporary_folder() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().map_err(|source| Error::File {
+        action: "create a folder in",
+        path: std::env::temp_dir(),
+        source,
+    })
+}
+
+/// Runs the image until it exits; its files are in `dir`.
+fn execute(home: &Path, board: &Board, image: &Path, dir: &Path, options: Options) -> Result<Finished> {
+    let mut command = command(board)?;
+    command.current_dir(dir).args(["-serial", "none"]);
+    if let (true, Some(program)) = (options.count, board.emulator_program()) {
+        let plugin = icount::plugin(home, program)?.display().to_string();
+        // A comma inside QEMU's options is written twice.
+        command.arg("-plugin").arg(format!("{},out={COUNTS}", plugin.replace(',', ",,")));
+    }
+    command.arg("-kernel").arg(image);
+    process::run(&mut command, options.limit)
 }
 
 /// The emulator's command line but for its serial port and the firmware.

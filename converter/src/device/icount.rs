@@ -6,17 +6,18 @@ use std::{
     process::Command,
 };
 
+use dunlin_timing::Tally;
 use serde::Deserialize;
 
 use super::{Error, Result, build_dir, process};
 
-/// Instructions that the emulated core executed; the markers of the regions are not counted.
+/// Instructions that the emulated core executed, by their classes; the markers of the regions are not counted.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Counts {
     /// From reset to exit.
-    pub total: u64,
+    pub total: Tally,
     /// In each marked region, in order.
-    pub regions: Vec<u64>,
+    pub regions: Vec<Tally>,
 }
 
 /// The plugin interfaces that `boards/icount` speaks.

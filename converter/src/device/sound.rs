@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use dunlin::frontend::{Config, Features};
+use dunlin_timing::Tally;
 
 use super::boards::Board;
 use super::emulator::{self, Options};
@@ -67,6 +68,6 @@ pub fn run(home: &Path, board: &Board, firmware: &Firmware, config: &Config, pcm
     let features = features.chunks_exact(2).map(|bytes| i16::from_le_bytes([bytes[0], bytes[1]])).collect();
     let regions = emulation.counts.map(|counts| counts.regions).unwrap_or_default();
     let (init, rows) = regions.split_first().ok_or_else(|| malformed("no instructions were counted"))?;
-    let row_instructions = rows.iter().copied().max().unwrap_or(0);
-    Ok(Heard { features, init_instructions: *init, row_instructions })
+    let row_instructions = rows.iter().map(Tally::instructions).max().unwrap_or(0);
+    Ok(Heard { features, init_instructions: init.instructions(), row_instructions })
 }

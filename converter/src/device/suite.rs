@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use dunlin_timing::Tally;
+
 use super::{
     Error, Result,
     boards::Board,
@@ -76,7 +78,7 @@ pub fn fault_input() -> [u8; 4] {
 struct Answers<'a> {
     board: &'a Board,
     rest: &'a [u8],
-    regions: Option<std::slice::Iter<'a, u64>>,
+    regions: Option<std::slice::Iter<'a, Tally>>,
 }
 
 impl Answers<'_> {
@@ -110,7 +112,7 @@ impl Answers<'_> {
         let Some(regions) = &mut self.regions else { return Ok(None) };
         let count =
             regions.next().ok_or_else(|| malformed(self.board, "fewer counted regions than cases"))?;
-        Ok(Some(*count))
+        Ok(Some(count.instructions()))
     }
 
     fn too_short(&self) -> Error {
@@ -124,10 +126,12 @@ fn malformed(board: &Board, problem: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use dunlin_timing::Class;
+
     use super::*;
 
     /// The answers in these words of a board's output and counts.
-    fn answers(output: &[u32], regions: &[u64], n_cases: usize) -> Result<Vec<Answer>> {
+    fn answers(output: &[u32], counts: &[u64], n_cases: usize) -> Result<Vec<Answer>> {
         let board = Board {
             name: "x".into(),
             description: String::new(),
@@ -140,6 +144,12 @@ mod tests {
             dir: "boards/x".into(),
         };
         let output: Vec<u8> = output.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let tally = |&count: &u64| {
+            let mut tally = Tally::default();
+            tally[Class::Other] = count;
+            tally
+        };
+        let regions: Vec<Tally> = counts.iter().map(tally).collect();
         let mut answers = Answers { board: &board, rest: &output, regions: Some(regions.iter()) };
         (0..n_cases).map(|_| answers.next()).collect()
     }
