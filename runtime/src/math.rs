@@ -114,6 +114,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "millions of function values: minutes in an interpreter")]
     fn micromaths_errors_are_those_documented() {
         let over_magnitudes = |f: fn(f32) -> f32| move |exponent: f32| f(libm::exp10f(exponent));
         let logistic = |exp: fn(f32) -> f32| move |x: f32| 1.0 / (1.0 + exp(-x));

@@ -121,6 +121,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "transforms by their definition: minutes in an interpreter")]
     fn transforms_are_those_of_the_definition() {
         for n in [4, 8, 64, 512, 1024] {
             let greatest = (1 << 30) / n as i64;

@@ -59,6 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "400,000 sines: minutes in an interpreter")]
     fn sines_are_near_the_librarys() {
         let mut greatest = 0f64;
         for i in 0..200_000u64 {

@@ -142,6 +142,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "six seconds of sound: minutes in an interpreter")]
     fn blocks_of_any_length_give_the_same_rows() {
         let pcm = tone(8000);
         let whole = rows(&pcm, pcm.len());
