@@ -1,4 +1,4 @@
-//! Samples a second of forward, backward and update of two networks, as `tests/pytorch/speed.py` measures them
+//! Samples a second of forward, backward and update of three networks, as `tests/pytorch/speed.py` measures them
 //! beside PyTorch: `cargo run --release -p dunlin-converter --example training_speed -- NETWORK THREADS SECONDS`.
 
 use std::time::{Duration, Instant};
@@ -33,6 +33,12 @@ fn ds_cnn() -> Result<(Network, Optimizer, usize)> {
     Ok((Network::new("ds_cnn", &[49, 10, 1], layers, 1)?, Optimizer::adam(1e-3), 32))
 }
 
+/// Motion windows of 128 steps of 9 numbers.
+fn gru() -> Result<(Network, Optimizer, usize)> {
+    let layers = Sequential::new().then(Gru::new(32)).then(Dense::new(6)).then(Softmax);
+    Ok((Network::new("gru", &[128, 9], layers, 1)?, Optimizer::adam(1e-3), 32))
+}
+
 /// Numbers in [0, 1) that look random.
 fn noise(n: usize) -> Vec<f32> {
     (0..n as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32).collect()
@@ -40,16 +46,21 @@ fn noise(n: usize) -> Vec<f32> {
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let usage = || Error::Invalid("training_speed mnist_cnn|ds_cnn THREADS SECONDS".to_string());
+    let usage = || Error::Invalid("training_speed mnist_cnn|ds_cnn|gru THREADS SECONDS".to_string());
     let [name, threads, seconds] = &args[..] else { return Err(usage()) };
     let (mut network, optimizer, batch) = match name.as_str() {
         "mnist_cnn" => mnist_cnn()?,
         "ds_cnn" => ds_cnn()?,
+        "gru" => gru()?,
         _ => return Err(usage()),
     };
     let threads = Some(threads.parse().map_err(|_| usage())?);
     let seconds: f64 = seconds.parse().map_err(|_| usage())?;
-    let classes = if name == "ds_cnn" { 12 } else { 10 };
+    let classes = match name.as_str() {
+        "ds_cnn" => 12,
+        "gru" => 6,
+        _ => 10,
+    };
     let n_samples = 16 * batch;
     let labels: Vec<usize> = (0..n_samples).map(|i| i % classes).collect();
     let dims = network.dims().to_vec();

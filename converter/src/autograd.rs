@@ -17,6 +17,22 @@ use crate::{Data, Error, Graph, Kind, Node, Result, TensorId};
 /// If `loss` has more than one element or does not depend on a tensor of `wrt`, or if an operator between
 /// them has no gradient; names the node.
 pub fn gradients(graph: &mut Graph, loss: TensorId, wrt: &[TensorId]) -> Result<Vec<TensorId>> {
+    gradients_with(graph, loss, wrt, &mut |_| None)
+}
+
+/// A gradient of one's own for some nodes: of each input, or `None` to leave a node to its operator.
+pub type CustomGradient<'c> = dyn FnMut(&mut Backward) -> Option<Result<Vec<Option<TensorId>>>> + 'c;
+
+/// [`gradients`] with `custom` asked first at every node.
+///
+/// # Errors
+/// As [`gradients`], and those of `custom`.
+pub fn gradients_with(
+    graph: &mut Graph,
+    loss: TensorId,
+    wrt: &[TensorId],
+    custom: &mut CustomGradient,
+) -> Result<Vec<TensorId>> {
     if graph[loss].ty.shape.count() != 1 {
         let what = format!("has shape {}; a loss is a single number", graph[loss].ty.shape);
         return Err(Error::graph(&graph[loss].name, what));
@@ -28,7 +44,7 @@ pub fn gradients(graph: &mut Graph, loss: TensorId, wrt: &[TensorId]) -> Result<
     for i in (0..graph.nodes().len()).rev() {
         let node = &graph.nodes()[i];
         let wanted: Vec<bool> = node.inputs.iter().map(|id| active[id.0 as usize]).collect();
-        let reached = node.outputs.iter().any(|id| sums.0.contains_key(id));
+        let reached = node.outputs.iter().any(|id| sums.0.contains_key(id) && active[id.0 as usize]);
         if !reached || !wanted.contains(&true) || updates_state(graph, node) {
             continue;
         }
@@ -37,7 +53,7 @@ pub fn gradients(graph: &mut Graph, loss: TensorId, wrt: &[TensorId]) -> Result<
         let inputs = node.inputs.clone();
         let mut cx = Backward { graph, grads, wanted, node };
         let op = cx.node.op;
-        let input_grads = op.gradient(&mut cx)?;
+        let input_grads = custom(&mut cx).unwrap_or_else(|| op.gradient(&mut cx))?;
         for ((&input, grad), &wanted) in inputs.iter().zip(&input_grads).zip(&cx.wanted) {
             if let (Some(grad), true) = (grad, wanted) {
                 if cx.graph[*grad].ty != cx.graph[input].ty {
@@ -64,7 +80,7 @@ fn dependants(graph: &Graph, wrt: &[TensorId]) -> Vec<bool> {
     }
     for node in graph.nodes().iter().filter(|node| !updates_state(graph, node)) {
         if node.inputs.iter().any(|id| active[id.0 as usize]) {
-            for id in &node.outputs {
+            for id in node.outputs.iter().filter(|&&id| !graph.stops_gradient(id)) {
                 active[id.0 as usize] = true;
             }
         }

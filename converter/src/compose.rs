@@ -3,7 +3,8 @@
 
 use dunlin::Shape;
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{Add, BatchNorm, Mean, Minimum, Mul, Reshape};
+use dunlin::ops::pointwise::Function;
+use dunlin::ops::{Add, BatchNorm, MatMul, Maximum, Mean, Minimum, Mul, Pointwise, Reshape, Sub, Transpose};
 
 use crate::{Data, Error, Graph, Result, TensorId};
 
@@ -32,6 +33,140 @@ impl Graph {
         self.apply(name, Mul { bounds: Bounds::None, factor: None }, &[a, b])
     }
 
+    /// `a - b`, whose shapes broadcast.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn sub(&mut self, name: &str, a: TensorId, b: TensorId) -> Result<TensorId> {
+        self.apply(name, Sub { bounds: Bounds::None, factors: None }, &[a, b])
+    }
+
+    /// `a / b`, whose shapes broadcast: the product with the reciprocal.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn div(&mut self, name: &str, a: TensorId, b: TensorId) -> Result<TensorId> {
+        let reciprocal = self.pointwise(&format!("{name}/reciprocal"), Function::Reciprocal, b)?;
+        self.mul(name, a, reciprocal)
+    }
+
+    /// The smaller of `a` and `b`, whose shapes broadcast.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn minimum(&mut self, name: &str, a: TensorId, b: TensorId) -> Result<TensorId> {
+        self.apply(name, Minimum {}, &[a, b])
+    }
+
+    /// The greater of `a` and `b`, whose shapes broadcast.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn maximum(&mut self, name: &str, a: TensorId, b: TensorId) -> Result<TensorId> {
+        self.apply(name, Maximum {}, &[a, b])
+    }
+
+    /// A function of every element; see [`Function`].
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn pointwise(&mut self, name: &str, function: Function, x: TensorId) -> Result<TensorId> {
+        self.apply(name, Pointwise { function }, &[x])
+    }
+
+    /// `|x|`.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn abs(&mut self, name: &str, x: TensorId) -> Result<TensorId> {
+        self.pointwise(name, Function::Abs, x)
+    }
+
+    /// `e^x`.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn exp(&mut self, name: &str, x: TensorId) -> Result<TensorId> {
+        self.pointwise(name, Function::Exp, x)
+    }
+
+    /// Natural logarithm.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn ln(&mut self, name: &str, x: TensorId) -> Result<TensorId> {
+        self.pointwise(name, Function::Ln, x)
+    }
+
+    /// Square root.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn sqrt(&mut self, name: &str, x: TensorId) -> Result<TensorId> {
+        self.pointwise(name, Function::Sqrt, x)
+    }
+
+    /// `1 / sqrt(x)`.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn rsqrt(&mut self, name: &str, x: TensorId) -> Result<TensorId> {
+        self.pointwise(name, Function::Rsqrt, x)
+    }
+
+    /// `x` to the power of `exponent`: products for whole exponents from -16 to 16, otherwise `e^(exponent * ln x)`, for
+    /// positive x only.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn pow(&mut self, name: &str, x: TensorId, exponent: f32) -> Result<TensorId> {
+        if exponent == 0.5 {
+            return self.sqrt(name, x);
+        }
+        if exponent.fract() != 0.0 || exponent.abs() > 16.0 {
+            let log = self.ln(&format!("{name}/ln"), x)?;
+            let product = self.scale(&format!("{name}/product"), log, exponent)?;
+            return self.exp(name, product);
+        }
+        let (mut power, mut square) = (None, x);
+        let mut left = exponent.abs() as u32;
+        while left > 0 {
+            if left % 2 == 1 {
+                power = Some(power.map_or(Ok(square), |power| self.mul(name, power, square))?);
+            }
+            left /= 2;
+            if left > 0 {
+                square = self.mul(&format!("{name}/square"), square, square)?;
+            }
+        }
+        match power {
+            None => self.filled(name, &self.dims(x), 1.0),
+            Some(power) if exponent < 0.0 => self.pointwise(name, Function::Reciprocal, power),
+            Some(power) => Ok(power),
+        }
+    }
+
+    /// `x`, through which no gradient flows back. (A reshape to its own shape, which the device does in place.)
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn stop_gradient(&mut self, name: &str, x: TensorId) -> Result<TensorId> {
+        let same = Reshape::new(&self[x].ty.shape);
+        self.no_grad(|graph| graph.apply(name, same, &[x]))
+    }
+
+    /// `value`, whose gradient is that of `surrogate`: a custom gradient, such as the straight-through estimator of a
+    /// function that has none of use. Both have one shape; `surrogate` is computed as well, and adds exactly 0.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn with_gradient_of(&mut self, name: &str, value: TensorId, surrogate: TensorId) -> Result<TensorId> {
+        let value = self.stop_gradient(&format!("{name}/value"), value)?;
+        let fixed = self.stop_gradient(&format!("{name}/fixed"), surrogate)?;
+        let zero = self.sub(&format!("{name}/zero"), surrogate, fixed)?;
+        self.add(name, value, zero)
+    }
+
     /// `factor * x`.
     ///
     /// # Errors
@@ -51,6 +186,34 @@ impl Graph {
         }
         let shape = Shape::new(dims).map_err(|e| Error::graph(name, format!("{dims:?} is no shape: {e}")))?;
         self.apply(name, Reshape::new(&shape), &[x])
+    }
+
+    /// `x` with every vector along `axis` times a matrix `[from, to]`, `from` the length of the axis.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn along(&mut self, name: &str, x: TensorId, axis: usize, matrix: TensorId) -> Result<TensorId> {
+        let last = self.dims(x).len() - 1;
+        // Its own inverse: the axis and the last exchanged.
+        let mut perm = [0, 1, 2, 3];
+        perm.swap(axis, last);
+        let swap = Transpose { perm };
+        let swapped = if axis == last { x } else { self.apply(name, swap, &[x])? };
+        let (mut dims, sizes) = (self.dims(swapped), self.dims(matrix));
+        let flat = self.reshape(name, swapped, &[dims[..last].iter().product(), sizes[0]])?;
+        let product = self.apply(name, MatMul::PLAIN, &[flat, matrix])?;
+        dims[last] = sizes[1];
+        let product = self.reshape(name, product, &dims)?;
+        if axis == last { Ok(product) } else { self.apply(name, swap, &[product]) }
+    }
+
+    /// A constant `[n, n]` with ones on its diagonal.
+    ///
+    /// # Errors
+    /// As [`Graph::constant`].
+    pub fn identity(&mut self, name: &str, n: usize) -> Result<TensorId> {
+        let ones = (0..n * n).map(|i| if i % (n + 1) == 0 { 1.0 } else { 0.0 }).collect();
+        self.constant(name, &[n, n], Data::F32(ones))
     }
 
     /// Mean along `axes`, which stay as dimensions of 1; `x` itself if there are none.

@@ -1,13 +1,17 @@
 //! Gradient rules against central differences, both computed by the runtime. The rule of an operator is checked
 //! in its own file with [`Case`]; here is what several operators have to do with.
 
+use dunlin::ops::pointwise::Function;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
-use dunlin::ops::{ArgMax, AveragePool2d, BatchNorm, Logistic, Moments, Operator, Tanh, bounds::Bounds};
+use dunlin::ops::{
+    ArgMax, AveragePool2d, BatchNorm, Conv2d, LayerNorm, Logistic, MatMul, Moments, Operator, Softmax, Tanh,
+    bounds::Bounds,
+};
 use dunlin::{DType, Shape, TensorType};
 use proptest::prelude::*;
 
-use crate::autograd::gradients;
+use crate::autograd::{Backward, gradients, gradients_with};
 use crate::nn::Loss;
 use crate::{Data, Graph, Program, Result, TensorId};
 
@@ -220,6 +224,122 @@ fn fused_activations_pass_gradients_strictly_inside() {
     // Sums of two of the eight numbers are multiples of a quarter.
     let bounds = Bounds::F32 { lo: -0.625, hi: 0.625 };
     Case::of(dunlin::ops::Add { bounds, factors: None }, &[&[2, 4], &[2, 4]]).check();
+}
+
+/// Gradients are graphs like any other, so theirs are second derivatives.
+#[test]
+fn gradients_of_gradients() {
+    let twice = |dims: &[&[usize]], build: fn(&mut Graph, &[TensorId]) -> Result<TensorId>| {
+        let of = |graph: &mut Graph, x: &[TensorId]| {
+            let y = build(graph, x)?;
+            let sum = graph.sum_to("sum", y, &[1])?;
+            Ok(gradients(graph, sum, &x[..1])?[0])
+        };
+        Case::new(dims, of)
+    };
+    twice(&[&[2, 4]], |graph, x| graph.apply("y", Tanh {}, x)).check();
+    twice(&[&[2, 4]], |graph, x| graph.apply("y", Logistic {}, x)).check();
+    twice(&[&[2, 4]], |graph, x| graph.exp("y", x[0])).check();
+    twice(&[&[2, 4]], |graph, x| graph.pow("y", x[0], 3.0)).check();
+    twice(&[&[2, 4]], |graph, x| graph.ln("y", x[0])).shifted(0, 3.0).check();
+    twice(&[&[2, 4]], |graph, x| graph.sqrt("y", x[0])).shifted(0, 3.0).check();
+    twice(&[&[2, 4]], |graph, x| graph.pow("y", x[0], -2.0)).shifted(0, 3.0).check();
+    let softmax = |graph: &mut Graph, x: &[TensorId]| {
+        let y = graph.apply("y", Softmax::F32 { beta: 1.0 }, x)?;
+        graph.mul("square", y, y)
+    };
+    twice(&[&[2, 4]], softmax).check();
+    let product = |graph: &mut Graph, x: &[TensorId]| {
+        let y = graph.apply("y", MatMul::PLAIN, x)?;
+        graph.apply("tanh", Tanh {}, &[y])
+    };
+    twice(&[&[3, 4], &[4, 2]], product).check();
+    let convolution = |graph: &mut Graph, x: &[TensorId]| {
+        let y = graph.apply("y", Conv2d { window: Window::UNIT, bounds: Bounds::None }, x)?;
+        graph.apply("tanh", Tanh {}, &[y])
+    };
+    twice(&[&[1, 3, 4, 2], &[2, 2, 2, 2]], convolution).check();
+    let normalized = |graph: &mut Graph, x: &[TensorId]| {
+        let y = graph.apply("y", LayerNorm::F32 { epsilon: 0.5 }, x)?;
+        graph.apply("tanh", Tanh {}, &[y])
+    };
+    twice(&[&[2, 4], &[4], &[4]], normalized).shifted(1, 1.5).check();
+}
+
+#[test]
+fn powers_and_quotients() {
+    for exponent in [-3.0, 0.5, 2.0, 2.5, 5.0] {
+        let power = |graph: &mut Graph, x: &[TensorId]| graph.pow("y", x[0], exponent);
+        let case = Case::new(&[&[2, 4]], power).shifted(0, 2.5);
+        case.check();
+        let values = run(
+            &{
+                let mut graph = case.graph.clone();
+                graph.mark_output(case.output);
+                graph
+            },
+            &case.values,
+        );
+        for (x, y) in case.values[0].iter().zip(&values[0]) {
+            assert!((x.powf(exponent) - y).abs() < 1e-5 * y.abs(), "{x} to the power of {exponent}: {y}");
+        }
+    }
+    let quotient = |graph: &mut Graph, x: &[TensorId]| graph.div("y", x[0], x[1]);
+    Case::new(&[&[2, 4], &[4]], quotient).shifted(1, 3.0).check();
+}
+
+#[test]
+fn no_gradient_flows_through_constants() {
+    // The derivative of x * stop(x) is stop(x).
+    let mut graph = Graph::new("case");
+    let x = graph.input("x", &[3]).unwrap();
+    let fixed = graph.stop_gradient("fixed", x).unwrap();
+    let y = graph.mul("y", x, fixed).unwrap();
+    let sum = graph.sum_to("sum", y, &[1]).unwrap();
+    let dx = gradients(&mut graph, sum, &[x]).unwrap()[0];
+    graph.mark_output(dx);
+    assert_eq!(run(&graph, &[vec![1.0, -2.0, 3.0]])[0], [1.0, -2.0, 3.0]);
+    // Nor through anything that is built so.
+    let mut graph = Graph::new("case");
+    let x = graph.input("x", &[3]).unwrap();
+    let built = |graph: &mut Graph| {
+        let y = graph.exp("exp", x)?;
+        graph.sum_to("sum", y, &[1])
+    };
+    let sum = graph.no_grad(built).unwrap();
+    let error = gradients(&mut graph, sum, &[x]).unwrap_err().to_string();
+    assert_eq!(error, "x: the loss does not depend on it");
+}
+
+#[test]
+fn gradients_may_be_ones_own() {
+    // The sign, with the gradient of tanh.
+    let mut graph = Graph::new("case");
+    let x = graph.input("x", &[3]).unwrap();
+    let sign = graph.pointwise("sign", Function::Sign, x).unwrap();
+    let tanh = graph.apply("tanh", Tanh {}, &[x]).unwrap();
+    let y = graph.with_gradient_of("y", sign, tanh).unwrap();
+    let sum = graph.sum_to("sum", y, &[1]).unwrap();
+    let dx = gradients(&mut graph, sum, &[x]).unwrap()[0];
+    graph.mark_output(y);
+    graph.mark_output(dx);
+    let outputs = run(&graph, &[vec![0.5, -0.25, 2.0]]);
+    assert_eq!(outputs[0], [1.0, -1.0, 1.0]);
+    for (x, dx) in [0.5f32, -0.25, 2.0].iter().zip(&outputs[1]) {
+        assert!((1.0 - x.tanh().powi(2) - dx).abs() < 1e-6, "{x} {dx}");
+    }
+    // A rule for one node: the gradient turned around.
+    let mut graph = Graph::new("case");
+    let x = graph.input("x", &[3]).unwrap();
+    let y = graph.scale("reversed", x, 2.0).unwrap();
+    let sum = graph.sum_to("sum", y, &[1]).unwrap();
+    let mut reverse = |cx: &mut Backward| {
+        let is_it = cx.node.name == "reversed";
+        is_it.then(|| cx.grad().and_then(|dy| cx.scale("dx", dy, -1.0)).map(|dx| vec![Some(dx), None]))
+    };
+    let dx = gradients_with(&mut graph, sum, &[x], &mut reverse).unwrap()[0];
+    graph.mark_output(dx);
+    assert_eq!(run(&graph, &[vec![0.0; 3]])[0], [-1.0; 3]);
 }
 
 #[test]

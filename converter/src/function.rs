@@ -26,10 +26,10 @@
 //! nodes too, of which gradients can be taken again.
 
 use std::cell::{Ref, RefCell, RefMut};
-use std::ops::{Add, Mul, Neg, Sub};
+use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{self, Concat, FullyConnected, MatMul, Maximum, Minimum, Slice, Transpose};
+use dunlin::ops::{self, Concat, MatMul, Maximum, Minimum, Slice, Transpose};
 use dunlin::shape::MAX_RANK;
 use dunlin_arrays::{Array, Axes};
 
@@ -158,14 +158,44 @@ impl<'t> Var<'t> {
         self.graph().dims(self.id)
     }
 
-    /// The product of matrices `[m, k]` and `[k, n]`.
+    /// The product of matrices `[.., m, k]` and `[.., k, n]`, one for each index of the outer dimensions.
     pub fn matmul(self, other: Var<'t>) -> Var<'t> {
-        self.apply("matmul", MatMul { transpose_a: false }, &[other])
+        self.apply("matmul", MatMul::PLAIN, &[other])
     }
 
-    /// The product of a matrix `[m, k]` and the transpose of another, `[n, k]`.
+    /// The product of matrices `[.., m, k]` and the transpose of others, `[.., n, k]`.
     pub fn matmul_t(self, other: Var<'t>) -> Var<'t> {
-        self.apply("matmul_t", FullyConnected::new(Bounds::None), &[other])
+        self.apply("matmul_t", MatMul::TRANSPOSED_B, &[other])
+    }
+
+    /// `e^x`.
+    pub fn exp(self) -> Var<'t> {
+        self.make(|graph| graph.exp("exp", self.id))
+    }
+
+    /// Natural logarithm.
+    pub fn ln(self) -> Var<'t> {
+        self.make(|graph| graph.ln("ln", self.id))
+    }
+
+    /// Square root.
+    pub fn sqrt(self) -> Var<'t> {
+        self.make(|graph| graph.sqrt("sqrt", self.id))
+    }
+
+    /// `|x|`.
+    pub fn abs(self) -> Var<'t> {
+        self.make(|graph| graph.abs("abs", self.id))
+    }
+
+    /// `x` to a power: of any x for whole exponents from -16 to 16, else of positive ones.
+    pub fn powf(self, exponent: f32) -> Var<'t> {
+        self.make(|graph| graph.pow("pow", self.id, exponent))
+    }
+
+    /// `x`, through which no gradient flows back.
+    pub fn stop_gradient(self) -> Var<'t> {
+        self.make(|graph| graph.stop_gradient("stopped", self.id))
     }
 
     /// The greater of both, element by element, broadcast.
@@ -313,6 +343,27 @@ operator! {
     Mul mul "product" ops::Mul { bounds: Bounds::None, factor: None };
 }
 
+impl<'t> Div<Var<'t>> for Var<'t> {
+    type Output = Var<'t>;
+    fn div(self, other: Var<'t>) -> Var<'t> {
+        self.make(|graph| graph.div("quotient", self.id, other.id))
+    }
+}
+
+impl<'t> Div<f32> for Var<'t> {
+    type Output = Var<'t>;
+    fn div(self, other: f32) -> Var<'t> {
+        self * (1.0 / other)
+    }
+}
+
+impl<'t> Div<Var<'t>> for f32 {
+    type Output = Var<'t>;
+    fn div(self, other: Var<'t>) -> Var<'t> {
+        other.constant(&Array::from([self])) / other
+    }
+}
+
 impl<'t> Neg for Var<'t> {
     type Output = Var<'t>;
     fn neg(self) -> Var<'t> {
@@ -369,6 +420,25 @@ mod tests {
                 have.iter().zip(want.iter()).all(|(a, b)| (a - b).abs() < 1e-5),
                 "{i}: {have:?} {want:?}"
             );
+        }
+    }
+
+    #[test]
+    fn functions_of_elements() {
+        let f = Function::new(&[&[5]], |v| {
+            let x = v[0] * v[0] + 0.5;
+            let fixed = (v[0].stop_gradient() * v[0]).sum(..).gradients(&[v[0]])[0];
+            vec![v[0].exp(), x.ln(), x.sqrt(), v[0].abs(), x.powf(-1.5), v[0] / x, 2.0 / x, fixed]
+        });
+        let x = array(&[5]);
+        let results = f.unwrap().call(&[&x]).unwrap();
+        for (i, x) in x.iter().enumerate() {
+            let y = x * x + 0.5;
+            let want = [x.exp(), y.ln(), y.sqrt(), x.abs(), y.powf(-1.5), x / y, 2.0 / y, x];
+            for (have, want) in results.iter().zip(want) {
+                let have = have.get(&[i as isize]).unwrap();
+                assert!((have - want).abs() < 1e-5 * want.abs().max(1.0), "{x}: {have} {want}");
+            }
         }
     }
 

@@ -4,6 +4,8 @@
 //! a tensor that is stored quantized carries a [`Quant`] beside that. Training, importers and passes work
 //! on it. In *device* form (after [`lower`](crate::lower::lower)) types say what is stored.
 
+use std::collections::BTreeSet;
+
 use dunlin::{DType, Shape, TensorType};
 
 use crate::ops::Op;
@@ -176,6 +178,8 @@ pub struct Graph {
     nodes: Vec<Node>,
     inputs: Vec<TensorId>,
     outputs: Vec<TensorId>,
+    /// Tensors that no gradient flows back through.
+    constant_to_gradients: BTreeSet<TensorId>,
 }
 
 impl std::ops::Index<TensorId> for Graph {
@@ -317,6 +321,22 @@ impl Graph {
                 .join(", "),
             source,
         })
+    }
+
+    /// What `build` appends, as constants to [`gradients`](crate::autograd::gradients): none flow back through any of it.
+    ///
+    /// # Errors
+    /// Those of `build`.
+    pub fn no_grad<T>(&mut self, build: impl FnOnce(&mut Graph) -> Result<T>) -> Result<T> {
+        let first = self.tensors.len() as u32;
+        let built = build(self);
+        self.constant_to_gradients.extend((first..self.tensors.len() as u32).map(TensorId));
+        built
+    }
+
+    /// Whether gradients take a tensor for a constant.
+    pub fn stops_gradient(&self, id: TensorId) -> bool {
+        self.constant_to_gradients.contains(&id)
     }
 
     /// Marks a tensor as an output of the graph.

@@ -183,7 +183,7 @@ impl<'g> Lowering<'g> {
     /// # Errors
     /// If a tensor is not quantized, a factor is out of range, or the accumulator could overflow.
     pub fn channel_table(&mut self, node: &Node, c_out: usize) -> Result<TensorId> {
-        let (x, w) = (self.quant(node, node.inputs[0])?, self.quant(node, node.inputs[1])?);
+        let x = self.quant(node, node.inputs[0])?;
         let out = self.quant(node, node.outputs[0])?;
         let bias = match node.inputs.get(2).map(|&id| self.real.constant_data(id)) {
             None => vec![0; c_out],
@@ -192,24 +192,63 @@ impl<'g> Lowering<'g> {
                 return Err(Error::graph(&node.name, "its bias is not a constant of i32, one a channel"));
             }
         };
-        check_weight_quant(node, w, c_out)?;
-        self.prove_accumulator(node, &bias, x.zero_point)?;
-        let mut table = Vec::with_capacity(3 * c_out);
+        let step = out.scale() as f64;
+        self.table(node, 1, x, &bias, step)
+    }
+
+    /// The table `[rows, 3]` of weights `node.inputs[w]` on numbers quantized as `x`: the biases, and the factors that make
+    /// multiples of `step` of the sums.
+    ///
+    /// # Errors
+    /// As [`Lowering::channel_table`].
+    pub fn table(&mut self, node: &Node, w: usize, x: &Quant, bias: &[i32], step: f64) -> Result<TensorId> {
+        let weights = self.quant(node, node.inputs[w])?;
+        check_weight_quant(node, w, weights, bias.len())?;
+        self.prove_accumulator(node, w, bias, x.zero_point)?;
+        let mut table = Vec::with_capacity(3 * bias.len());
         for (c, &bias) in bias.iter().enumerate() {
-            let w_scale = w.scales[if w.scales.len() == 1 { 0 } else { c }];
+            let w_scale = weights.scales[if weights.scales.len() == 1 { 0 } else { c }];
             let product = x.scale() as f64 * w_scale as f64;
-            let factor = factor(node, product / out.scale() as f64)?;
+            let factor = factor(node, product / step)?;
             table.extend([bias, factor.multiplier, factor.shift as i32]);
         }
-        self.constant(&format!("{}/channels", node.name), &[c_out, 3], Data::I32(table))
+        let name = if w == 1 { "channels".to_string() } else { format!("channels_{w}") };
+        self.constant(&format!("{}/{name}", node.name), &[bias.len(), 3], Data::I32(table))
+    }
+
+    /// [`Lowering::table`] with the biases `node.inputs[bias]`: reals are stored here in multiples of what a unit of
+    /// activation times weight stands for, rounded to nearest; i32 are so already.
+    ///
+    /// # Errors
+    /// As [`Lowering::channel_table`], and if the biases are no constant of f32 or i32.
+    pub fn table_of_reals(
+        &mut self,
+        node: &Node,
+        [w, bias]: [usize; 2],
+        x: &Quant,
+        step: f64,
+    ) -> Result<TensorId> {
+        let weights = self.quant(node, node.inputs[w])?;
+        let stored = match self.real.constant_data(node.inputs[bias]) {
+            Some(Data::I32(stored)) => stored.clone(),
+            Some(Data::F32(reals)) => {
+                let stored = |(c, &real): (usize, &f32)| {
+                    let w_scale = weights.scales[c.min(weights.scales.len() - 1)];
+                    (real as f64 / (x.scale() as f64 * w_scale as f64)).round() as i32
+                };
+                reals.iter().enumerate().map(stored).collect()
+            }
+            _ => return Err(Error::graph(&node.name, "its biases are not constants of f32 or i32")),
+        };
+        self.table(node, w, x, &stored, step)
     }
 
     /// Proves from the real weights that no sum of a channel can leave 32 bits, for any input.
-    fn prove_accumulator(&self, node: &Node, bias: &[i32], zero_point: i32) -> Result<()> {
-        let InputRole::Weights { axis } = node.op.input_role(1) else {
+    fn prove_accumulator(&self, node: &Node, w: usize, bias: &[i32], zero_point: i32) -> Result<()> {
+        let InputRole::Weights { axis } = node.op.input_role(w) else {
             return Err(Error::graph(&node.name, "has no weights"));
         };
-        let weights = node.inputs[1];
+        let weights = node.inputs[w];
         let Some(Data::I8(w)) = self.real.constant_data(weights) else {
             return Err(Error::graph(&node.name, "its weights are not a constant of int8"));
         };
@@ -291,9 +330,9 @@ impl<'g> Lowering<'g> {
 }
 
 /// That weights are symmetric, with one scale or one for each of `c_out` channels.
-fn check_weight_quant(node: &Node, quant: &Quant, c_out: usize) -> Result<()> {
+fn check_weight_quant(node: &Node, w: usize, quant: &Quant, c_out: usize) -> Result<()> {
     let (n, zero_point) = (quant.scales.len(), quant.zero_point);
-    let what = match node.op.input_role(1) {
+    let what = match node.op.input_role(w) {
         _ if zero_point != 0 => format!("its weights have zero point {zero_point}, not 0"),
         InputRole::Weights { axis } if n == 1 || n == c_out && quant.axis == Some(axis) => return Ok(()),
         _ => format!("its weights have {n} scales along axis {:?} for {c_out} channels", quant.axis),

@@ -139,16 +139,19 @@ pub fn quants(graph: &Graph, ranges: &Ranges, weight_max: i32) -> Result<Quants>
         ranges.get(&id).copied().ok_or_else(|| Error::graph(&graph[id].name, "was not calibrated"))
     };
     let mut quants = Quants::new();
-    for &id in graph.inputs() {
+    for &id in graph.inputs().iter().filter(|&&id| graph[id].ty.dtype == DType::F32) {
         quants.insert(id, range(id)?.quant());
     }
     for node in graph.nodes() {
+        for id in indices(graph, node) {
+            quants.insert(id, Quant { dtype: DType::I32, ..Quant::i8(1.0, 0) });
+        }
         for (i, &id) in node.inputs.iter().enumerate().filter(|(_, id)| graph.constant_data(**id).is_some()) {
             let values = || f32_constant(graph, node, id);
             let quant = match node.op.input_role(i) {
                 InputRole::Activation => Range::of(&values()?).quant(),
                 InputRole::Weights { axis } => weight_quant(&values()?, &graph.dims(id), axis, weight_max),
-                InputRole::Bias | InputRole::Real => continue,
+                InputRole::Bias | InputRole::Index | InputRole::Parameter | InputRole::Real => continue,
             };
             // A constant that several nodes share is stored as the first one takes it.
             quants.entry(id).or_insert(quant);
@@ -173,10 +176,14 @@ pub fn quantize_as(graph: &Graph, quants: &Quants, weight_max: i32) -> Result<Gr
         quants.get(&id).cloned().ok_or_else(|| Error::graph(&graph[id].name, "was not calibrated"))
     };
     let mut quantized = graph.clone();
-    for &id in graph.inputs() {
+    for &id in graph.inputs().iter().filter(|&&id| graph[id].ty.dtype == DType::F32) {
         quantized[id].quant = Some(quant(id)?);
     }
     for node in graph.nodes() {
+        for id in indices(graph, node) {
+            quantize_index(&mut quantized, node, id)?;
+            quantized[id].quant = Some(quant(id)?);
+        }
         for (i, &id) in node.inputs.iter().enumerate() {
             match node.op.input_role(i) {
                 InputRole::Activation if graph.constant_data(id).is_some() => {
@@ -187,7 +194,7 @@ pub fn quantize_as(graph: &Graph, quants: &Quants, weight_max: i32) -> Result<Gr
                     quantize_constant(&mut quantized, node, id, quant(id)?, [-weight_max, weight_max])?;
                 }
                 InputRole::Bias => quantize_bias(&mut quantized, node, id)?,
-                InputRole::Activation | InputRole::Real => {}
+                InputRole::Activation | InputRole::Index | InputRole::Parameter | InputRole::Real => {}
             }
         }
         // Indices are integers already.
@@ -220,6 +227,32 @@ pub fn weight_scales(values: &[f32], dims: &[usize], axis: usize, weight_max: i3
         greatest[channel] = greatest[channel].max(w.abs());
     }
     greatest.iter().map(|&g| if g > 0.0 { g / weight_max as f32 } else { 1.0 }).collect()
+}
+
+/// The whole numbers among a node's inputs that real numbers stand for.
+fn indices(graph: &Graph, node: &Node) -> Vec<TensorId> {
+    let inputs = node.inputs.iter().enumerate();
+    let is_index = |(i, id): &(usize, &TensorId)| {
+        node.op.input_role(*i) == InputRole::Index && graph[**id].ty.dtype == DType::F32
+    };
+    inputs.filter(is_index).map(|(_, &id)| id).collect()
+}
+
+/// Stores whole numbers, of an input or a constant, as i32.
+fn quantize_index(graph: &mut Graph, node: &Node, id: TensorId) -> Result<()> {
+    match &graph[id].kind {
+        Kind::Constant(Data::F32(reals)) => {
+            let stored = reals.iter().map(|real| real.round() as i32).collect();
+            graph[id].kind = Kind::Constant(Data::I32(stored));
+        }
+        Kind::Input | Kind::Constant(_) => {}
+        Kind::State(_) | Kind::Value => {
+            let what =
+                format!("looks rows up by `{}`, which is computed: give it as an input", graph[id].name);
+            return Err(Error::graph(&node.name, what));
+        }
+    }
+    Ok(())
 }
 
 /// Replaces an f32 constant by stored numbers from `lo` to `hi`.

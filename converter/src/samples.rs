@@ -259,6 +259,12 @@ impl NamedPort {
                     None => Ok(to_i8(real, scale, zero_point).into_iter().map(|q| q as u8).collect()),
                 }
             }
+            Data::F32(whole) if ty.dtype == DType::I32 && scale == 1.0 => {
+                match whole.iter().find(|x| x.fract() != 0.0 || x.abs() > i32::MAX as f32) {
+                    Some(x) => Err(format!("holds {x}, and input {self} takes whole numbers")),
+                    None => Ok(whole.iter().flat_map(|&x| (x as i32 + zero_point).to_le_bytes()).collect()),
+                }
+            }
             data => Err(format!(
                 "its elements are {}, input {self} takes {}{}: convert them with x.astype(...)",
                 data.dtype().name(),

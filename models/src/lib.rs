@@ -2,4 +2,5 @@
 
 pub mod demo;
 pub mod digits;
+pub mod gestures;
 pub mod recipe;

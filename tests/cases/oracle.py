@@ -60,13 +60,14 @@ class Tensor:
 TENSOR_TYPES = {
     "float32": schema.TensorType.FLOAT32,
     "int8": schema.TensorType.INT8,
+    "int16": schema.TensorType.INT16,
     "int32": schema.TensorType.INT32,
     "int64": schema.TensorType.INT64,
 }
 
 
 def activation_code(name):
-    """The schema's number of a fused activation: none, relu or relu6."""
+    """The schema's number of a fused activation: none, relu, relu6 or tanh."""
     return getattr(schema.ActivationFunctionType, name.upper())
 
 
@@ -124,11 +125,12 @@ def _build_model(operator, options, inputs, output):
     return build_model([*inputs, output], [node], fed, [n_inputs])
 
 
-def build_model(tensors, operators, inputs, outputs):
+def build_model(tensors, operators, inputs, outputs, variables=()):
     """The bytes of a .tflite file; buffer 0 is the empty one, by convention.
 
     An operator is its name, its options (or None) and the numbers of the tensors that it reads and
-    writes; `inputs` and `outputs` are those of the model.
+    writes, -1 for what is left out; `inputs` and `outputs` are those of the model, `variables` are
+    what it keeps between steps.
     """
     buffers = [schema.BufferT()]
     graph = schema.SubGraphT()
@@ -139,6 +141,7 @@ def build_model(tensors, operators, inputs, outputs):
         made.shape = list(tensor.data.shape)
         made.type = TENSOR_TYPES[tensor.data.dtype.name]
         made.hasRank = True
+        made.isVariable = index in variables
         made.quantization = _quantization(tensor)
         if tensor.constant:
             buffer = schema.BufferT()

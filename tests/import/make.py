@@ -33,6 +33,7 @@ class Model:
         MODELS[name] = self
         self.rng = np.random.default_rng(zlib.crc32(name.encode()))
         self.tensors, self.operators, self.inputs, self.outputs = [], [], [], []
+        self.variables = []
 
     def add(self, tensor):
         self.tensors.append(tensor)
@@ -65,7 +66,9 @@ class Model:
         self.outputs = outputs
 
     def file(self):
-        return oracle.build_model(self.tensors, self.operators, self.inputs, self.outputs)
+        return oracle.build_model(
+            self.tensors, self.operators, self.inputs, self.outputs, self.variables
+        )
 
 
 # Both dtypes: name of the kind, and the quantization of everything.
@@ -301,6 +304,43 @@ def labelled():
     m.give(m.operator("SOFTMAX", schema.SoftmaxOptionsT(beta=1.0), [m.input((1, 3))], [(1, 3)]))
 
 
+def lstm(name, kind, clip=0.0, peephole=False):
+    """Long short-term memory of 4 units on 6 steps of 3, then its last state through a layer."""
+    m = Model(f"{name}_{kind}")
+    is_int8 = kind == "int8"
+
+    def weights(shape):
+        data = m.rng.standard_normal(shape) / shape[-1] ** 0.5
+        if not is_int8:
+            return m.add(constant(data.astype(np.float32)))
+        scale = np.abs(data).max() / 127
+        return m.add(constant(np.rint(data / scale).astype(np.int8), (scale,), (0,)))
+
+    x = m.input((1, 6, 3), *((0.02, 3) if is_int8 else (None,)))
+    matrices = [weights((4, 3)) for _ in range(4)] + [weights((4, 4)) for _ in range(4)]
+    biases = []
+    for matrix in matrices[:4]:
+        bias = m.rng.standard_normal(4) * 0.3
+        if is_int8:
+            step = np.float32(0.02) * m.tensors[matrix].scale[0]
+            biases.append(m.add(constant(np.rint(bias / step).astype(np.int32), (step,), (0,))))
+        else:
+            biases.append(m.add(constant(bias.astype(np.float32))))
+    peepholes = [weights((4,)) if peephole else -1 for _ in range(3)]
+    output = (0.007, -9) if is_int8 else (None, 0)
+    hidden = m.value(np.zeros((1, 4), np.int8 if is_int8 else np.float32), *output)
+    cell = m.value(np.zeros((1, 4), np.int16 if is_int8 else np.float32), *((2**-12, 0) if is_int8 else ()))
+    m.variables = [hidden, cell]
+    inputs = [x, *matrices, *peepholes, *biases, -1, -1, hidden, cell, -1, -1, -1, -1]
+    options = schema.UnidirectionalSequenceLSTMOptionsT(
+        fusedActivationFunction=oracle.activation_code("tanh"), cellClip=clip, timeMajor=False
+    )
+    [states] = m.operator("UNIDIRECTIONAL_SEQUENCE_LSTM", options, inputs, [(1, 6, 4)], *output)
+    first, end, step = m.ints([0, -1, 0]), m.ints([0, 0, 0]), m.ints([1, 1, 1])
+    options = schema.StridedSliceOptionsT(beginMask=5, endMask=7, shrinkAxisMask=2)
+    m.give(m.operator("STRIDED_SLICE", options, [states, first, end, step], [(1, 4)], *output))
+
+
 def numbers(tensor):
     if tensor.dtype == np.float32:
         return [float(f"{value:.9g}") for value in tensor.ravel()]
@@ -315,6 +355,9 @@ def main():
         padded_models(kind, quant)
         reshape_models(kind, quant)
         resize_models(kind, quant)
+        lstm("lstm", kind)
+        lstm("lstm_clipped", kind, clip=0.5)
+    lstm("lstm_peephole", "f32", peephole=True)
     quantized_core()
     relu6_requantized()
     labelled()

@@ -24,6 +24,18 @@ def ds_cnn():
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 12))
 
 
+class Last(nn.Module):
+    """A GRU of 32 units on motion windows, and a layer on its last state."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(9, 32, batch_first=True)
+        self.head = nn.Linear(32, 6)
+
+    def forward(self, x):
+        return self.head(self.gru(x)[0][:, -1])
+
+
 def sgd(parameters):
     return torch.optim.SGD(parameters, lr=0.01, momentum=0.9, nesterov=True)
 
@@ -35,6 +47,7 @@ def adam(parameters):
 NETWORKS = {
     "mnist_cnn": (mnist_cnn, sgd, 64, (1, 28, 28), 10),
     "ds_cnn": (ds_cnn, adam, 32, (1, 49, 10), 12),
+    "gru": (Last, adam, 32, (128, 9), 6),
 }
 
 
@@ -43,6 +56,8 @@ def samples_per_second(name, threads, memory_format, seconds):
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     network, optimizer, batch, shape, classes = NETWORKS[name]
+    # The layout is one of images.
+    memory_format = memory_format if len(shape) == 3 else torch.contiguous_format
     model = network().to(memory_format=memory_format).train()
     optimizer = optimizer(model.parameters())
     loss = nn.CrossEntropyLoss()

@@ -113,10 +113,13 @@ fn case(op: &str, record: &Record) -> Case {
             id.unwrap_or_else(|e| panic!("{name}: {e}"))
         } else {
             inputs.push(tensor.data());
-            graph.input(&format!("input{i}"), &tensor.shape).unwrap_or_else(|e| panic!("{name}: {e}"))
+            let input = graph.input_of(&format!("input{i}"), tensor.dtype(), &tensor.shape);
+            input.unwrap_or_else(|e| panic!("{name}: {e}"))
         };
         // In real form a quantized tensor stands for f32.
-        graph[id].ty = graph[id].ty.with_dtype(DType::F32);
+        if !tensor.scale.is_empty() {
+            graph[id].ty = graph[id].ty.with_dtype(DType::F32);
+        }
         graph[id].quant = tensor.quant();
         ids.push(id);
     }
@@ -138,6 +141,16 @@ fn operator(name: &str, attrs: &Value) -> Op {
     match name {
         "conv2d" => ops::Conv2d { window: window(attrs), bounds: bounds() }.into(),
         "depthwise_conv2d" => ops::DepthwiseConv2d { window: window(attrs), bounds: bounds() }.into(),
+        "transpose_conv2d" => {
+            let output = from_attributes(&attrs["output"]);
+            ops::TransposeConv2d { window: window(attrs), output, bounds: bounds() }.into()
+        }
+        "lstm" => {
+            let clip = attrs.get("clip").map_or(f32::INFINITY, from_attributes);
+            let cell_bits = attrs.get("cell_bits").map_or(11, from_attributes);
+            ops::Lstm::F32 { sequences: from_attributes(&attrs["sequences"]), clip, cell_bits }.into()
+        }
+        "layer_norm" => ops::LayerNorm::F32 { epsilon: from_attributes(&attrs["epsilon"]) }.into(),
         "fully_connected" => ops::FullyConnected::new(bounds()).into(),
         "average_pool2d" => ops::AveragePool2d(pooling(attrs)).into(),
         "max_pool2d" => ops::MaxPool2d(pooling(attrs)).into(),

@@ -5,8 +5,9 @@ use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
 use dunlin::ops::{
     Adam, AveragePool2dGrad, BatchNorm, BatchNormGrad, BatchNormTrain, BatchNormTrainGrad, ClampGrad,
-    Conv2dInputGrad, Conv2dWeightsGrad, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad, MatMul,
-    MaxPool2dGrad, Moments, Sgd, Slice, SoftmaxCrossEntropy, StraightThrough, StraightThroughGrad,
+    Conv2dInputGrad, Conv2dWeightsGrad, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad, EmbeddingGrad,
+    GruGrad, LstmGrad, MatMul, MaxPool2dGrad, Moments, Sgd, Slice, SoftmaxCrossEntropy, StraightThrough,
+    StraightThroughGrad,
 };
 use dunlin_converter::ops::Op;
 use dunlin_converter::{Data, Graph, Program, Result};
@@ -17,6 +18,9 @@ const POOLING: Pooling = Pooling { kernel: [2, 2], window: WINDOW, bounds: Bound
 /// What a kernel of 2×2 makes of [`IMAGE`] in [`WINDOW`], for two channels.
 const OUTPUT: &[usize] = &[2, 3, 3, 2];
 const CHANNELS: &[usize] = &[2];
+/// Sequences, and the states of two units.
+const X: &[usize] = &[2, 4, 3];
+const STATES: &[usize] = &[2, 4, 2];
 
 /// A model of each operator, with its name.
 ///
@@ -48,7 +52,10 @@ pub fn programs() -> Result<Vec<(&'static str, Program)>> {
         one("average_pool2d_grad", AveragePool2dGrad { pooling: POOLING, image: [4, 3] }, &[OUTPUT])?,
         one("max_pool2d_grad", MaxPool2dGrad(POOLING), &[OUTPUT, IMAGE])?,
         one("clamp_grad", ClampGrad { bounds }, &[IMAGE, IMAGE])?,
-        one("matmul", MatMul { transpose_a: true }, &[&[4, 3], &[4, 5]])?,
+        one("gru_grad", GruGrad {}, &[X, &[6, 3], &[6, 2], &[6], &[6], STATES, STATES])?,
+        one("lstm_grad", LstmGrad {}, &[X, &[8, 3], &[8, 2], &[8], STATES, STATES])?,
+        one("embedding_grad", EmbeddingGrad { n_rows: 3 }, &[&[2, 4], X])?,
+        one("matmul", MatMul::TRANSPOSED_A, &[&[4, 3], &[4, 5]])?,
         one("slice", slice, &[IMAGE])?,
         one("softmax_cross_entropy", SoftmaxCrossEntropy, &[&[3, 4], &[3, 4]])?,
         one("straight_through", rounding, &[IMAGE, IMAGE, CHANNELS])?,

@@ -17,6 +17,14 @@ fn round_trip(graph: &Graph, inputs: &[Data]) -> Result<Vec<Data>, String> {
     program.run(inputs).map_err(|e| e.to_string())
 }
 
+/// What the errors must say of operators that a `.tflite` cannot hold.
+const NOT_EXPORTED: [(&str, &str); 4] = [
+    ("gru/", "TensorFlow Lite has no GRU"),
+    ("lstm/", "an LSTM is not exported"),
+    ("layer_norm/", "TensorFlow Lite has no layer normalization"),
+    ("pointwise/", "that gives these bits"),
+];
+
 #[test]
 fn every_operator_survives_the_round_trip() {
     let mut failures = Vec::new();
@@ -25,6 +33,12 @@ fn every_operator_survives_the_round_trip() {
             let here = Program::compile(&case.graph).and_then(|program| program.run(&case.inputs));
             let here = here.map_err(|e| e.to_string());
             let there = round_trip(&case.graph, &case.inputs);
+            let refused = NOT_EXPORTED.iter().find(|(operator, _)| case.name.starts_with(operator));
+            if let (Some((_, why)), Err(error), true) = (refused, &there, here.is_ok())
+                && error.contains(why)
+            {
+                continue;
+            }
             if here != there || here.is_err() {
                 failures.push(format!("{}: {here:?}, and after the round trip {there:?}", case.name));
             }

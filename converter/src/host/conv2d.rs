@@ -1,7 +1,7 @@
 //! Convolution and its gradients, as matrix products over windows.
 
 use dunlin::Shape;
-use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad};
+use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad, TransposeConv2d};
 use rayon::prelude::*;
 
 use super::Kernel;
@@ -43,6 +43,19 @@ pub(super) fn input_grad(
     product(windows.with_long_runs(), operands, dy.dim(0), [n, n_taps * c_out], pack, unbounded)
 }
 
+pub(super) fn transposed(
+    op: TransposeConv2d,
+    shapes: &Shapes,
+    operands: Operands,
+) -> Option<Box<dyn Kernel>> {
+    let (x, w, y) = (&shapes.inputs[0], &shapes.inputs[1], &shapes.outputs[0]);
+    let kernel = [w.dim(1), w.dim(2)];
+    let windows = Correlation::transposed(op.window, kernel, image(x), [y.dim(1), y.dim(2)])?;
+    let (n, n_taps, c_in) = (w.dim(0), w.dim(1) * w.dim(2), w.dim(3));
+    let pack = Pack::Backwards { n_taps, c_in };
+    product(windows.with_long_runs(), operands, x.dim(0), [n, n_taps * c_in], pack, op.bounds.f32())
+}
+
 fn product(
     windows: Correlation,
     operands: Operands,
@@ -64,6 +77,8 @@ enum Pack {
     Forward,
     /// Weights `[c_out, taps, n]` as `[taps, c_out, n]`, taps turned around.
     Transposed { n_taps: usize, c_out: usize },
+    /// Weights `[n, taps, c_in]` as `[taps, c_in, n]`, taps turned around.
+    Backwards { n_taps: usize, c_in: usize },
 }
 
 /// The windows of every sample by weights `[k, ld]`.
@@ -88,6 +103,12 @@ impl Kernel for Product {
         match self.pack {
             Pack::Forward => transpose(w, n, &mut self.weights, ld),
             Pack::Transposed { n_taps, c_out } => turn_around(w, [c_out, n_taps, n], &mut self.weights, ld),
+            Pack::Backwards { n_taps, c_in } => {
+                for (i, &w) in w.iter().enumerate() {
+                    let (channel, tap, c) = (i / (n_taps * c_in), i / c_in % n_taps, i % c_in);
+                    self.weights[((n_taps - 1 - tap) * c_in + c) * ld + channel] = w;
+                }
+            }
         }
         if let Some(to) = self.bias.get_mut(..bias.len()) {
             to.copy_from_slice(bias);

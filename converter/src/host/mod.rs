@@ -11,9 +11,13 @@ mod correlate;
 mod depthwise;
 mod elementwise;
 mod fully_connected;
+mod gru;
+mod lstm;
+mod math;
 mod max_pool2d;
 mod mean;
 mod operands;
+mod recurrent;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -72,6 +76,7 @@ fn kernel(program: &Program, node: &Node, operands: Operands) -> Option<Box<dyn 
         Op::Conv2d(op) => conv2d::forward(op, &shapes, operands),
         Op::Conv2dInputGrad(op) => conv2d::input_grad(op, &shapes, operands),
         Op::Conv2dWeightsGrad(op) => conv2d::weights_grad(op, &shapes, operands),
+        Op::TransposeConv2d(op) => conv2d::transposed(op, &shapes, operands),
         Op::DepthwiseConv2d(op) => depthwise::forward(op, &shapes, operands),
         Op::DepthwiseConv2dInputGrad(op) => depthwise::input_grad(op, &shapes, operands),
         Op::DepthwiseConv2dWeightsGrad(op) => depthwise::weights_grad(op, &shapes, operands),
@@ -87,6 +92,10 @@ fn kernel(program: &Program, node: &Node, operands: Operands) -> Option<Box<dyn 
         Op::ClampGrad(op) => elementwise::clamp_grad(op, operands),
         Op::Add(op) => elementwise::add(op, &shapes, operands),
         Op::Mul(op) => elementwise::mul(op, &shapes, operands),
+        Op::Gru(op) => gru::forward(op, &shapes, operands),
+        Op::GruGrad(_) => gru::grad(&shapes, operands),
+        Op::Lstm(op) => lstm::forward(op, &shapes, operands),
+        Op::LstmGrad(_) => lstm::grad(&shapes, operands),
         Op::Sgd(op) => update::sgd(op, operands),
         Op::Adam(op) => update::adam(op, operands),
         _ => None,

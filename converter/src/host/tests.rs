@@ -107,6 +107,9 @@ proptest! {
             && usize::from(window.pads[1]) <= (kw - 1) * usize::from(window.dilation[1])
         {
             check(Conv2dInputGrad { window, image: [7, 6] }, &[&y, &w], &[]);
+            let op = TransposeConv2d { window, output: [7, 6], bounds };
+            let inputs: [&[usize]; 3] = [&y, &[c_in, kh, kw, c_out], &[c_in]];
+            check(op, &inputs[..2 + bias as usize], &[]);
         }
     }
 
@@ -138,8 +141,27 @@ proptest! {
     fn matrix_products([m, k, n] in [1usize..40, 1usize..40, 1usize..70], bias: bool) {
         let inputs: [&[usize]; 3] = [&[m, k], &[n, k], &[n]];
         check(FullyConnected::new(if bias { RELU6 } else { Bounds::None }), &inputs[..2 + bias as usize], &[]);
-        check(MatMul { transpose_a: false }, &[&[m, k], &[k, n]], &[]);
-        check(MatMul { transpose_a: true }, &[&[k, m], &[k, n]], &[]);
+        check(MatMul::PLAIN, &[&[m, k], &[k, n]], &[]);
+        check(MatMul::TRANSPOSED_A, &[&[k, m], &[k, n]], &[]);
+        check(MatMul::TRANSPOSED_B, &[&[m, k], &[n, k]], &[]);
+        check(MatMul::PLAIN, &[&[3, m, k], &[3, k, n]], &[]);
+        check(MatMul::TRANSPOSED_A, &[&[2, 5, k, m], &[2, 5, k, n]], &[]);
+        check(MatMul::TRANSPOSED_B, &[&[9, m, k], &[9, n, k]], &[]);
+        check(MatMul::TRANSPOSED, &[&[2, k, m], &[2, n, k]], &[]);
+    }
+
+    #[test]
+    fn recurrent_units([n, t] in [1usize..12, 1usize..6], [c, h] in [1usize..20, 1usize..40]) {
+        let (x, w, u, states) = ([n, t, c], [3 * h, c], [3 * h, h], [n, t, h]);
+        let inputs: [&[usize]; 7] = [&x, &w, &u, &[3 * h], &[3 * h], &states, &states];
+        check(Gru { sequences: true }, &inputs[..5], &[]);
+        check(Gru { sequences: false }, &inputs[..5], &[]);
+        check(GruGrad {}, &inputs, &[]);
+        let (w, u) = ([4 * h, c], [4 * h, h]);
+        let inputs: [&[usize]; 6] = [&x, &w, &u, &[4 * h], &states, &states];
+        check(Lstm::new(true), &inputs[..4], &[]);
+        check(Lstm::new(false), &inputs[..4], &[]);
+        check(LstmGrad {}, &inputs, &[]);
     }
 
     #[test]

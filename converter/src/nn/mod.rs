@@ -21,6 +21,7 @@
 //! Nothing here computes: a layer adds nodes to a [`Graph`](crate::Graph), and training steps and
 //! evaluations are graphs that the runtime runs.
 
+mod attention;
 mod batch_norm;
 mod callback;
 mod checkpoint;
@@ -39,6 +40,7 @@ mod optimizer;
 mod penalty;
 mod predictions;
 mod quantized;
+mod recurrent;
 mod schedule;
 mod simple;
 mod simulation;
@@ -46,9 +48,11 @@ mod source;
 mod step;
 mod summary;
 mod trace;
+mod transposed;
 mod weighted;
 mod weights;
 
+pub use attention::{Attention, Embedding, LayerNorm, PointwiseDense};
 pub use batch_norm::BatchNorm;
 pub use callback::{BatchEnd, Callback, EpochEnd, Next};
 pub use confusion::ConfusionMatrix;
@@ -64,6 +68,7 @@ pub use optimizer::Optimizer;
 pub use penalty::{Penalized, Penalty};
 pub use predictions::Predictions;
 pub use quantized::Rounding;
+pub use recurrent::{Gru, Lstm};
 pub use schedule::{EarlyStopping, Schedule};
 pub use simple::{
     AveragePool2d, Dropout, Flatten, GlobalAveragePool, MaxPool2d, Relu, Relu6, Sigmoid, Softmax, Tanh,
@@ -71,6 +76,7 @@ pub use simple::{
 pub use source::Source;
 pub use summary::{LayerSummary, Summary};
 pub use trace::{Mode, Parameter, Trace};
+pub use transposed::Conv2dTranspose;
 pub use weighted::{Conv2d, Dense, DepthwiseConv2d, Windowed};
 
 use crate::{Result, TensorId};

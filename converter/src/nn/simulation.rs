@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use dunlin::DType;
 use dunlin::mem::cast;
 use dunlin::ops::StraightThrough;
 
@@ -135,7 +136,7 @@ impl<'a> Simulation<'a> {
                 self.trained.push(Trained { constant: id, state });
                 self.weights(id, state, axis)?
             }
-            InputRole::Bias => {
+            InputRole::Bias | InputRole::Parameter => {
                 let state = self.graph.state(name, &dims, data)?;
                 self.trained.push(Trained { constant: id, state });
                 state
@@ -144,7 +145,7 @@ impl<'a> Simulation<'a> {
                 let constant = self.graph.constant(name, &dims, data)?;
                 self.activation(id, constant, false)?
             }
-            InputRole::Real => self.graph.constant(name, &dims, data)?,
+            InputRole::Index | InputRole::Real => self.graph.constant(name, &dims, data)?,
         };
         self.of.insert(id, simulated);
         Ok(simulated)
@@ -218,7 +219,19 @@ impl Exported {
     /// The numbers that the stored ones of `samples` stand for, as they reach the network.
     pub(super) fn samples(&self, samples: &[f32]) -> Vec<f32> {
         let quant = self.quant(self.graph.inputs()[0]);
-        to_f32(&to_i8(samples, quant.scale(), quant.zero_point), quant.scale(), quant.zero_point)
+        match self.stored_samples(samples) {
+            Data::I8(stored) => to_f32(&stored, quant.scale(), quant.zero_point),
+            _ => samples.to_vec(),
+        }
+    }
+
+    /// Samples as the network takes them: int8, or whole numbers.
+    fn stored_samples(&self, samples: &[f32]) -> Data {
+        let quant = self.quant(self.graph.inputs()[0]);
+        match quant.dtype {
+            DType::I32 => Data::I32(samples.iter().map(|x| x.round() as i32).collect()),
+            _ => Data::I8(to_i8(samples, quant.scale(), quant.zero_point)),
+        }
     }
 
     /// Runs on `samples`; what the tensors of `wanted` hold, as real numbers, in their order.
@@ -236,9 +249,7 @@ impl Exported {
         let mut reals: Vec<Vec<f32>> = constants.map(Option::unwrap_or_default).collect();
         let (model, mut arena) = (self.program.model()?, self.program.arena());
         let mut session = self.program.session(&model, &mut arena)?;
-        let quant = self.quant(self.graph.inputs()[0]);
-        let x = Data::I8(to_i8(samples, quant.scale(), quant.zero_point));
-        set_input(&mut session, 0, &x).map_err(failed)?;
+        set_input(&mut session, 0, &self.stored_samples(samples)).map_err(failed)?;
         session.run_each(|step| {
             step.run();
             for (i, id) in self.program.graph.nodes()[step.index()].outputs.iter().enumerate() {

@@ -6,7 +6,9 @@ use super::{Backward, HostOperator};
 use crate::{Result, TensorId};
 
 impl HostOperator for ClampGrad {
+    /// What passes there passes back; where it passes does not change with the output.
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("it is one itself, and second derivatives are not supported"))
+        let (y, g) = (cx.input(1), cx.grad()?);
+        Ok(vec![Some(cx.apply("ddy", *self, &[g, y])?), None])
     }
 }

@@ -21,12 +21,12 @@ impl HostOperator for FullyConnected {
         let (x_dims, [c_out, k]) = (cx.graph.dims(x), [0, 1].map(|i| cx.graph[w].ty.shape.dim(i)));
         let n = cx.graph.dims(dy)[0];
         let dx = cx.when_wanted(0, |cx| {
-            let dx = cx.apply("dx", MatMul { transpose_a: false }, &[dy, w])?;
+            let dx = cx.apply("dx", MatMul::PLAIN, &[dy, w])?;
             cx.reshape("dx", dx, &x_dims)
         })?;
         let dw = cx.when_wanted(1, |cx| {
             let x = cx.reshape("x", x, &[n, k])?;
-            cx.apply("dw", MatMul { transpose_a: true }, &[dy, x])
+            cx.apply("dw", MatMul::TRANSPOSED_A, &[dy, x])
         })?;
         let db = cx.when_wanted(2, |cx| cx.sum_to("db", dy, &[c_out]))?;
         Ok([dx, dw, db][..cx.node.inputs.len()].to_vec())

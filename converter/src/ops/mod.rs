@@ -110,9 +110,16 @@ pub enum InputRole {
     },
     /// A constant of i32 at scale (activation × weights).
     Bias,
+    /// Constant real numbers that training changes; lowering stores them.
+    Parameter,
+    /// Whole numbers, which are stored as i32.
+    Index,
     /// Left as it is.
     Real,
 }
+
+mod recurrent;
+mod resized;
 
 macro_rules! declare {
     ($($code:literal $module:ident $Op:ident [$($dtype:ty)*];)*) => {

@@ -3,7 +3,7 @@
 use dunlin::ops::ResizeBilinear;
 use dunlin::ops::resize::Resize;
 
-use super::{Backward, HostOperator, OutputQuant};
+use super::{Backward, HostOperator, OutputQuant, resized};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
@@ -13,7 +13,7 @@ impl HostOperator for ResizeBilinear {
     const TFLITE: &'static [Rule] = &[Rule::new("RESIZE_BILINEAR", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        Err(cx.none("no operator adds up what pixels give to their neighbours"))
+        resized::gradient(cx, self.0, |resize| ResizeBilinear(resize).into())
     }
 
     /// The device copies stored numbers.
@@ -43,4 +43,20 @@ fn import(cx: &mut Operator) -> Result<()> {
     let (align_corners, half_pixel_centers) = (cx.flag(ALIGN_CORNERS)?, cx.flag(HALF_PIXEL_CENTERS)?);
     let size = cx.image_size(1)?;
     cx.emit_unary(ResizeBilinear(Resize { size, align_corners, half_pixel_centers }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differences::Case;
+
+    #[test]
+    fn gradient() {
+        for (size, align_corners, half_pixel_centers) in
+            [([5, 4], false, false), ([5, 7], true, false), ([6, 3], false, true), ([2, 2], false, false)]
+        {
+            let op = ResizeBilinear(Resize { size, align_corners, half_pixel_centers });
+            Case::of(op, &[&[2, 3, 2, 2]]).check();
+        }
+    }
 }

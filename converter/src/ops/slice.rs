@@ -17,13 +17,20 @@ impl HostOperator for Slice {
         Rule::new("SPLIT_V", import_split_v),
     ];
 
-    /// Zeros around the part.
+    /// Zeros around the part; where indices are skipped or reversed, a product with the matrix that picks them.
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
-        let mut pads = [[0u16; 2]; 4];
-        for (axis, &dim) in cx.graph.dims(cx.input(0)).iter().enumerate() {
+        let dims = cx.graph.dims(cx.input(0));
+        let (mut pads, mut grad) = ([[0u16; 2]; 4], cx.grad()?);
+        for (axis, &dim) in dims.iter().enumerate() {
             let (begin, len) = (self.begin[axis], self.len[axis]);
             if len > 1 && self.stride[axis] != 1 {
-                return Err(cx.none("it skips or reverses elements, and padding does not put them back"));
+                let name = cx.name("picked");
+                let identity = cx.graph.identity(&name, dim)?;
+                let stride = [self.stride[axis], 1, 1, 1];
+                let pick = Slice { begin: [begin, 0, 0, 0], len: [len, dim as u32, 1, 1], stride };
+                let picks = cx.graph.apply(&name, pick, &[identity])?;
+                grad = cx.graph.along(&name, grad, axis, picks)?;
+                continue;
             }
             let around = [begin, dim as u32 - begin - len].map(u16::try_from);
             let [Ok(before), Ok(after)] = around else {
@@ -31,8 +38,7 @@ impl HostOperator for Slice {
             };
             pads[axis] = [before, after];
         }
-        let dy = cx.grad()?;
-        Ok(vec![Some(cx.apply("dx", Pad { pads }, &[dy])?)])
+        Ok(vec![Some(cx.apply("dx", Pad { pads }, &[grad])?)])
     }
 
     /// The device copies stored numbers.
@@ -220,6 +226,8 @@ mod tests {
     #[test]
     fn gradient() {
         Case::of(Slice { begin: [0, 1, 0, 2], len: [2, 1, 2, 1], stride: [1; 4] }, &[&[2, 2, 3, 3]]).check();
+        let reversed = Slice { begin: [1, 2, 0, 2], len: [1, 2, 2, 2], stride: [1, -2, 1, -1] };
+        Case::of(reversed, &[&[2, 3, 2, 3]]).check();
     }
 
     #[test]

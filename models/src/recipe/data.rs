@@ -11,7 +11,7 @@ use dunlin_converter::{Data, Error, Result};
 use serde::Deserialize;
 
 use super::Recipe;
-use crate::digits;
+use crate::{digits, gestures};
 
 /// What a recipe is trained and tested on.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,6 +40,13 @@ pub enum Source {
     },
     /// A folder of WAV files.
     Wav(Wav),
+    /// Made-up windows of an accelerometer that need no file; see [`gestures`].
+    Gestures {
+        /// How many.
+        windows: usize,
+        /// Other windows for another number.
+        seed: u64,
+    },
 }
 
 /// A folder of WAV files, in it or in folders within; see [`Sounds`].
@@ -154,6 +161,7 @@ impl Recipe {
                 self.images(examples.map_err(with_advice)?, seed)?
             }
             Source::Wav(wav) => self.sounds(wav, folder, seed)?,
+            Source::Gestures { windows, seed } => self.motions(gestures::examples(*windows, *seed)?)?,
         };
         let Parts { training, augmented, test } = parts;
         let n_calibration = self.training.calibration_samples.min(training.len());
@@ -185,6 +193,14 @@ impl Recipe {
             None => training.clone(),
         };
         Ok(Parts { training, augmented, test })
+    }
+
+    fn motions(&self, all: Examples<f32>) -> Result<Parts> {
+        if self.data.augment.is_some() {
+            return Err(Error::Invalid("`augment` is not for gestures: ask for more windows".to_string()));
+        }
+        let [training, test] = all.split(&self.data.test.split())?;
+        Ok(Parts { augmented: training.clone(), training, test })
     }
 
     fn sounds(&self, wav: &Wav, folder: &Path, seed: u64) -> Result<Parts> {
@@ -238,7 +254,7 @@ impl Recipe {
     pub fn front_end(&self) -> Option<Config> {
         match &self.data.source {
             Source::Wav(wav) => Some(wav.front_end.config()),
-            Source::Digits | Source::Idx { .. } => None,
+            Source::Digits | Source::Idx { .. } | Source::Gestures { .. } => None,
         }
     }
 }

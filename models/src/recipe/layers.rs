@@ -1,8 +1,8 @@
 //! Layers as a recipe lists them.
 
 use dunlin_converter::nn::{
-    AveragePool2d, BatchNorm, Conv2d, Dense, DepthwiseConv2d, Flatten, GlobalAveragePool, MaxPool2d, Relu,
-    Relu6, Residual, Sequential, Softmax, Windowed,
+    Attention, AveragePool2d, BatchNorm, Conv2d, Dense, DepthwiseConv2d, Flatten, GlobalAveragePool, Gru,
+    LayerNorm, Lstm, MaxPool2d, PointwiseDense, Relu, Relu6, Residual, Sequential, Softmax, Windowed,
 };
 use serde::Deserialize;
 
@@ -16,6 +16,16 @@ pub enum LayerSpec {
     DepthwiseConv2d(Depthwise),
     /// See [`Dense`].
     Dense(Units),
+    /// See [`Gru`].
+    Gru(Recurrent),
+    /// See [`Lstm`].
+    Lstm(Recurrent),
+    /// See [`Attention`].
+    Attention(Heads),
+    /// See [`PointwiseDense`].
+    PointwiseDense(PointwiseUnits),
+    /// See [`LayerNorm`].
+    LayerNorm,
     /// See [`BatchNorm`].
     BatchNorm,
     /// See [`Relu`].
@@ -83,6 +93,33 @@ pub struct Units {
     pub bias: bool,
 }
 
+/// What recurrent layers take.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recurrent {
+    /// Numbers of hidden state.
+    pub units: usize,
+    /// Whether every hidden state is given, and not only the last.
+    #[serde(default)]
+    pub sequences: bool,
+}
+
+/// What [`Attention`] takes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heads {
+    /// Number of heads.
+    pub heads: usize,
+}
+
+/// What [`PointwiseDense`] takes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PointwiseUnits {
+    /// Numbers that it makes of each vector.
+    pub units: usize,
+}
+
 /// What pooling takes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,6 +156,17 @@ pub(super) fn sequential(layers: &[LayerSpec]) -> Sequential {
             let dense = Dense::new(spec.units);
             before.then(if spec.bias { dense } else { dense.without_bias() })
         }
+        LayerSpec::Gru(spec) => {
+            let gru = Gru::new(spec.units);
+            before.then(if spec.sequences { gru.sequences() } else { gru })
+        }
+        LayerSpec::Lstm(spec) => {
+            let lstm = Lstm::new(spec.units);
+            before.then(if spec.sequences { lstm.sequences() } else { lstm })
+        }
+        LayerSpec::Attention(spec) => before.then(Attention::new(spec.heads)),
+        LayerSpec::PointwiseDense(spec) => before.then(PointwiseDense::new(spec.units)),
+        LayerSpec::LayerNorm => before.then(LayerNorm::new()),
         LayerSpec::BatchNorm => before.then(BatchNorm::new()),
         LayerSpec::Relu => before.then(Relu),
         LayerSpec::Relu6 => before.then(Relu6),

@@ -16,7 +16,7 @@ use dunlin_converter::{Error, Result};
 use serde::Deserialize;
 
 pub use data::{Augmentation, DataSpec, FrontEndSpec, Prepared, Source, Test, Wav};
-pub use layers::{Convolution, Depthwise, LayerSpec, Pool, Units};
+pub use layers::{Convolution, Depthwise, Heads, LayerSpec, PointwiseUnits, Pool, Recurrent, Units};
 pub use report::{Score, TrainReport};
 pub use run::{Options, run};
 pub use training::{Aware, OptimizerSpec, Quantization, ScheduleSpec, Training};

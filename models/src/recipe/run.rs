@@ -176,6 +176,28 @@ mod tests {
 
     use super::*;
 
+    /// The windows are made up, so that most are told apart; int8 stays near f32, and one sample fits the device.
+    #[test]
+    fn the_motion_recipe_names_gestures() {
+        let recipe =
+            Recipe::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/motion.toml")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            data: ".".into(),
+            output: folder.path().join("motion.dunlin"),
+            seed: None,
+            epochs: None,
+            resume: false,
+            plan: Request::default(),
+            packing: Packing::Portable,
+            progress: Progress::Quiet,
+        };
+        let report = run(&recipe, &options, &mut |_| {}).unwrap();
+        let [real, int8] = [report.f32, report.int8].map(|score| score.accuracy.unwrap());
+        println!("f32 {real}, int8 {int8}, {} s", report.training_seconds);
+        assert!(real > 0.97 && real - int8 < 0.01, "f32 {real}, int8 {int8}");
+    }
+
     /// Three bits a weight: rounding a trained network loses more than a point, training with rounding gets most back,
     /// with the scales as they are and with learned ones.
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::elementwise::{infer_table, look_up, map, rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run};
-use crate::kernels::fixed_math::{exp_q31, one_over_one_plus_q31, table};
+use crate::kernels::fixed_math::{logistic_q31, table};
 use crate::kernels::requantize::{round_shift, saturate};
 use crate::kernels::table::TABLE_LEN;
 use crate::math;
@@ -34,16 +34,6 @@ impl Logistic {
         table(scale, zero_point, |x_q27| {
             saturate(round_shift(logistic_q31(x_q27), 23), Self::ZERO_POINT as i32, (i8::MIN, i8::MAX))
         })
-    }
-}
-
-/// The logistic function in Q0.31 of a Q4.27.
-fn logistic_q31(x_q27: i32) -> i32 {
-    let positive_q31 = || one_over_one_plus_q31(exp_q31(-x_q27.wrapping_abs(), 4));
-    match x_q27 {
-        0 => 1 << 30,
-        1.. => positive_q31(),
-        _ => i32::MAX - positive_q31(),
     }
 }
 

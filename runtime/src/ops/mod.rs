@@ -18,6 +18,7 @@ mod broadcast;
 mod elementwise;
 mod gather;
 pub mod pooling;
+mod recurrent;
 pub mod resize;
 #[cfg(test)]
 mod testing;
@@ -57,6 +58,12 @@ macro_rules! for_each_operator {
             25 prelu Prelu [f32 i8];
             26 resize_nearest ResizeNearest [f32 i8];
             27 resize_bilinear ResizeBilinear [f32 i8];
+            28 gru Gru [f32 i8];
+            29 layer_norm LayerNorm [f32 i8];
+            30 pointwise Pointwise [f32 i8];
+            31 embedding Embedding [f32 i8];
+            32 transpose_conv2d TransposeConv2d [f32 i8];
+            33 lstm Lstm [f32 i8];
             64 moments Moments [f32];
             65 batch_norm_grad BatchNormGrad [f32];
             66 conv2d_input_grad Conv2dInputGrad [f32];
@@ -66,13 +73,16 @@ macro_rules! for_each_operator {
             70 average_pool2d_grad AveragePool2dGrad [f32];
             71 max_pool2d_grad MaxPool2dGrad [f32];
             72 clamp_grad ClampGrad [f32];
-            73 matmul MatMul [f32];
+            73 matmul MatMul [f32 i8];
             74 slice Slice [f32 i8];
             75 softmax_cross_entropy SoftmaxCrossEntropy [f32];
             76 sgd Sgd [f32];
             77 adam Adam [f32];
             78 batch_norm_train BatchNormTrain [f32];
             79 batch_norm_train_grad BatchNormTrainGrad [f32];
+            80 gru_grad GruGrad [f32];
+            81 embedding_grad EmbeddingGrad [f32];
+            82 lstm_grad LstmGrad [f32];
             90 straight_through StraightThrough [f32];
             91 straight_through_grad StraightThroughGrad [f32];
         }

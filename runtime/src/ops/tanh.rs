@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::elementwise::{infer_table, look_up, map, rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run};
-use crate::kernels::fixed_math::{exp_q31, one_minus_over_one_plus_q31, table};
+use crate::kernels::fixed_math::{table, tanh_q31};
 use crate::kernels::requantize::{round_shift, saturate};
 use crate::kernels::table::TABLE_LEN;
 use crate::math;
@@ -35,15 +35,6 @@ impl Tanh {
             saturate(round_shift(tanh_q31(x_q27), 24), Self::ZERO_POINT as i32, (i8::MIN, i8::MAX))
         })
     }
-}
-
-/// tanh x = (1 - exp(-2x)) / (1 + exp(-2x)) in Q0.31 of x >= 0 in Q4.27; odd. Read as Q5.26, x is doubled.
-fn tanh_q31(x_q27: i32) -> i32 {
-    if x_q27 == 0 {
-        return 0;
-    }
-    let positive_q31 = one_minus_over_one_plus_q31(exp_q31(-x_q27.wrapping_abs(), 5));
-    if x_q27 < 0 { -positive_q31 } else { positive_q31 }
 }
 
 impl Operator for Tanh {

@@ -163,13 +163,23 @@ impl<'a> File<'a> {
             return Err(Error::graph(&name, "is a variable or sparse: export the model frozen and dense"));
         }
         let element = table.scalar(schema::tensor::TYPE, 0i8)?;
-        let quant = match table.table(schema::tensor::QUANTIZATION)? {
-            Some(quantization) => quant(&name, element, &quantization)?,
-            None => None,
-        };
+        let quant = self.quant(i)?;
         let dims = dims(&name, &table.scalars(schema::tensor::SHAPE)?)?;
         let data = self.buffer(table.scalar::<u32>(schema::tensor::BUFFER, 0)? as usize)?;
         Ok(TensorRecord { name, dims, element, quant, data })
+    }
+
+    /// The quantization of tensor `i`, which may be a variable.
+    ///
+    /// # Errors
+    /// If it does not hold together.
+    pub fn quant(&self, i: usize) -> Result<Option<Quant>> {
+        let table = self.tensors.get(i)?;
+        let element = table.scalar(schema::tensor::TYPE, 0i8)?;
+        match table.table(schema::tensor::QUANTIZATION)? {
+            Some(quantization) => quant(&self.tensor_name(i)?, element, &quantization),
+            None => Ok(None),
+        }
     }
 
     /// The bytes of buffer `i`; `None` if it is empty. Buffer 0 is, by convention.

@@ -55,6 +55,21 @@ impl Operator<'_, '_> {
         tensor.map(|tensor| self.import.tensor(tensor)).transpose()
     }
 
+    /// Whether input `i` is there.
+    pub fn has_input(&self, i: usize) -> bool {
+        matches!(self.record.inputs.get(i), Some(Some(_)))
+    }
+
+    /// The quantization of input `i`, which may be a variable.
+    ///
+    /// # Errors
+    /// If the file is damaged there, or the input is left out.
+    pub fn input_quant(&self, i: usize) -> Result<Option<Quant>> {
+        let tensor = self.record.inputs.get(i).copied().flatten();
+        let tensor = tensor.ok_or_else(|| Error::Invalid(format!("input {i} is missing")))?;
+        self.import.file.quant(tensor)
+    }
+
     /// All inputs.
     ///
     /// # Errors
@@ -219,8 +234,16 @@ impl Operator<'_, '_> {
     /// # Errors
     /// As [`Operator::input`].
     pub fn layer_inputs(&mut self) -> Result<Vec<TensorId>> {
-        let mut inputs = vec![self.input(0)?, self.input(1)?];
-        if let Some(bias) = self.optional_input(2)? {
+        self.layer_inputs_at([0, 1, 2])
+    }
+
+    /// The same of inputs with other numbers.
+    ///
+    /// # Errors
+    /// As [`Operator::input`].
+    pub fn layer_inputs_at(&mut self, [x, weights, bias]: [usize; 3]) -> Result<Vec<TensorId>> {
+        let mut inputs = vec![self.input(x)?, self.input(weights)?];
+        if let Some(bias) = self.optional_input(bias)? {
             let tensor = &mut self.import.graph[bias];
             if tensor.ty.dtype == DType::I32 {
                 // Written without a scale, which nothing needs: it follows from those of the other inputs.
@@ -299,6 +322,15 @@ impl Operator<'_, '_> {
         let made = self.import.graph.apply(&name, op, inputs)?;
         self.import.graph[made].quant = quant;
         Ok(made)
+    }
+
+    /// Adds a constant that stands in no tensor of the file.
+    ///
+    /// # Errors
+    /// If `data` does not have as many elements as `dims` says.
+    pub fn constant(&mut self, what: &str, dims: &[usize], data: Data) -> Result<TensorId> {
+        let name = format!("{}/{what}", self.import.file.tensor_name(self.output(0)?)?);
+        self.import.graph.constant(&name, dims, data)
     }
 
     /// Lets tensor `made` of the graph stand for tensor `output` of the file.

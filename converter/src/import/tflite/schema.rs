@@ -80,6 +80,14 @@ fields! {
     resize_bilinear { ALIGN_CORNERS = 2 HALF_PIXEL_CENTERS = 3 }
     /// Options of RESIZE_NEAREST_NEIGHBOR.
     resize_nearest { ALIGN_CORNERS = 0 HALF_PIXEL_CENTERS = 1 }
+    /// Options of BATCH_MATMUL.
+    batch_matmul { TRANSPOSE_A = 0 TRANSPOSE_B = 1 }
+    /// Options of TRANSPOSE_CONV.
+    transpose_conv { PADDING = 0 STRIDE_W = 1 STRIDE_H = 2 ACTIVATION = 3 }
+    /// Options of GATHER.
+    gather { AXIS = 0 BATCH_DIMS = 1 }
+    /// Options of UNIDIRECTIONAL_SEQUENCE_LSTM.
+    lstm { ACTIVATION = 0 CELL_CLIP = 1 PROJECTION_CLIP = 2 TIME_MAJOR = 3 }
     /// Options of STRIDED_SLICE.
     strided_slice {
         BEGIN_MASK = 0 END_MASK = 1 ELLIPSIS_MASK = 2 NEW_AXIS_MASK = 3 SHRINK_AXIS_MASK = 4 OFFSET = 5
@@ -102,9 +110,12 @@ pub mod options {
     pub const REDUCER: u8 = 27;
     pub const SUB: u8 = 28;
     pub const STRIDED_SLICE: u8 = 32;
+    pub const GATHER: u8 = 23;
     pub const ARG_MAX: u8 = 40;
+    pub const TRANSPOSE_CONV: u8 = 49;
     pub const RESIZE_NEAREST: u8 = 74;
     pub const LEAKY_RELU: u8 = 75;
+    pub const BATCH_MATMUL: u8 = 101;
 }
 
 /// Element types.
@@ -154,6 +165,7 @@ pub mod activation {
     pub const RELU: i8 = 1;
     pub const RELU_N1_TO_1: i8 = 2;
     pub const RELU6: i8 = 3;
+    pub const TANH: i8 = 4;
 }
 
 /// The operator that is named by its custom code.

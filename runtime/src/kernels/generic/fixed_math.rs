@@ -83,6 +83,25 @@ fn two_over_one_plus_q29(a: i32) -> i32 {
     y
 }
 
+/// The logistic function in Q0.31 of a Q4.27.
+pub fn logistic_q31(x_q27: i32) -> i32 {
+    let positive_q31 = || one_over_one_plus_q31(exp_q31(-x_q27.wrapping_abs(), 4));
+    match x_q27 {
+        0 => 1 << 30,
+        1.. => positive_q31(),
+        _ => i32::MAX - positive_q31(),
+    }
+}
+
+/// tanh x = (1 - exp(-2x)) / (1 + exp(-2x)) in Q0.31 of x >= 0 in Q4.27; odd. Read as Q5.26, x is doubled.
+pub fn tanh_q31(x_q27: i32) -> i32 {
+    if x_q27 == 0 {
+        return 0;
+    }
+    let positive_q31 = one_minus_over_one_plus_q31(exp_q31(-x_q27.wrapping_abs(), 5));
+    if x_q27 < 0 { -positive_q31 } else { positive_q31 }
+}
+
 /// The table of an int8 function for inputs of `scale` and `zero_point`. `f` gives the value at a Q4.27; inputs
 /// from about 15 on take the ends of int8, as the product of factor and shift would no longer fit.
 ///
