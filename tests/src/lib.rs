@@ -9,4 +9,5 @@ pub mod damage;
 pub mod parts;
 pub mod poison;
 pub mod random_networks;
+pub mod sequences;
 pub mod training;

@@ -7,6 +7,7 @@ use dunlin_converter::device::{
 };
 use dunlin_tests::boards::{bake, runnable_board};
 use dunlin_tests::convnet;
+use dunlin_tests::sequences::{self, Sample};
 
 /// Bytes of flash that running a small network may cost, the model not counted.
 const MAX_CODE_BYTES: u64 = 27 * 1024;
@@ -68,6 +69,23 @@ fn no_core_can_panic() {
         let firmware = firmware::build(&home, &board, Program::Baked(dir.path()), false).unwrap();
         let found = forbidden(&firmware);
         assert!(found.is_empty(), "{name}: {found:#?}");
+    }
+}
+
+/// Networks of sequences and of growing images: what their operators link cannot panic, and computes the host's bytes.
+#[test]
+fn operators_beside_those_of_the_small_network_cannot_panic() {
+    let Some(board) = runnable_board("cortex-m4") else { return };
+    let home = device::home().unwrap();
+    for Sample { program, input } in [sequences::tokens().unwrap(), sequences::image().unwrap()] {
+        let dir = tempfile::tempdir().unwrap();
+        bake(dir.path(), program.bytes(), &program.operator_table().unwrap());
+        let firmware = firmware::build(&home, &board, Program::Baked(dir.path()), false).unwrap();
+        let found = forbidden(&firmware);
+        assert!(found.is_empty(), "{}: {found:#?}", program.graph.name);
+        let emulation = emulator::run(&home, &board, &firmware, &input.bytes(), Options::default()).unwrap();
+        println!("{}: {:?}, {:?}", program.graph.name, firmware.sizes().unwrap(), emulation.counts);
+        assert_eq!(emulation.output, program.run(&[input]).unwrap()[0].bytes(), "{}", program.graph.name);
     }
 }
 
