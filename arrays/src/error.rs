@@ -35,3 +35,12 @@ impl Error {
         Err(Error::Invalid(what.into()))
     }
 }
+
+impl From<dunlin_files::Error> for Error {
+    fn from(error: dunlin_files::Error) -> Error {
+        match error {
+            dunlin_files::Error::Io { path, source } => Error::Io { path, source },
+            dunlin_files::Error::File { path, what } => Error::File { path, what },
+        }
+    }
+}

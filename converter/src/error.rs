@@ -73,3 +73,12 @@ impl Error {
         move |source| Error::Io { path, source }
     }
 }
+
+impl From<dunlin_files::Error> for Error {
+    fn from(error: dunlin_files::Error) -> Error {
+        match error {
+            dunlin_files::Error::Io { path, source } => Error::Io { path, source },
+            dunlin_files::Error::File { path, what } => Error::File { path, what },
+        }
+    }
+}

@@ -218,7 +218,13 @@ fn weight_quant(values: &[f32], dims: &[usize], axis: usize, weight_max: i32) ->
     Quant { dtype: DType::I8, scales, zero_point: 0, axis: Some(axis) }
 }
 
-/// Scales with which the greatest weight of each index along `axis` is stored as `weight_max`.
+/// Of the greatest weight of a tensor, the part that no channel's greatest is taken to be below. Weights that are smaller
+/// still come to less than the step of an output; with a scale of their own, a bias beside them would need more than 32
+/// bits.
+const LEAST_PART: f32 = 1.0 / 4096.0;
+
+/// Scales with which the greatest weight of each index along `axis` is stored as `weight_max`, but for channels that are
+/// next to nothing beside others.
 pub fn weight_scales(values: &[f32], dims: &[usize], axis: usize, weight_max: i32) -> Vec<f32> {
     let inner: usize = dims[axis + 1..].iter().product();
     let mut greatest = vec![0f32; dims[axis]];
@@ -226,7 +232,8 @@ pub fn weight_scales(values: &[f32], dims: &[usize], axis: usize, weight_max: i3
         let channel = (i / inner) % dims[axis];
         greatest[channel] = greatest[channel].max(w.abs());
     }
-    greatest.iter().map(|&g| if g > 0.0 { g / weight_max as f32 } else { 1.0 }).collect()
+    let least = LEAST_PART * greatest.iter().fold(0f32, |a, &b| a.max(b));
+    greatest.iter().map(|&g| if g > 0.0 { g.max(least) / weight_max as f32 } else { 1.0 }).collect()
 }
 
 /// The whole numbers among a node's inputs that real numbers stand for.
@@ -369,6 +376,26 @@ mod tests {
         assert_eq!(quant.scales, [2.0 / 127.0, 1.0, 12.7 / 127.0]);
         let depthwise = weight_quant(&[1.0, -2.0, 4.0, 1.0], &[1, 2, 2], 2, WEIGHT_MAX);
         assert_eq!(depthwise.scales, [4.0 / 127.0, 2.0 / 127.0]);
+    }
+
+    /// A penalty draws weights to almost 0, while their bias stays.
+    #[test]
+    fn a_channel_of_tiny_weights_keeps_its_bias() {
+        use dunlin::ops::FullyConnected;
+        use dunlin::ops::bounds::Bounds;
+        let mut g = Graph::new("tiny");
+        let x = g.input("x", &[1, 2]).unwrap();
+        let w = g.constant("w", &[2, 2], Data::F32(vec![0.5, -1.0, 1e-20, -1e-21])).unwrap();
+        let b = g.constant("b", &[2], Data::F32(vec![0.0, 0.75])).unwrap();
+        let y = g.apply("dense", FullyConnected::new(Bounds::None), &[x, w, b]).unwrap();
+        g.mark_output(y);
+        let samples = [[1.0, 1.0], [-1.0, 0.5]].map(|x| vec![Data::F32(x.to_vec())]);
+        let int8 = quantize(&g, &calibrate(&g, &samples).unwrap()).unwrap();
+        let quant = int8[int8.outputs()[0]].quant.clone().unwrap();
+        let outputs = crate::Program::compile(&int8).unwrap().run(&[Data::I8(vec![127, 127])]).unwrap();
+        let Data::I8(outputs) = &outputs[0] else { panic!("int8 gives int8") };
+        let real = to_f32(outputs, quant.scale(), quant.zero_point);
+        assert!((real[1] - 0.75).abs() < quant.scale(), "{real:?}");
     }
 
     /// conv → relu → depthwise → relu6 → add → mean → dense → softmax, with weights by a rule.

@@ -33,6 +33,8 @@ fn train(recipe: &Recipe, assets: &Path, output: &Path) -> ModelFile {
         plan: Default::default(),
         packing: Packing::Portable,
         progress: Progress::Quiet,
+        tensorboard: None,
+        curve: None,
     };
     run(recipe, &options, &mut |_| {}).unwrap();
     ModelFile::read(&options.output).unwrap()

@@ -33,6 +33,12 @@ pub struct Args {
     /// Passes over the training samples, in place of the recipe's
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
+    /// Write loss, metrics, learning rate and weights of each epoch where TensorBoard reads them: tensorboard --logdir DIR
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
+    /// Draw loss and accuracy of each epoch
+    #[arg(long, value_name = "OUT.svg")]
+    curve: Option<PathBuf>,
     #[command(flatten)]
     plan: PlanArgs,
     /// Arrange the weights for the kernels of a core, such as cortex-m4; the result runs on every core
@@ -55,6 +61,8 @@ pub fn train(args: &Args) -> Result<()> {
         plan: args.plan.request(),
         packing: args.target.as_deref().map_or(Ok(Packing::Portable), boards::packing_for)?,
         progress: Progress::Bar,
+        tensorboard: args.tensorboard.clone(),
+        curve: args.curve.clone(),
     };
     let report = recipe::run(&recipe, &options, &mut |text| eprintln!("{text}"))?;
     if args.json { print_json(&report) } else { print(&report.to_string()) }

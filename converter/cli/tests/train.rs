@@ -125,3 +125,188 @@ fn a_killed_training_resumes_to_the_same_bytes() {
     assert_eq!(bytes("killed.dunlin"), bytes("whole.dunlin"));
     assert_eq!(bytes("killed.safetensors"), bytes("whole.safetensors"));
 }
+
+/// What every test below trains: two classes.
+const LAYERS: &str = r#"layers = ["flatten", { dense = { units = 2 } }, "softmax"]"#;
+
+fn recipe(folder: &Path, name: &str, data: &str, training: &str) {
+    let text = format!(
+        "name = \"{name}\"\n{LAYERS}\n[training]\nepochs = 12\nbatch_size = 8\n\
+         optimizer = {{ adam = {{ rate = 0.05 }} }}\n{training}\n[data]\n{data}\n"
+    );
+    std::fs::write(folder.join(format!("{name}.toml")), text).unwrap();
+}
+
+fn report(folder: &Path, args: &[&str]) -> serde_json::Value {
+    let output = dunlin(folder, &[&["train"], args, &["--json"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn arrays_and_folders_of_images_become_models() {
+    use dunlin_files::{NpyArray, write_npz};
+    let folder = tempfile::tempdir().unwrap();
+    let pixel = |i: usize, p: usize| if (p % 4 < 2) == i.is_multiple_of(2) { 200 + (i % 7) as u8 } else { 9 };
+    let images: Vec<u8> = (0..40).flat_map(|i| (0..16).map(move |p| pixel(i, p))).collect();
+    for (i, image) in images.chunks_exact(16).enumerate() {
+        let class = ["left", "right"][i % 2];
+        std::fs::create_dir_all(folder.path().join("images").join(class)).unwrap();
+        let file = std::fs::File::create(folder.path().join(format!("images/{class}/{i}.png"))).unwrap();
+        let mut encoder = png::Encoder::new(file, 4, 4);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_image_data(image).unwrap();
+    }
+    let labels = NpyArray { dims: vec![40], elements: (0..40).map(|i| i % 2).collect::<Vec<i64>>().into() };
+    let images = NpyArray { dims: vec![40, 4, 4], elements: images.into() };
+    write_npz(&folder.path().join("data.npz"), [("x", images), ("y", labels)]).unwrap();
+    let training = r#"metrics = ["f1", "auc", { top_k = 1 }]"#;
+    let augment = "augment = { images = { shift_pixels = 1, flip_upside_down = true, noise = 0.01 } }";
+    let npz = format!("source = {{ npz = {{ file = \"data.npz\" }} }}\ntest = {{ last = 10 }}\n{augment}");
+    recipe(folder.path(), "npz", &npz, training);
+    let png = format!("source = {{ png = {{ folder = \"images\" }} }}\ntest = {{ every = 4 }}\n{augment}");
+    recipe(folder.path(), "png", &png, training);
+    for name in ["npz.toml", "png.toml"] {
+        let report = report(folder.path(), &[name]);
+        assert_eq!(report["model"]["inputs"][0]["shape"], serde_json::json!([1, 4, 4, 1]));
+        assert_eq!(report["int8"]["accuracy"], 1.0, "{name}");
+        assert_eq!(report["int8"]["metrics"], serde_json::json!({ "auc": 1.0, "f1": 1.0, "top_1": 1.0 }));
+        assert_eq!(report["confusion"]["counts"], serde_json::json!([[5, 0], [0, 5]]), "{name}");
+    }
+    recipe(folder.path(), "wrong", &npz.replace("npz = { file", "npz = { x = \"z\", file"), "");
+    let error = error(folder.path(), &["train", "wrong.toml"]);
+    assert!(error.ends_with("data.npz: has no array `z`; it has x, y"), "{error}");
+}
+
+/// 900 images from a `.npz` file, others in each epoch.
+#[test]
+fn the_fashion_recipe_learns() {
+    let Some(assets) = std::env::var_os("DUNLIN_ASSETS") else {
+        println!("skipped: DUNLIN_ASSETS does not name the folder with data/fashion_mnist");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let data = Path::new(&assets).join("data");
+    let recipe = format!("{RECIPES}/fashion.toml");
+    let report = report(folder.path(), &[&recipe, "--data", data.to_str().unwrap(), "--epochs", "20"]);
+    let [real, int8] = ["f32", "int8"].map(|key| report[key]["accuracy"].as_f64().unwrap());
+    assert!(real > 0.7 && (real - int8).abs() < 0.05, "{real}, {int8}");
+    assert_eq!(report["model"]["labels"][9], "boot");
+}
+
+/// Windows of two axes, slow and fast.
+fn motion(folder: &Path) -> String {
+    std::fs::create_dir_all(folder.join("motion")).unwrap();
+    for (label, speed) in [("fast", 1.1f32), ("slow", 0.3)] {
+        for take in 0..4 {
+            let row = |t: i32| {
+                let angle = speed * t as f32 + take as f32;
+                format!("{t},{},{}\n", 100.0 * angle.sin() + 500.0, 3.0 * angle.cos())
+            };
+            let rows: String = (0..80).map(row).collect();
+            std::fs::write(folder.join(format!("motion/{label}_{take}.csv")), format!("t,x,y\n{rows}"))
+                .unwrap();
+        }
+    }
+    r#"
+        test = { field = { name = "take", values = ["3"] } }
+        validation = { field = { name = "take", values = ["2"] } }
+        standardize = true
+        augment = { motion = { warp = 0.1, scale = 0.1, noise = 0.02, shift_rows = 1 } }
+        [data.source.csv]
+        path = "motion"
+        name = "{label}_{take}.csv"
+        columns = ["x", "y"]
+        windows = { rows = 20, hop = 5 }
+    "#
+    .to_string()
+}
+
+#[test]
+fn windows_of_motion_become_a_model_with_what_standardizes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = motion(folder.path());
+    let layers = r#"{ conv1d = { filters = 6, taps = 5 } }, "relu", "flatten""#;
+    recipe(folder.path(), "motion", &data, "");
+    let path = folder.path().join("motion.toml");
+    let text = std::fs::read_to_string(&path).unwrap().replacen("\"flatten\"", layers, 1);
+    std::fs::write(&path, text).unwrap();
+    let report = report(folder.path(), &["motion.toml"]);
+    assert_eq!(report["int8"]["accuracy"], 1.0, "{report}");
+    let mean = report["standardization"]["mean"][0].as_f64().unwrap();
+    assert!((mean - 500.0).abs() < 20.0, "{mean}");
+    let source = std::fs::read_to_string(folder.path().join("motion.rs")).unwrap();
+    assert!(
+        source.contains("pub const MEAN: [f32; 2] = [") && source.contains("pub const DEVIATION: [f32; 2]")
+    );
+    std::fs::write(folder.path().join("motion/slow_9.csv"), "t,x,y\n1,2,NaN\n").unwrap();
+    let error = error(folder.path(), &["train", "motion.toml"]);
+    assert!(error.contains("slow_9.csv: line 2: column `y` is NaN"), "{error}");
+}
+
+/// Killed with everything on that has a state: what TensorBoard reads is whole, too.
+#[test]
+fn a_killed_training_with_all_of_it_resumes_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    let training = "metrics = [\"auc\"]\nclip_norm = 1.0\nearly_stopping = { patience = 50 }\n\
+                    schedule = { plateau = { factor = 0.9, patience = 1 } }";
+    recipe(folder.path(), "motion", &motion(folder.path()), training);
+    let args = |name: &str| {
+        let args =
+            ["train", "motion.toml", "--epochs", "150", "--tensorboard", name, "-o"].map(str::to_owned);
+        [&args[..], &[format!("{name}.dunlin")]].concat()
+    };
+    let run = |name: &str, more: &[&str]| {
+        let args = args(name);
+        let args: Vec<&str> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        let output = dunlin(folder.path(), &args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run("whole", &["--curve", "curve.svg"]);
+    assert!(std::fs::read_to_string(path("curve.svg")).unwrap().starts_with("<svg"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dunlin"))
+        .args(args("killed"))
+        .current_dir(folder.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !path("killed.safetensors").exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before its first checkpoint");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!path("killed.dunlin").exists(), "it was killed too late");
+    let forgotten =
+        error(folder.path(), &["train", "motion.toml", "--epochs", "150", "-o", "killed.dunlin", "--resume"]);
+    assert!(forgotten.contains("with 1 callbacks (such as TensorBoard's), now there are 0"), "{forgotten}");
+    // As if it had been killed between an epoch's events and its checkpoint.
+    let events = |name: &str, run: &str| {
+        let mut files = std::fs::read_dir(path(name).join(run)).unwrap().map(|entry| entry.unwrap().path());
+        let first = files.next().unwrap();
+        assert!(files.next().is_none() && first.to_string_lossy().contains("tfevents"));
+        first
+    };
+    let file = events("killed", "training");
+    let longer = [std::fs::read(&file).unwrap(), b"half an event".to_vec()].concat();
+    std::fs::write(&file, longer).unwrap();
+    run("killed", &["--resume"]);
+    assert_eq!(std::fs::read(path("killed.dunlin")).unwrap(), std::fs::read(path("whole.dunlin")).unwrap());
+    for run in ["training", "validation"] {
+        let [whole, killed] = ["whole", "killed"].map(|name| std::fs::read(events(name, run)).unwrap());
+        assert_eq!(untimed(&whole), untimed(&killed), "{run}");
+        assert!(untimed(&whole).len() > 50, "{} records", untimed(&whole).len());
+    }
+}
+
+/// The records of an event file, without their times of day (the eight bytes behind the first key).
+fn untimed(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk::<8>() {
+        let length = u64::from_le_bytes(*length) as usize;
+        records.push(rest[4..][9..length].to_vec());
+        bytes = &rest[4 + length + 4..];
+    }
+    records
+}

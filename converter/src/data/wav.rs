@@ -1,11 +1,11 @@
 //! Sound from folders of WAV files, whose names say what is heard.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hound::{SampleFormat, WavReader};
 
 use super::Examples;
+use super::files::{classes, labelled_files};
 use crate::{Error, Result};
 
 /// What a folder of sounds must have, and what is taken of it.
@@ -21,37 +21,19 @@ pub struct Sounds {
 }
 
 /// Reads all WAV files (16 bits, one channel) of a folder and those within it, in the order of their paths: samples of
-/// `[clip_samples]`. The classes are the labels in alphabetical order.
+/// `[clip_samples]`. The classes are the labels, in the order of numbers or of the alphabet.
 ///
 /// # Errors
 /// If the folder or a file cannot be read, a file's name does not match, or it holds another kind of sound; names it.
 pub fn read_sounds(folder: &Path, sounds: &Sounds) -> Result<Examples<i16>> {
-    let mut paths = Vec::new();
-    collect(folder, &mut paths)?;
-    let mut clips = Vec::new();
-    for path in paths {
-        let wrong = |what: String| Error::File { path: path.clone(), what };
-        let below = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-        let fields = fields(&below, &sounds.name)
-            .filter(|fields| fields.contains_key("label"))
-            .ok_or_else(|| wrong(format!("its name does not match `{}` with a {{label}}", sounds.name)))?;
-        clips.push((fields, read_clip(&path, sounds)?));
+    let files = labelled_files(folder, "wav", &sounds.name)?;
+    let mut x = Vec::new();
+    for file in &files {
+        x.extend(read_clip(&file.path, sounds)?);
     }
-    if clips.is_empty() {
-        return Err(Error::File { path: folder.to_owned(), what: "has no .wav files".to_string() });
-    }
-    let mut classes: Vec<String> = clips.iter().map(|(fields, _)| fields["label"].clone()).collect();
-    classes.sort();
-    classes.dedup();
-    let label =
-        |fields: &BTreeMap<String, String>| classes.binary_search(&fields["label"]).unwrap_or_default();
-    Ok(Examples {
-        dims: vec![sounds.clip_samples],
-        x: clips.iter().flat_map(|(_, pcm)| pcm).copied().collect(),
-        labels: clips.iter().map(|(fields, _)| label(fields)).collect(),
-        fields: clips.into_iter().map(|(fields, _)| fields).collect(),
-        classes,
-    })
+    let (classes, labels) = classes(files.iter().map(|file| file.fields["label"].as_str()));
+    let fields = files.into_iter().map(|file| file.fields).collect();
+    Ok(Examples { dims: vec![sounds.clip_samples], x, labels, classes, fields })
 }
 
 /// The samples around the middle of a WAV file, as many as an example has.
@@ -87,41 +69,6 @@ pub fn read_wav(path: &Path, sample_rate_hz: u32) -> Result<Vec<i16>> {
     reader.into_samples().collect::<Result<_, _>>().map_err(|e| wrong(format!("is damaged ({e})")))
 }
 
-/// All WAV files below a folder, in order.
-fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(folder).map_err(Error::io(folder))?;
-    let mut entries: Vec<PathBuf> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .map_err(Error::io(folder))?;
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            collect(&path, paths)?;
-        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav")) {
-            paths.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// The fields of `name` by `pattern`: text in braces names a field, which ends where the text behind it begins.
-fn fields(name: &str, pattern: &str) -> Option<BTreeMap<String, String>> {
-    let mut fields = BTreeMap::new();
-    let (mut name, mut pattern) = (name, pattern);
-    while let Some((before, rest)) = pattern.split_once('{') {
-        let (field, after) = rest.split_once('}')?;
-        name = name.strip_prefix(before)?;
-        let end = match after.split('{').next().unwrap_or_default() {
-            "" => name.len(),
-            next => name.find(next)?,
-        };
-        fields.insert(field.to_string(), name[..end].to_string());
-        (name, pattern) = (&name[end..], after);
-    }
-    (name == pattern).then_some(fields)
-}
-
 /// `n` samples around the middle of a sound, with zeros where it has none.
 fn centred(pcm: &[i16], n: usize) -> impl Iterator<Item = i16> {
     let missing = n as isize - pcm.len() as isize;
@@ -133,17 +80,6 @@ fn centred(pcm: &[i16], n: usize) -> impl Iterator<Item = i16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_have_fields() {
-        let of = |name, pattern| fields(name, pattern).map(|fields| fields.into_values().collect::<Vec<_>>());
-        let strings = |values: &[&str]| Some(values.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert_eq!(of("7_jackson_32.wav", "{a}_{b}_{c}.wav"), strings(&["7", "jackson", "32"]));
-        assert_eq!(of("yes/0a1.wav", "{a}/{b}.wav"), strings(&["yes", "0a1"]));
-        assert_eq!(of("tone.wav", "{a}_{b}.wav"), None);
-        assert_eq!(of("tone.wav", "{a}.flac"), None);
-        assert_eq!(of("tone.wav", "{a"), None);
-    }
 
     #[test]
     fn clips_are_cut_and_filled_at_both_ends() {

@@ -126,7 +126,10 @@ pub(super) fn resume(
     let (progressed, states) = restore(&bytes, task, runner).map_err(failed)?;
     if states.len() != callbacks.len() {
         let (was, now) = (states.len(), callbacks.len());
-        let what = format!("a checkpoint of a training with {was} callbacks, now there are {now}");
+        let what = format!(
+            "a checkpoint of a training with {was} callbacks (such as TensorBoard's), now there are {now}: go on with \
+             the same"
+        );
         return Err(failed(what));
     }
     for (callback, state) in callbacks.iter_mut().zip(&states) {

@@ -228,6 +228,7 @@ impl Training<'_> {
         };
         let n_done = history.epochs.len();
         bar.inc((n_done * n_batches) as u64);
+        bar.reset_eta();
         for epoch in 0..options.epochs {
             order.shuffle(&mut rng);
             if epoch < n_done {

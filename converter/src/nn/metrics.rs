@@ -71,6 +71,11 @@ impl Metric {
         })
     }
 
+    /// Whether less is better.
+    pub(super) fn is_error(self) -> bool {
+        matches!(self, Metric::MeanAbsoluteError | Metric::MeanSquaredError)
+    }
+
     /// Whether it can be asked of a network that names classes, or of one that does not.
     pub(super) fn check(self, classifies: bool) -> Result<()> {
         match self {
@@ -163,7 +168,58 @@ impl fmt::Display for Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::Loss;
+    use crate::nn::{ConfusionMatrix, Loss};
+
+    /// The numbers are those of `metrics.py`.
+    #[test]
+    fn metrics_are_scikit_learns() {
+        const N: usize = 60;
+        const CLASSES: usize = 4;
+        let label = |i: usize| (i * 7 % 11) % CLASSES;
+        let cells = || (0..N).flat_map(|i| (0..CLASSES).map(move |c| (i, c)));
+        let score =
+            |(i, c): (usize, usize)| ((i * 37 + c * 101 + usize::from(c == label(i)) * 9) % 32) as f32 / 32.0;
+        let scores: Vec<f32> = cells().map(score).collect();
+        let targets: Vec<f32> = cells().map(|(i, c)| f32::from(u8::from(c == label(i)))).collect();
+        let predictions = |loss| Predictions::new(loss, CLASSES, scores.clone(), targets.clone()).unwrap();
+        use Metric::*;
+        let expected: [(Loss, &[(Metric, f64)]); 3] = [
+            (
+                Loss::CrossEntropy,
+                &[
+                    (Accuracy, 0.2),
+                    (TopK(2), 0.433333333333),
+                    (Precision, 0.181666666667),
+                    (Recall, 0.202941176471),
+                    (F1, 0.183429054054),
+                    (Auc, 0.51748109911),
+                ],
+            ),
+            (
+                Loss::BinaryCrossEntropy,
+                &[
+                    (Accuracy, 0.066666666667),
+                    (Precision, 0.26978021978),
+                    (Recall, 0.500980392157),
+                    (F1, 0.348384173966),
+                    (Auc, 0.51748109911),
+                ],
+            ),
+            (
+                Loss::MeanSquaredError,
+                &[(MeanAbsoluteError, 0.487239583333), (MeanSquaredError, 0.319962565104)],
+            ),
+        ];
+        for (loss, metrics) in expected {
+            for &(metric, expected) in metrics {
+                let value = metric.of(&predictions(loss)).unwrap();
+                assert!((value - expected).abs() < 1e-11, "{loss:?}, {metric}: {value} is not {expected}");
+            }
+        }
+        let names: Vec<String> = (0..CLASSES).map(|class| class.to_string()).collect();
+        let confusion = ConfusionMatrix::of(&predictions(Loss::CrossEntropy), &names).unwrap();
+        assert_eq!(confusion.counts, [[0, 2, 3, 11], [6, 1, 1, 7], [2, 5, 7, 3], [2, 2, 4, 4]]);
+    }
 
     #[test]
     fn equal_scores_count_half() {

@@ -47,6 +47,7 @@ mod simulation;
 mod source;
 mod step;
 mod summary;
+mod tensorboard;
 mod trace;
 mod transposed;
 mod weighted;
@@ -71,10 +72,12 @@ pub use quantized::Rounding;
 pub use recurrent::{Gru, Lstm};
 pub use schedule::{EarlyStopping, Schedule};
 pub use simple::{
-    AveragePool2d, Dropout, Flatten, GlobalAveragePool, MaxPool2d, Relu, Relu6, Sigmoid, Softmax, Tanh,
+    AveragePool2d, Dropout, Flatten, GlobalAveragePool, MaxPool2d, Relu, Relu6, Reshape, Sigmoid, Softmax,
+    Tanh,
 };
 pub use source::Source;
 pub use summary::{LayerSummary, Summary};
+pub use tensorboard::TensorBoard;
 pub use trace::{Mode, Parameter, Trace};
 pub use transposed::Conv2dTranspose;
 pub use weighted::{Conv2d, Dense, DepthwiseConv2d, Windowed};

@@ -4,6 +4,8 @@
 //! biases (Jacob et al. 2018, "Quantization and training of neural networks"). Weights are stored per channel, activations
 //! per tensor; their scales stay, follow the greatest weight, or are learned as well (Esser et al. 2020).
 
+use std::ops::ControlFlow;
+
 use dunlin::Session;
 use dunlin::mem::cast;
 use rand::SeedableRng;
@@ -11,7 +13,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::simulation::{Exported, Scale, Simulation, with_constants};
-use super::{Dataset, FitOptions, Network};
+use super::source::for_each_batch;
+use super::{FitOptions, Network, Source};
 use crate::host::{Executor, Threads};
 use crate::pack::Packing;
 use crate::passes::simplify;
@@ -43,7 +46,12 @@ impl Network {
     /// # Errors
     /// If the data do not fit the network or fill no batch, or an operator has no int8 form or no gradient; if the loss
     /// stops being finite.
-    pub fn fit_quantized(&self, rounding: &Rounding, data: &Dataset, options: &FitOptions) -> Result<Graph> {
+    pub fn fit_quantized(
+        &self,
+        rounding: &Rounding,
+        data: &dyn Source,
+        options: &FitOptions,
+    ) -> Result<Graph> {
         if data.len() < options.batch_size || options.batch_size == 0 || data.dims() != self.dims() {
             let (n, dims) = (data.len(), data.dims());
             return Err(Error::Invalid(format!(
@@ -84,27 +92,28 @@ struct Steps<'a> {
 
 impl Steps<'_> {
     /// Runs all batches of all epochs.
-    fn train(&mut self, data: &Dataset, options: &FitOptions) -> Result<()> {
+    fn train(&mut self, data: &dyn Source, options: &FitOptions) -> Result<()> {
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
         let mut order: Vec<usize> = (0..data.len()).collect();
         let n_batches = data.len() / options.batch_size;
         let mut losses = Vec::new();
         for epoch in 0..options.epochs {
             order.shuffle(&mut rng);
-            let mut total = 0.0;
-            for (i, batch) in order.chunks_exact(options.batch_size).enumerate() {
+            let (mut total, mut i) = (0.0, 0);
+            let whole = &order[..n_batches * options.batch_size];
+            for_each_batch(data, whole, options.batch_size, epoch, |batch| {
                 let done = epoch as f64 + i as f64 / n_batches as f64;
                 let factor = options.schedule.factor(done, options.epochs as f64, &losses);
                 let rates = options.optimizer.rates(factor, (epoch * n_batches + i + 1) as u64);
-                let samples: Vec<f32> = batch.iter().flat_map(|&i| data.sample(i)).copied().collect();
-                let targets = batch.iter().flat_map(|&i| data.target(i)).copied().collect();
-                let loss = self.step(&samples, targets, rates)?;
+                let loss = self.step(&batch.x, batch.targets.clone(), rates)?;
+                i += 1;
                 if !loss.is_finite() {
-                    let at = format!("epoch {}, batch {}, with rounding", epoch + 1, i + 1);
+                    let at = format!("epoch {}, batch {i}, with rounding", epoch + 1);
                     return Err(Error::Invalid(format!("{at}: the loss is {loss}; lower the learning rate")));
                 }
                 total += f64::from(loss);
-            }
+                Ok(ControlFlow::Continue(()))
+            })?;
             losses.push(total / n_batches as f64);
         }
         Ok(())
@@ -188,7 +197,7 @@ fn failed(source: dunlin::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::{Conv2d, Dense, Flatten, Loss, MaxPool2d, Optimizer, Relu, Sequential, Softmax};
+    use crate::nn::{Conv2d, Dataset, Dense, Flatten, Loss, MaxPool2d, Optimizer, Relu, Sequential, Softmax};
     use crate::quantize::{calibrate, to_f32, to_i8};
 
     fn layers() -> Sequential {

@@ -201,3 +201,29 @@ impl Layer for Flatten {
         cx.graph.reshape(&name, x, &[dims[0], dims.iter().skip(1).product()])
     }
 }
+
+/// `[n, ...]` to `[n, dims]`.
+#[derive(Clone, Debug)]
+pub struct Reshape(Vec<usize>);
+
+impl Reshape {
+    /// To these dimensions, without the batch.
+    pub fn new(dims: &[usize]) -> Reshape {
+        Reshape(dims.to_vec())
+    }
+}
+
+impl Layer for Reshape {
+    fn kind(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn forward(&self, cx: &mut Trace, x: TensorId) -> Result<TensorId> {
+        let have = cx.dims(x);
+        if have.iter().skip(1).product::<usize>() != self.0.iter().product::<usize>() {
+            return Err(cx.error(format!("{have:?} cannot become [{}, ...] of {:?}", have[0], self.0)));
+        }
+        let name = cx.name("");
+        cx.graph.reshape(&name, x, &[&have[..1], &self.0].concat())
+    }
+}

@@ -11,7 +11,7 @@ use dunlin::DType;
 use dunlin::mem::cast;
 use dunlin::ops::StraightThrough;
 
-use super::{Dataset, FitOptions, Rounding};
+use super::{FitOptions, Rounding, Source};
 use crate::autograd::gradients;
 use crate::ops::{InputRole, OutputQuant};
 use crate::pack::Packing;
@@ -69,7 +69,7 @@ impl<'a> Simulation<'a> {
     pub(super) fn new(
         real: &'a Graph,
         rounding: &'a Rounding<'a>,
-        data: &Dataset,
+        data: &dyn Source,
         options: &FitOptions,
     ) -> Result<Simulation<'a>> {
         let quants = quants(real, rounding.ranges, rounding.weight_max)?;

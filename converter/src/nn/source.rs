@@ -10,7 +10,7 @@ use crate::{Error, Result};
 const N_AHEAD: usize = 2;
 
 /// Samples that training asks for one by one: a [`Dataset`](super::Dataset) in memory, copies that change with each epoch
-/// ([`Augmented`](super::Augmented)), or what does not fit into memory and is read from a disk. All samples have one
+/// ([`Augmented`](crate::data::Augmented)), or what does not fit into memory and is read from a disk. All samples have one
 /// shape, and so have their targets.
 pub trait Source: Sync {
     /// Number of samples, at least 1.

@@ -1,17 +1,12 @@
 //! Data as a recipe names them.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dunlin::frontend::{Config, Features};
-use dunlin_converter::data::{self, Examples, Sounds, Split, Variation};
-use dunlin_converter::nn::Dataset;
-use dunlin_converter::npy::Array;
-use dunlin_converter::{Data, Error, Result};
+use dunlin_converter::data::{Sounds, Split, Table, Windows};
 use serde::Deserialize;
 
-use super::Recipe;
-use crate::{digits, gestures};
+use super::Augmentation;
 
 /// What a recipe is trained and tested on.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,6 +16,14 @@ pub struct DataSpec {
     pub source: Source,
     /// Which of them training never sees.
     pub test: Test,
+    /// Which of the others it is not trained on, but looked at after each epoch; none without it.
+    pub validation: Option<Test>,
+    /// For a network that makes its input again: the classes that it is trained on. The others are anomalies, which the
+    /// test has to tell from them.
+    pub normal: Option<Vec<String>>,
+    /// Whether each channel gets mean 0 and deviation 1, by those of the training samples.
+    #[serde(default)]
+    pub standardize: bool,
     /// Changed copies of the training samples.
     pub augment: Option<Augmentation>,
 }
@@ -38,9 +41,33 @@ pub enum Source {
         /// Their classes, `[n]`.
         labels: PathBuf,
     },
+    /// A `.npz` file of NumPy's; see [`data::Examples::from_arrays`](dunlin_converter::data::Examples::from_arrays).
+    Npz {
+        /// The file.
+        file: PathBuf,
+        /// Name of the array of samples, `[n, ...]`; bytes are pixels.
+        #[serde(default = "x")]
+        x: String,
+        /// Name of the array of classes, `[n]`.
+        #[serde(default = "y")]
+        y: String,
+    },
+    /// A folder of PNG images.
+    Png {
+        /// The folder.
+        folder: PathBuf,
+        /// How a file's path is read; one folder a class without it.
+        #[serde(default = "folder_a_class")]
+        name: String,
+        /// 1 for brightness, 3 for colours.
+        #[serde(default = "one")]
+        channels: usize,
+    },
+    /// A CSV file, or a folder of them.
+    Csv(Csv),
     /// A folder of WAV files.
     Wav(Wav),
-    /// Made-up windows of an accelerometer that need no file; see [`gestures`].
+    /// Made-up windows of an accelerometer that need no file; see [`gestures`](crate::gestures).
     Gestures {
         /// How many.
         windows: usize,
@@ -63,6 +90,56 @@ pub struct Wav {
     pub front_end: FrontEndSpec,
 }
 
+/// CSV files; see [`Table`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Csv {
+    /// A file, or a folder.
+    pub path: PathBuf,
+    /// For a folder: how a file's path is read, such as `{label}_{take}.csv`.
+    #[serde(default = "csv_name")]
+    pub name: String,
+    /// The columns that make a sample, in this order.
+    pub columns: Vec<String>,
+    /// The column with the class; the field `label` of the file's name without it.
+    pub label: Option<String>,
+    /// Columns that a split can go by.
+    #[serde(default)]
+    pub fields: Vec<String>,
+    /// Samples of several rows: `{ rows = 128, hop = 64 }`.
+    pub windows: Option<WindowsSpec>,
+}
+
+/// Windows along time; see [`Windows`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowsSpec {
+    /// Rows of a window.
+    pub rows: usize,
+    /// Rows from one window to the next.
+    pub hop: usize,
+}
+
+fn x() -> String {
+    "x".to_string()
+}
+
+fn y() -> String {
+    "y".to_string()
+}
+
+fn folder_a_class() -> String {
+    "{label}/{file}.png".to_string()
+}
+
+fn csv_name() -> String {
+    "{file}.csv".to_string()
+}
+
+fn one() -> usize {
+    1
+}
+
 /// Which samples are the test's; see [`Split`].
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -77,30 +154,6 @@ pub enum Test {
         name: String,
         /// Its values in the test.
         values: Vec<String>,
-    },
-}
-
-/// Copies of the training samples, changed a little. They make an epoch longer by that factor.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Augmentation {
-    /// Of images; see [`data::with_shifts`].
-    Images {
-        /// Copies of each sample.
-        copies: usize,
-        /// Moved by up to so many pixels in each direction.
-        shift_pixels: usize,
-    },
-    /// Of sounds, before their features; see [`Variation`].
-    Sounds {
-        /// Copies of each sample.
-        copies: usize,
-        /// Up to so many samples earlier or later.
-        shift_samples: usize,
-        /// Up to so many decibels louder or quieter.
-        gain_db: f64,
-        /// With noise of up to this many decibels relative to full scale.
-        noise_db: f64,
     },
 }
 
@@ -127,151 +180,8 @@ enum FeaturesSpec {
     Mfcc(u8),
 }
 
-/// Data ready for training.
-#[derive(Clone, Debug)]
-pub struct Prepared {
-    /// What the network is trained on, copies included.
-    pub training: Dataset,
-    /// What int8 takes its ranges from: some of the training samples.
-    pub calibration: Dataset,
-    /// What it never sees.
-    pub test: Dataset,
-    /// Names of the classes.
-    pub classes: Vec<String>,
-}
-
-/// Samples after the split.
-struct Parts {
-    training: Examples<f32>,
-    /// The training samples with their changed copies.
-    augmented: Examples<f32>,
-    test: Examples<f32>,
-}
-
-impl Recipe {
-    /// Reads the data, splits them and makes the changed copies.
-    ///
-    /// # Errors
-    /// If a file cannot be read or is damaged, or the recipe asks of the data what they do not have.
-    pub fn prepare(&self, folder: &Path, seed: u64) -> Result<Prepared> {
-        let parts = match &self.data.source {
-            Source::Digits => self.images(digits::examples()?, seed)?,
-            Source::Idx { images, labels } => {
-                let examples = data::read_idx(&folder.join(images), &folder.join(labels));
-                self.images(examples.map_err(with_advice)?, seed)?
-            }
-            Source::Wav(wav) => self.sounds(wav, folder, seed)?,
-            Source::Gestures { windows, seed } => self.motions(gestures::examples(*windows, *seed)?)?,
-        };
-        let Parts { training, augmented, test } = parts;
-        let n_calibration = self.training.calibration_samples.min(training.len());
-        let spread: Vec<usize> = (0..n_calibration).map(|i| i * training.len() / n_calibration).collect();
-        let calibration = training.subset(&spread);
-        let dataset = |examples: &Examples<f32>| match self.training.loss.classifies() {
-            true => examples.classification(),
-            false => examples.reconstruction(),
-        };
-        Ok(Prepared {
-            training: dataset(&augmented)?,
-            calibration: dataset(&calibration)?,
-            test: dataset(&test)?,
-            classes: self.class_names(test.classes)?,
-        })
-    }
-
-    fn images(&self, all: Examples<f32>, seed: u64) -> Result<Parts> {
-        let [training, test] = all.split(&self.data.test.split())?;
-        let augmented = match self.data.augment {
-            Some(Augmentation::Images { copies, shift_pixels }) => {
-                data::with_shifts(&training, shift_pixels, copies, 0.0, seed)?
-            }
-            Some(Augmentation::Sounds { .. }) => {
-                return Err(Error::Invalid(
-                    "`augment.sounds` is for wav data: take `augment.images`".to_string(),
-                ));
-            }
-            None => training.clone(),
-        };
-        Ok(Parts { training, augmented, test })
-    }
-
-    fn motions(&self, all: Examples<f32>) -> Result<Parts> {
-        if self.data.augment.is_some() {
-            return Err(Error::Invalid("`augment` is not for gestures: ask for more windows".to_string()));
-        }
-        let [training, test] = all.split(&self.data.test.split())?;
-        Ok(Parts { augmented: training.clone(), training, test })
-    }
-
-    fn sounds(&self, wav: &Wav, folder: &Path, seed: u64) -> Result<Parts> {
-        let config = wav.front_end.config();
-        let all = data::read_sounds(&folder.join(&wav.folder), &wav.sounds()).map_err(with_advice)?;
-        let [training, test] = all.split(&self.data.test.split())?;
-        let augmented = match self.data.augment {
-            Some(Augmentation::Sounds { copies, shift_samples, gain_db, noise_db }) => {
-                let how = Variation { shift_samples, gain_db, noise_db };
-                data::with_variations(&training, &how, copies, seed)
-            }
-            Some(Augmentation::Images { .. }) => {
-                return Err(Error::Invalid(
-                    "`augment.images` is not for wav data: take `augment.sounds`".to_string(),
-                ));
-            }
-            None => training.clone(),
-        };
-        let features = |sounds| data::features(sounds, &config);
-        Ok(Parts { training: features(&training)?, augmented: features(&augmented)?, test: features(&test)? })
-    }
-
-    fn class_names(&self, of_data: Vec<String>) -> Result<Vec<String>> {
-        match &self.labels {
-            Some(labels) if labels.len() != of_data.len() => {
-                let (n, n_classes) = (labels.len(), of_data.len());
-                Err(Error::Invalid(format!("the recipe names {n} labels, the data have {n_classes} classes")))
-            }
-            Some(labels) => Ok(labels.clone()),
-            None => Ok(of_data),
-        }
-    }
-
-    /// The features of WAV files, `[files, rows, features, 1]`; `None` if the recipe is not for sound.
-    ///
-    /// # Errors
-    /// If a file cannot be read or is not of the recipe's kind.
-    pub fn features_of(&self, paths: &[PathBuf]) -> Result<Option<Array>> {
-        let Source::Wav(wav) = &self.data.source else { return Ok(None) };
-        let sounds = wav.sounds();
-        let mut pcm = Vec::new();
-        for path in paths {
-            pcm.extend(data::read_clip(path, &sounds)?);
-        }
-        let clips = Examples::new(&[wav.clip_samples], pcm, vec![0; paths.len()])?;
-        let Examples { dims, x, .. } = data::features(&clips, &wav.front_end.config())?;
-        Ok(Some(Array { dims: [&[paths.len()][..], &dims].concat(), data: Data::F32(x) }))
-    }
-
-    /// How sound becomes features, if it does.
-    pub fn front_end(&self) -> Option<Config> {
-        match &self.data.source {
-            Source::Wav(wav) => Some(wav.front_end.config()),
-            Source::Digits | Source::Idx { .. } | Source::Gestures { .. } => None,
-        }
-    }
-}
-
-/// A file that is not there may be elsewhere.
-fn with_advice(error: Error) -> Error {
-    match error {
-        Error::Io { path, source } if source.kind() == ErrorKind::NotFound => {
-            let what = "is not there: name the folder of the recipe's data (`dunlin train --data FOLDER`)";
-            Error::File { path, what: what.to_string() }
-        }
-        other => other,
-    }
-}
-
 impl Wav {
-    fn sounds(&self) -> Sounds {
+    pub(super) fn sounds(&self) -> Sounds {
         Sounds {
             name: self.name.clone(),
             sample_rate_hz: self.front_end.sample_rate_hz,
@@ -280,8 +190,16 @@ impl Wav {
     }
 }
 
+impl Csv {
+    pub(super) fn table(&self) -> Table {
+        let Csv { name, columns, label, fields, .. } = self.clone();
+        let windows = self.windows.map(|WindowsSpec { rows, hop }| Windows { rows, hop });
+        Table { name, columns, label, fields, windows }
+    }
+}
+
 impl Test {
-    fn split(&self) -> Split {
+    pub(super) fn split(&self) -> Split {
         match self {
             Test::Last(n) => Split::Last(*n),
             Test::Every(n) => Split::Every(*n),
@@ -291,7 +209,7 @@ impl Test {
 }
 
 impl FrontEndSpec {
-    fn config(&self) -> Config {
+    pub(super) fn config(&self) -> Config {
         let FrontEndSpec { sample_rate_hz, window_samples, hop_samples, fft_samples, .. } = *self;
         let FrontEndSpec { n_filters, low_hz, high_hz, floor_bits, features, .. } = *self;
         let features = match features {

@@ -1,8 +1,9 @@
 //! Layers as a recipe lists them.
 
 use dunlin_converter::nn::{
-    Attention, AveragePool2d, BatchNorm, Conv2d, Dense, DepthwiseConv2d, Flatten, GlobalAveragePool, Gru,
-    LayerNorm, Lstm, MaxPool2d, PointwiseDense, Relu, Relu6, Residual, Sequential, Softmax, Windowed,
+    Attention, AveragePool2d, BatchNorm, Conv1d, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
+    GlobalAveragePool, Gru, Initializer, Layer, LayerNorm, Lstm, MaxPool2d, Penalty, PointwiseDense, Relu,
+    Relu6, Reshape, Residual, Sequential, Sigmoid, Softmax, Tanh, Windowed,
 };
 use serde::Deserialize;
 
@@ -42,6 +43,16 @@ pub enum LayerSpec {
     Flatten,
     /// See [`Softmax`].
     Softmax,
+    /// See [`Sigmoid`].
+    Sigmoid,
+    /// See [`Tanh`].
+    Tanh,
+    /// The part that is dropped; see [`Dropout`].
+    Dropout(f32),
+    /// Dimensions without the batch; see [`Reshape`].
+    Reshape(Vec<usize>),
+    /// See [`Conv1d`].
+    Conv1d(Sequence),
     /// See [`Residual`].
     Residual(Vec<LayerSpec>),
 }
@@ -63,6 +74,9 @@ pub struct Convolution {
     /// Whether it has a bias; none is needed before `batch_norm`.
     #[serde(default = "yes")]
     pub bias: bool,
+    /// Of its weights: `{ initializer = "orthogonal", l2 = 1e-4 }`.
+    #[serde(default)]
+    pub weights: WeightsSpec,
 }
 
 /// What [`DepthwiseConv2d`] takes.
@@ -80,6 +94,51 @@ pub struct Depthwise {
     /// Whether it has a bias; none is needed before `batch_norm`.
     #[serde(default = "yes")]
     pub bias: bool,
+    /// Of its weights: `{ initializer = "orthogonal", l2 = 1e-4 }`.
+    #[serde(default)]
+    pub weights: WeightsSpec,
+}
+
+/// What [`Conv1d`] takes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sequence {
+    /// Channels that it makes.
+    pub filters: usize,
+    /// Steps at a time.
+    pub taps: usize,
+    /// Padded, so that a stride of 1 keeps the length.
+    #[serde(default)]
+    pub same: bool,
+    /// Along time.
+    #[serde(default = "one")]
+    pub stride: u8,
+}
+
+/// How weights start, and what their size adds to the loss.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WeightsSpec {
+    /// See [`Initializer`]; the layer's own without it.
+    pub initializer: Option<InitializerSpec>,
+    /// See [`Penalty`].
+    pub l1: f32,
+    /// See [`Penalty`].
+    pub l2: f32,
+}
+
+/// See [`Initializer`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum InitializerSpec {
+    HeNormal,
+    HeUniform,
+    GlorotNormal,
+    GlorotUniform,
+    LecunNormal,
+    LecunUniform,
+    Orthogonal,
 }
 
 /// What [`Dense`] takes.
@@ -91,6 +150,9 @@ pub struct Units {
     /// Whether it has a bias; none is needed before `batch_norm`.
     #[serde(default = "yes")]
     pub bias: bool,
+    /// Of its weights: `{ initializer = "orthogonal", l2 = 1e-4 }`.
+    #[serde(default)]
+    pub weights: WeightsSpec,
 }
 
 /// What recurrent layers take.
@@ -146,15 +208,18 @@ pub(super) fn sequential(layers: &[LayerSpec]) -> Sequential {
     layers.iter().fold(Sequential::new(), |before, layer| match layer {
         LayerSpec::Conv2d(spec) => {
             let conv = windowed(Conv2d::new(spec.filters, spec.kernel), spec.same, Some(spec.stride));
-            before.then(if spec.bias { conv } else { conv.without_bias() })
+            let conv = if spec.bias { conv } else { conv.without_bias() };
+            then(before, conv, &spec.weights, Conv2d::initializer)
         }
         LayerSpec::DepthwiseConv2d(spec) => {
             let conv = windowed(DepthwiseConv2d::new(spec.kernel), spec.same, Some(spec.stride));
-            before.then(if spec.bias { conv } else { conv.without_bias() })
+            let conv = if spec.bias { conv } else { conv.without_bias() };
+            then(before, conv, &spec.weights, DepthwiseConv2d::initializer)
         }
         LayerSpec::Dense(spec) => {
             let dense = Dense::new(spec.units);
-            before.then(if spec.bias { dense } else { dense.without_bias() })
+            let dense = if spec.bias { dense } else { dense.without_bias() };
+            then(before, dense, &spec.weights, Dense::initializer)
         }
         LayerSpec::Gru(spec) => {
             let gru = Gru::new(spec.units);
@@ -179,8 +244,48 @@ pub(super) fn sequential(layers: &[LayerSpec]) -> Sequential {
         LayerSpec::GlobalAveragePool => before.then(GlobalAveragePool),
         LayerSpec::Flatten => before.then(Flatten),
         LayerSpec::Softmax => before.then(Softmax),
+        LayerSpec::Sigmoid => before.then(Sigmoid),
+        LayerSpec::Tanh => before.then(Tanh),
+        LayerSpec::Dropout(rate) => before.then(Dropout::new(*rate)),
+        LayerSpec::Reshape(dims) => before.then(Reshape::new(dims)),
+        LayerSpec::Conv1d(spec) => {
+            before.then(windowed(Conv1d::new(spec.filters, spec.taps), spec.same, Some(spec.stride)))
+        }
         LayerSpec::Residual(inner) => before.then(Residual::new(sequential(inner))),
     })
+}
+
+/// A layer with its weights as a recipe wants them.
+fn then<L: Layer + 'static>(
+    before: Sequential,
+    layer: L,
+    weights: &WeightsSpec,
+    with_initializer: impl Fn(L, Initializer) -> L,
+) -> Sequential {
+    let &WeightsSpec { initializer, l1, l2 } = weights;
+    let layer = match initializer {
+        Some(initializer) => with_initializer(layer, initializer.initializer()),
+        None => layer,
+    };
+    let penalty = Penalty { l1, l2 };
+    match penalty {
+        Penalty::NONE => before.then(layer),
+        _ => before.then(layer.penalized(penalty)),
+    }
+}
+
+impl InitializerSpec {
+    fn initializer(self) -> Initializer {
+        match self {
+            InitializerSpec::HeNormal => Initializer::HeNormal,
+            InitializerSpec::HeUniform => Initializer::HeUniform,
+            InitializerSpec::GlorotNormal => Initializer::GlorotNormal,
+            InitializerSpec::GlorotUniform => Initializer::GlorotUniform,
+            InitializerSpec::LecunNormal => Initializer::LecunNormal,
+            InitializerSpec::LecunUniform => Initializer::LecunUniform,
+            InitializerSpec::Orthogonal => Initializer::Orthogonal,
+        }
+    }
 }
 
 fn windowed<L: Windowed>(layer: L, same: bool, stride: Option<u8>) -> L {

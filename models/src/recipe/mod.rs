@@ -3,10 +3,13 @@
 //! `models/recipes` has examples. What a recipe may say is what the types here hold; anything else is an error that
 //! names the line.
 
+mod augment;
 mod data;
 mod layers;
+mod prepare;
 mod report;
 mod run;
+mod score;
 mod training;
 
 use std::path::Path;
@@ -15,11 +18,17 @@ use dunlin_converter::nn::Network;
 use dunlin_converter::{Error, Result};
 use serde::Deserialize;
 
-pub use data::{Augmentation, DataSpec, FrontEndSpec, Prepared, Source, Test, Wav};
-pub use layers::{Convolution, Depthwise, Heads, LayerSpec, PointwiseUnits, Pool, Recurrent, Units};
-pub use report::{Score, TrainReport};
+pub use augment::{Augmentation, ImageChanges, MotionChanges};
+pub use data::{Csv, DataSpec, FrontEndSpec, Source, Test, Wav, WindowsSpec};
+pub use layers::{
+    Convolution, Depthwise, Heads, InitializerSpec, LayerSpec, PointwiseUnits, Pool, Recurrent, Sequence,
+    Units, WeightsSpec,
+};
+pub use prepare::Prepared;
+pub use report::TrainReport;
 pub use run::{Options, run};
-pub use training::{Aware, OptimizerSpec, Quantization, ScheduleSpec, Training};
+pub use score::Score;
+pub use training::{Aware, EarlyStoppingSpec, OptimizerSpec, Quantization, ScheduleSpec, Training};
 
 /// A recipe.
 #[derive(Clone, Debug, Deserialize)]
@@ -70,6 +79,10 @@ impl Recipe {
         let bits = self.quantization.weight_bits;
         if !(2..=8).contains(&bits) {
             return Err(format!("quantization.weight_bits is {bits}; it must be 2 to 8"));
+        }
+        if self.data.normal.is_some() && self.training.loss.classifies() {
+            let what = "`data.normal` is for networks that make their input again: training.loss = \"reconstruction\"";
+            return Err(what.to_string());
         }
         Ok(())
     }

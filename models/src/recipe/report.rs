@@ -3,17 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use dunlin_converter::data::Standardization;
+use dunlin_converter::nn::ConfusionMatrix;
 use dunlin_converter::report::ModelReport;
 use serde::Serialize;
 
-/// How a network does on samples that it never saw.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Score {
-    /// Mean loss of a sample.
-    pub loss: f64,
-    /// Part of the samples whose class it names, if it does.
-    pub accuracy: Option<f64>,
-}
+use super::Score;
+use super::score::Threshold;
 
 /// A trained network and its model.
 #[derive(Clone, Debug, Serialize)]
@@ -38,21 +34,18 @@ pub struct TrainReport {
     pub int8: Score,
     /// How it did without training with rounding, where there was any.
     pub plain_int8: Option<Score>,
+    /// Which classes the model takes for which, if it names classes.
+    pub confusion: Option<ConfusionMatrix>,
+    /// Above which error the model's input is an anomaly, if that is the question.
+    pub threshold: Option<Threshold>,
+    /// What the device does to raw numbers before they are the model's input.
+    pub standardization: Option<Standardization>,
     /// The model.
     pub file: PathBuf,
     /// Everything that training goes on with.
     pub checkpoint: PathBuf,
     /// What is in it.
     pub model: ModelReport,
-}
-
-impl fmt::Display for Score {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.accuracy {
-            Some(accuracy) => write!(f, "{:.2} % right, loss {:.4}", 100.0 * accuracy, self.loss),
-            None => write!(f, "loss {:.6}", self.loss),
-        }
-    }
 }
 
 impl fmt::Display for TrainReport {
@@ -65,8 +58,19 @@ impl fmt::Display for TrainReport {
             self.training_seconds, self.epochs, self.seed
         )?;
         writeln!(f, "held out: f32 {}; int8 {}", self.f32, self.int8)?;
-        if let Some(plain) = self.plain_int8 {
+        if let Some(plain) = &self.plain_int8 {
             writeln!(f, "          int8 without training with rounding: {plain}")?;
+        }
+        if let Some((class, named, n)) = self.confusion.as_ref().and_then(ConfusionMatrix::worst) {
+            writeln!(f, "          int8 takes `{class}` for `{named}` most often ({n} times)")?;
+        }
+        if let Some(Threshold { error, false_alarms, found }) = self.threshold {
+            writeln!(
+                f,
+                "          an error above {error:.6} is an anomaly: int8 finds {:.1} % of them, with {:.1} % false alarms",
+                100.0 * found,
+                100.0 * false_alarms
+            )?;
         }
         writeln!(f, "MACs:  {}", model.macs)?;
         writeln!(f, "flash: {} bytes (model)", model.model_bytes)?;

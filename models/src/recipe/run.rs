@@ -4,17 +4,20 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use dunlin::frontend::Config;
+use dunlin_converter::data::{Augmented, Standardization};
 use dunlin_converter::file::{self, ModelFile};
-use dunlin_converter::nn::{Dataset, Progress, Rounding};
-use dunlin_converter::npy::Array;
+use dunlin_converter::nn::{
+    Callback, ConfusionMatrix, Dataset, FitOptions, History, Network, Predictions, Progress, Rounding,
+    Source, TensorBoard,
+};
 use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::Request;
 use dunlin_converter::quantize::{calibrate, quantize_with};
 use dunlin_converter::report::ModelReport;
-use dunlin_converter::samples::{self, Samples};
 use dunlin_converter::{Data, Error, Graph, Program, Result};
 
-use super::{Recipe, Score, TrainReport};
+use super::score::{Measure, Threshold, predict, threshold};
+use super::{Prepared, Recipe, TrainReport};
 use crate::demo;
 
 /// What to do with a recipe.
@@ -36,6 +39,10 @@ pub struct Options {
     pub packing: Packing,
     /// What is shown while training.
     pub progress: Progress,
+    /// The folder that TensorBoard is to read, if it is.
+    pub tensorboard: Option<PathBuf>,
+    /// Where a picture of the training goes (SVG), if it is wanted.
+    pub curve: Option<PathBuf>,
 }
 
 /// Trains, quantizes, plans, writes and tests. `say` is told each result as it comes, in lines for people.
@@ -61,32 +68,40 @@ pub fn run(recipe: &Recipe, options: &Options, say: &mut dyn FnMut(&str)) -> Res
     fit.progress = options.progress;
     fit.checkpoint = Some(checkpoint.clone());
     let start = Instant::now();
-    let history = network.fit(&data.training, &fit)?;
+    let augmented = augmented(&data, &fit)?;
+    let source: &dyn Source = augmented.as_ref().map_or(&data.training, |augmented| augmented);
+    let history = train(&mut network, &data, source, &fit, options)?;
     let training_seconds = start.elapsed().as_secs_f64();
+    if let Some(path) = &options.curve {
+        file::replace(path, history.picture(&recipe.name).as_bytes())?;
+    }
 
     let loss = recipe.training.loss.loss();
-    let score =
-        |metrics: dunlin_converter::nn::Metrics| Score { loss: metrics.loss, accuracy: metrics.accuracy };
-    let real = score(network.evaluate(&data.test, loss)?);
+    let measure = Measure { loss, metrics: &recipe.training.metrics, anomalies: data.anomalies.as_deref() };
+    let real = measure.real(&network, &data.test)?;
     say(&format!("f32  {real}"));
-    let classifies = recipe.training.loss.classifies();
     let simple = demo::simplified(&network)?;
     let ranges = calibrate(&simple, &calibration(&data.calibration))?;
-    let plain = quantize_with(&simple, &ranges, recipe.quantization.weight_max())?;
-    let mut model = write(recipe, &plain, options)?;
-    let mut int8 = quantized_score(&model, &data.test, classifies)?;
+    let weight_max = recipe.quantization.weight_max();
+    let mut written = write(recipe, &data, &quantize_with(&simple, &ranges, weight_max)?, options)?;
+    let mut int8 = measure.score(&written.predictions)?;
     say(&format!("int8 {int8}"));
     let mut plain_int8 = None;
     if let Some(aware) = &recipe.quantization.aware {
         let fit = recipe.training.aware_options(aware, seed);
-        let weight_max = recipe.quantization.weight_max();
         let rounding = Rounding { ranges: &ranges, weight_max, learn_scales: aware.learn_scales };
-        let tuned = network.fit_quantized(&rounding, &data.training, &fit)?;
-        model = write(recipe, &tuned, options)?;
+        let tuned = network.fit_quantized(&rounding, source, &fit)?;
+        written = write(recipe, &data, &tuned, options)?;
         plain_int8 = Some(int8);
-        int8 = quantized_score(&model, &data.test, classifies)?;
+        int8 = measure.score(&written.predictions)?;
         say(&format!("int8 {int8}, trained with rounding"));
     }
+    let Written { model, predictions, threshold } = written;
+    let confusion = match loss.classifies() {
+        true => Some(ConfusionMatrix::of(&predictions, &data.classes)?),
+        false => None,
+    };
+    let threshold = threshold.zip(data.anomalies.as_deref());
     Ok(TrainReport {
         name: recipe.name.clone(),
         seed,
@@ -98,10 +113,36 @@ pub fn run(recipe: &Recipe, options: &Options, say: &mut dyn FnMut(&str)) -> Res
         f32: real,
         int8,
         plain_int8,
+        confusion,
+        threshold: threshold.map(|(error, anomalies)| Threshold::of(error, &predictions, anomalies)),
+        standardization: data.standardization,
         file: options.output.clone(),
         checkpoint,
         model: ModelReport::of(&model.model()?)?,
     })
+}
+
+/// The training samples as each epoch changes them, if it does.
+fn augmented(data: &Prepared, fit: &FitOptions) -> Result<Option<Augmented>> {
+    if data.changes.is_empty() {
+        return Ok(None);
+    }
+    let augmented = Augmented::new(data.training.clone(), data.changes.clone(), fit.seed)?;
+    Ok(Some(if fit.loss.classifies() { augmented } else { augmented.reconstructing()? }))
+}
+
+fn train(
+    network: &mut Network,
+    data: &Prepared,
+    source: &dyn Source,
+    fit: &FitOptions,
+    options: &Options,
+) -> Result<History> {
+    let mut tensorboard = options.tensorboard.as_deref().map(TensorBoard::new);
+    let mut callbacks: Vec<&mut dyn Callback> = Vec::new();
+    callbacks.extend(tensorboard.as_mut().map(|callback| callback as &mut dyn Callback));
+    let validation = data.validation.as_ref().map(|validation| validation as &dyn Source);
+    network.fit_with(source, validation, fit, &mut callbacks)
 }
 
 /// Without `resume`, training starts anew; with it, there must be something to go on from.
@@ -120,15 +161,47 @@ fn calibration(data: &Dataset) -> Vec<Vec<Data>> {
     (0..data.len()).map(|i| vec![Data::F32(data.sample(i).to_vec())]).collect()
 }
 
-/// Plans and writes the quantized network; what was written.
-fn write(recipe: &Recipe, quantized: &Graph, options: &Options) -> Result<ModelFile> {
+/// A model in its file, and what it does.
+struct Written {
+    model: ModelFile,
+    /// Of the test.
+    predictions: Predictions,
+    /// Where anomalies are the question: the error above which one is reported.
+    threshold: Option<f32>,
+}
+
+/// Plans and writes the quantized network.
+fn write(recipe: &Recipe, data: &Prepared, quantized: &Graph, options: &Options) -> Result<Written> {
     let program = Program::compile_with(quantized, options.packing, |graph| options.plan.plan(graph))?;
-    file::write_program_with(
-        &options.output,
-        &program,
-        &recipe.front_end().map_or(String::new(), front_end_source),
-    )?;
-    ModelFile::read(&options.output)
+    let loss = recipe.training.loss.loss();
+    let threshold = match data.anomalies {
+        // Samples that it was not trained on say better what is to be expected.
+        Some(_) => {
+            let normal = data.validation.as_ref().unwrap_or(&data.calibration);
+            Some(threshold(&predict(&program.model()?, normal, loss)?))
+        }
+        None => None,
+    };
+    let mut source = recipe.front_end().map_or(String::new(), front_end_source);
+    if let Some(Standardization { mean, deviation }) = &data.standardization {
+        let n = mean.len();
+        source += &format!(
+            "\n/// What is taken away from each channel of raw numbers, to make them the model's input.\n\
+             pub const MEAN: [f32; {n}] = {mean:?};\n\
+             /// What the rest is divided by.\n\
+             pub const DEVIATION: [f32; {n}] = {deviation:?};\n"
+        );
+    }
+    if let Some(threshold) = threshold {
+        source += &format!(
+            "\n/// Mean squared difference between the model's input and output above which the input is an anomaly.\n\
+             pub const THRESHOLD: f32 = {threshold:?};\n"
+        );
+    }
+    file::write_program_with(&options.output, &program, &source)?;
+    let model = ModelFile::read(&options.output)?;
+    let predictions = predict(&model.model()?, &data.test, loss)?;
+    Ok(Written { model, predictions, threshold })
 }
 
 /// The Rust source of a front end, for the device.
@@ -143,80 +216,81 @@ fn front_end_source(config: Config) -> String {
     )
 }
 
-/// How the model in the file does on the test, with the runtime's arithmetic.
-fn quantized_score(file: &ModelFile, test: &Dataset, classifies: bool) -> Result<Score> {
-    let model = file.model()?;
-    let dims = [&[test.len()][..], test.dims()].concat();
-    let x = (0..test.len()).flat_map(|i| test.sample(i)).copied().collect();
-    let samples = Samples::of(&model, &[Array { dims, data: Data::F32(x) }])?;
-    let stored = samples::run(&model, &samples)?;
-    let port = model.output(0).map_err(|source| Error::Model { what: "the output".to_string(), source })?;
-    let real = |&byte: &u8| port.scale * (i32::from(byte as i8) - port.zero_point) as f32;
-    let outputs: Vec<f32> = stored.iter().map(real).collect();
-    let rows = || outputs.chunks_exact(outputs.len() / test.len()).enumerate();
-    let best = |row: &[f32]| (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b]));
-    let n_right = rows().filter(|&(i, row)| best(row) == Some(test.label(i))).count();
-    let accuracy = classifies.then(|| n_right as f64 / test.len() as f64);
-    let loss = match classifies {
-        true => rows().map(|(i, row)| -f64::from(row[test.label(i)].max(port.scale / 2.0)).ln()).sum::<f64>(),
-        false => {
-            let squares = |(i, row): (usize, &[f32])| {
-                let differences = row.iter().zip(test.target(i)).map(|(y, t)| f64::from(y - t).powi(2));
-                differences.sum::<f64>() / row.len() as f64
-            };
-            rows().map(squares).sum()
-        }
-    };
-    Ok(Score { loss: loss / test.len() as f64, accuracy })
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
 
-    /// The windows are made up, so that most are told apart; int8 stays near f32, and one sample fits the device.
-    #[test]
-    fn the_motion_recipe_names_gestures() {
-        let recipe =
-            Recipe::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/motion.toml")).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options {
+    fn recipe(name: &str) -> Recipe {
+        Recipe::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes").join(name)).unwrap()
+    }
+
+    fn options(folder: &Path) -> Options {
+        Options {
             data: ".".into(),
-            output: folder.path().join("motion.dunlin"),
+            output: folder.join("model.dunlin"),
             seed: None,
             epochs: None,
             resume: false,
             plan: Request::default(),
             packing: Packing::Portable,
             progress: Progress::Quiet,
-        };
-        let report = run(&recipe, &options, &mut |_| {}).unwrap();
+            tensorboard: None,
+            curve: None,
+        }
+    }
+
+    /// The windows are made up, so that most are told apart; int8 stays near f32, and one sample fits the device.
+    #[test]
+    fn the_motion_recipe_names_gestures() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = run(&recipe("motion.toml"), &options(folder.path()), &mut |_| {}).unwrap();
         let [real, int8] = [report.f32, report.int8].map(|score| score.accuracy.unwrap());
         println!("f32 {real}, int8 {int8}, {} s", report.training_seconds);
         assert!(real > 0.97 && real - int8 < 0.01, "f32 {real}, int8 {int8}");
+    }
+
+    /// The autoencoder that ships is what its recipe gives on every machine, and what it reports is so.
+    #[test]
+    fn the_shipped_autoencoder_is_the_recipes() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = run(&recipe("anomaly.toml"), &options(folder.path()), &mut |_| {}).unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("anomaly/anomaly.dunlin");
+        assert!(
+            std::fs::read(folder.path().join("model.dunlin")).unwrap() == std::fs::read(shipped).unwrap()
+        );
+        for score in [&report.f32, &report.int8] {
+            assert!(score.accuracy.is_none() && score.metrics["auc"] > 0.975, "{score}");
+        }
+        assert!((report.f32.metrics["auc"] - report.int8.metrics["auc"]).abs() < 0.005, "{report}");
+        let threshold = report.threshold.unwrap();
+        assert!(threshold.found > 0.8 && threshold.false_alarms < 0.1, "{threshold:?}");
+        let source = std::fs::read_to_string(folder.path().join("model.rs")).unwrap();
+        assert!(source.contains(&format!("pub const THRESHOLD: f32 = {:?};", threshold.error)), "{source}");
+    }
+
+    #[test]
+    fn what_anomalies_need_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut unknown = recipe("anomaly.toml");
+        unknown.data.normal = Some(vec!["x".to_string()]);
+        let error = run(&unknown, &options(folder.path()), &mut |_| {}).unwrap_err().to_string();
+        assert_eq!(error, "`data.normal` has `x`; the classes are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9");
+        unknown.data.normal = Some((0..10).map(|class| class.to_string()).collect());
+        let error = run(&unknown, &options(folder.path()), &mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains("no anomaly in the test"), "{error}");
     }
 
     /// Three bits a weight: rounding a trained network loses more than a point, training with rounding gets most back,
     /// with the scales as they are and with learned ones.
     #[test]
     fn training_with_rounding_beats_rounding() {
-        let mut recipe =
-            Recipe::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/digits_3bit.toml")).unwrap();
+        let mut recipe = recipe("digits_3bit.toml");
         for learn_scales in [false, true] {
             recipe.quantization.aware.as_mut().unwrap().learn_scales = learn_scales;
             let folder = tempfile::tempdir().unwrap();
-            let options = Options {
-                data: ".".into(),
-                output: folder.path().join("digits.dunlin"),
-                seed: None,
-                epochs: None,
-                resume: false,
-                plan: Request::default(),
-                packing: Packing::Portable,
-                progress: Progress::Quiet,
-            };
+            let options = options(folder.path());
             let report = run(&recipe, &options, &mut |_| {}).unwrap();
             let [real, aware, plain] = [Some(report.f32), Some(report.int8), report.plain_int8]
                 .map(|score| score.unwrap().accuracy.unwrap());

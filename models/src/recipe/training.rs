@@ -1,6 +1,6 @@
 //! How a recipe trains.
 
-use dunlin_converter::nn::{FitOptions, Loss, Optimizer, Schedule};
+use dunlin_converter::nn::{EarlyStopping, FitOptions, Loss, Metric, Optimizer, Schedule};
 use serde::Deserialize;
 
 /// What a recipe says about training.
@@ -22,9 +22,27 @@ pub struct Training {
     /// Of the first parameters, the order of the samples and the augmentation.
     #[serde(default)]
     pub seed: u64,
+    /// When training ends before the last epoch.
+    pub early_stopping: Option<EarlyStoppingSpec>,
+    /// Greatest norm of all gradients of a step together.
+    pub clip_norm: Option<f32>,
+    /// What else is computed and reported: `["f1", "auc", { top_k = 3 }]`; see [`Metric`].
+    #[serde(default)]
+    pub metrics: Vec<Metric>,
     /// Training samples that the ranges of int8 are taken from.
     #[serde(default = "calibration_samples")]
     pub calibration_samples: usize,
+}
+
+/// See [`EarlyStopping`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStoppingSpec {
+    /// Epochs without improvement.
+    pub patience: usize,
+    /// What counts as one.
+    #[serde(default)]
+    pub min_improvement: f64,
 }
 
 /// What a recipe says about quantization.
@@ -106,9 +124,11 @@ pub enum OptimizerSpec {
     Adam(Adam),
     /// See [`Optimizer::Sgd`].
     Sgd(Sgd),
+    /// See [`Optimizer::RmsProp`].
+    RmsProp(Adam),
 }
 
-/// Numbers of [`Optimizer::Adam`].
+/// Numbers of [`Optimizer::Adam`] and [`Optimizer::RmsProp`].
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adam {
@@ -142,6 +162,9 @@ impl OptimizerSpec {
             OptimizerSpec::Adam(Adam { rate, weight_decay }) => {
                 Optimizer::adam(rate).weight_decay(weight_decay)
             }
+            OptimizerSpec::RmsProp(Adam { rate, weight_decay }) => {
+                Optimizer::rms_prop(rate).weight_decay(weight_decay)
+            }
             OptimizerSpec::Sgd(Sgd { rate, momentum, nesterov, weight_decay }) => {
                 Optimizer::Sgd { rate, momentum, nesterov, weight_decay }
             }
@@ -163,10 +186,25 @@ pub enum ScheduleSpec {
         /// What the rate is multiplied with.
         factor: f64,
     },
+    /// See [`Schedule::Exponential`].
+    Exponential {
+        /// What is left of the rate after an epoch.
+        factor: f64,
+    },
     /// See [`Schedule::Cosine`].
     Cosine {
         /// Epochs until the full rate.
         warmup: f64,
+    },
+    /// See [`Schedule::Plateau`].
+    Plateau {
+        /// What the rate is multiplied with.
+        factor: f64,
+        /// Epochs without improvement.
+        patience: usize,
+        /// What counts as one.
+        #[serde(default)]
+        min_improvement: f64,
     },
 }
 
@@ -175,7 +213,11 @@ impl ScheduleSpec {
         match self {
             ScheduleSpec::Constant => Schedule::Constant,
             ScheduleSpec::Step { epochs, factor } => Schedule::Step { epochs, factor },
+            ScheduleSpec::Exponential { factor } => Schedule::Exponential { factor },
             ScheduleSpec::Cosine { warmup } => Schedule::Cosine { warmup },
+            ScheduleSpec::Plateau { factor, patience, min_improvement } => {
+                Schedule::Plateau { factor, patience, min_improvement }
+            }
         }
     }
 }
@@ -199,6 +241,11 @@ impl Training {
             loss: self.loss.loss(),
             optimizer: self.optimizer.optimizer(),
             schedule: self.schedule.schedule(),
+            early_stopping: self.early_stopping.map(|EarlyStoppingSpec { patience, min_improvement }| {
+                EarlyStopping { patience, min_improvement }
+            }),
+            clip_norm: self.clip_norm,
+            metrics: self.metrics.clone(),
             seed,
             ..FitOptions::default()
         }
