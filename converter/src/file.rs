@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use dunlin::Model;
 
-use crate::pack::Packing;
+use crate::dead_channels::DeadChannels;
 use crate::plan::Request;
-use crate::program::{AlignedBytes, Program};
+use crate::program::{AlignedBytes, Program, Rewrite};
 use crate::report::ModelReport;
 use crate::{Error, Graph, Result, import};
 
@@ -48,6 +48,8 @@ pub struct ModelFile {
     bytes: AlignedBytes,
     /// The device form, if it was converted just now.
     graph: Option<Graph>,
+    /// What was removed then.
+    pub dead_channels: DeadChannels,
 }
 
 impl ModelFile {
@@ -57,26 +59,30 @@ impl ModelFile {
     /// # Errors
     /// If it cannot be read or converted.
     pub fn read(path: &Path) -> Result<ModelFile> {
-        ModelFile::read_with(path, &Request::default(), Packing::Portable)
+        ModelFile::read_with(path, &Request::default(), Rewrite::default())
     }
 
-    /// [`ModelFile::read`]; a file of another format is planned as asked, and its constants arranged for a core.
+    /// [`ModelFile::read`]; a file of another format is planned as asked, and rewritten for a core.
     ///
     /// # Errors
-    /// As [`ModelFile::read`]; if another plan than the default is asked of a `.dunlin` file, which has one.
-    pub fn read_with(path: &Path, request: &Request, packing: Packing) -> Result<ModelFile> {
+    /// As [`ModelFile::read`]; if another plan than the default is asked of a `.dunlin` file, which has one, or if its
+    /// dead channels are to be kept.
+    pub fn read_with(path: &Path, request: &Request, rewrite: impl Into<Rewrite>) -> Result<ModelFile> {
+        let rewrite = rewrite.into();
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let path = path.to_owned();
         if !import::recognizes(&bytes) {
-            if *request != Request::default() {
-                let what = "is planned already: give these options to `dunlin convert`, with the file that it was \
+            if *request != Request::default() || rewrite.keep_dead_channels {
+                let what = "is converted and planned already: give these options to `dunlin convert`, with the file that it was \
                             made from";
                 return Err(Error::File { path, what: what.to_string() });
             }
-            return Ok(ModelFile { path, bytes: AlignedBytes::from(&bytes[..]), graph: None });
+            let (bytes, dead_channels) = (AlignedBytes::from(&bytes[..]), DeadChannels::default());
+            return Ok(ModelFile { path, bytes, graph: None, dead_channels });
         }
-        let program = import::compile_with(&path, request, packing)?;
-        Ok(ModelFile { path, bytes: AlignedBytes::from(program.bytes()), graph: Some(program.graph) })
+        let program = import::compile_with(&path, request, rewrite)?;
+        let (bytes, dead_channels) = (AlignedBytes::from(program.bytes()), program.dead_channels);
+        Ok(ModelFile { path, bytes, graph: Some(program.graph), dead_channels })
     }
 
     /// What is in the model; of a file that was converted just now, with all scales.
@@ -86,7 +92,7 @@ impl ModelFile {
     pub fn report(&self) -> Result<ModelReport> {
         let report = ModelReport::of(&self.model()?)?;
         Ok(match &self.graph {
-            Some(graph) => report.with_scales(graph),
+            Some(graph) => report.with_scales(graph).with_dead_channels(self.dead_channels.without_proofs()),
             None => report,
         })
     }

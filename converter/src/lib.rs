@@ -1,18 +1,20 @@
 //! Dunlin's host side: from a network to a `.dunlin` file.
 //!
 //! ```text
-//! training, importers → Graph → passes → quantize → lower → plan → write
+//! training, importers → Graph → passes → quantize → lower → dead_channels → pack → plan → write
 //!                              └→ exporters
 //! ```
 //!
 //! A [`Graph`] in real numbers is what training makes and passes rewrite. [`lower`](lower::lower) turns it
-//! into device form, [`plan`](plan::plan) places its tensors, [`write`](write::write) serializes it. Nothing
+//! into device form, [`dead_channels`] removes what no output depends on, [`pack`](pack::pack) arranges
+//! constants for a core, [`plan`](plan::plan) places tensors, [`write`](write::write) serializes. Nothing
 //! here computes an operator: shapes and arithmetic are the runtime's, and [`Program`] runs graphs through it. Only
 //! training has kernels of its own beside the runtime's (`host`), for wide vectors and threads.
 
 pub mod autograd;
 mod compose;
 pub mod data;
+pub mod dead_channels;
 pub mod device;
 #[cfg(test)]
 mod differences;

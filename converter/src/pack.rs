@@ -16,6 +16,25 @@ pub enum Packing {
     Helium,
 }
 
+impl Packing {
+    /// Channels that kernels take at once: with the rest of so many they are slower.
+    pub fn channel_group(self) -> usize {
+        match self {
+            Packing::Portable | Packing::Dsp => 4,
+            Packing::Helium => 16,
+        }
+    }
+
+    /// As in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Packing::Portable => "plain",
+            Packing::Dsp => "for DSP",
+            Packing::Helium => "for vectors",
+        }
+    }
+}
+
 /// A node's operator and the contents of some of its constant inputs, by their numbers.
 pub type Packed = (Op, Vec<(usize, Data)>);
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use dunlin::session::Step;
 use dunlin::{Model, Session};
 
+use crate::dead_channels::{self, DeadChannels};
 use crate::lower::lower;
 use crate::pack::{Packing, pack};
 use crate::plan::{Plan, plan};
@@ -46,11 +47,61 @@ impl std::ops::DerefMut for AlignedBytes {
     }
 }
 
+/// How a graph in device form is rewritten before it is planned. No byte of an output depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rewrite {
+    /// How constants are arranged.
+    pub packing: Packing,
+    /// Whether channels that are the same for every input, or that nobody reads, stay where they are.
+    pub keep_dead_channels: bool,
+}
+
+impl Rewrite {
+    /// Nothing is rewritten: for those who look at what is between inputs and outputs.
+    pub const NONE: Rewrite = Rewrite { packing: Packing::Portable, keep_dead_channels: true };
+}
+
+impl From<Packing> for Rewrite {
+    fn from(packing: Packing) -> Rewrite {
+        Rewrite { packing, keep_dead_channels: false }
+    }
+}
+
+/// A graph in device form, ready to be planned.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// The graph.
+    pub graph: Graph,
+    /// Which tensor of it stores each tensor of the graph in real form; it may have fewer channels.
+    pub stored: HashMap<TensorId, TensorId>,
+    /// What was removed.
+    pub dead_channels: DeadChannels,
+}
+
+impl Lowered {
+    /// The device form of a graph in real form.
+    ///
+    /// # Errors
+    /// What lowering refuses.
+    pub fn of(real: &Graph, rewrite: impl Into<Rewrite>) -> Result<Lowered> {
+        let Rewrite { packing, keep_dead_channels } = rewrite.into();
+        let (mut graph, stored) = lower(real)?;
+        let dead_channels = match keep_dead_channels {
+            true => DeadChannels::default(),
+            false => dead_channels::remove(&mut graph, packing.channel_group())?,
+        };
+        pack(&mut graph, packing)?;
+        Ok(Lowered { graph, stored, dead_channels })
+    }
+}
+
 /// A lowered, planned and serialized graph.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// The graph in device form.
     pub graph: Graph,
+    /// The channels that it does not have any more.
+    pub dead_channels: DeadChannels,
     /// Its arena.
     pub plan: Plan,
     bytes: AlignedBytes,
@@ -72,14 +123,22 @@ impl Program {
     /// What lowering, the planner or the format refuse.
     pub fn compile_with(
         real: &Graph,
-        packing: Packing,
+        rewrite: impl Into<Rewrite>,
         plan: impl FnOnce(&Graph) -> Result<Plan>,
     ) -> Result<Program> {
-        let (mut graph, stored) = lower(real)?;
-        pack(&mut graph, packing)?;
+        let Lowered { graph, stored, dead_channels } = Lowered::of(real, rewrite)?;
+        Ok(Program { stored, dead_channels, ..Program::of_device(graph, plan)? })
+    }
+
+    /// The program of a graph that is in device form already.
+    ///
+    /// # Errors
+    /// What the planner or the format refuse.
+    pub fn of_device(graph: Graph, plan: impl FnOnce(&Graph) -> Result<Plan>) -> Result<Program> {
         let plan = plan(&graph)?;
         let bytes = AlignedBytes::from(&write(&graph, &plan)?[..]);
-        let program = Program { graph, plan, bytes, stored };
+        let (dead_channels, stored) = (DeadChannels::default(), HashMap::new());
+        let program = Program { graph, dead_channels, plan, bytes, stored };
         program.model()?; // a plan that the runtime refuses is a bug here, and must not be written
         Ok(program)
     }
@@ -129,7 +188,8 @@ impl Program {
         Ok(session)
     }
 
-    /// The tensor of the graph in device form that stores `id` of the real graph.
+    /// The tensor of the graph in device form that stores `id` of the real graph: with fewer channels where dead ones were
+    /// removed ([`Rewrite::NONE`] keeps them).
     pub fn stored(&self, id: TensorId) -> Option<TensorId> {
         self.stored.get(&id).copied()
     }

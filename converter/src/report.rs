@@ -9,6 +9,7 @@ use dunlin::model::{Node, Port};
 use dunlin::{DType, Model, Shape, TensorType};
 use serde::Serialize;
 
+use crate::dead_channels::DeadChannels;
 use crate::lives::Lives;
 use crate::ops::Op;
 use crate::plan::{ALIGN, Plan};
@@ -42,6 +43,9 @@ pub struct ModelReport {
     /// Why the arena is not smaller, where the planner has more to say than the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,
+    /// The channels that the network had and the model has not, or that are constant, if it was converted just now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_channels: Option<DeadChannels>,
 }
 
 /// An input or an output.
@@ -144,6 +148,7 @@ impl ModelReport {
             plan: plan_report(model, &live_bytes),
             memories: memories.into_iter().map(memory_report).collect(),
             proof: None,
+            dead_channels: None,
             operators,
             name,
         })
@@ -154,6 +159,12 @@ impl ModelReport {
     /// With the planner's proof. Where the arena is as small as the bytes alive at some time, that is proof enough.
     pub fn with_proof(mut self, graph: &Graph, plan: &Plan) -> ModelReport {
         self.proof = (self.plan.gap_bytes > 0).then(|| plan.explain(graph));
+        self
+    }
+
+    /// With the channels that are not in the model any more, if there are such.
+    pub fn with_dead_channels(mut self, dead_channels: DeadChannels) -> ModelReport {
+        self.dead_channels = (!dead_channels.is_empty()).then_some(dead_channels);
         self
     }
 
@@ -274,6 +285,9 @@ impl fmt::Display for ModelReport {
             writeln!(f, "labels: {}", self.labels.join(", "))?;
         }
         writeln!(f, "\n{}", self.operators_table())?;
+        if let Some(dead_channels) = &self.dead_channels {
+            write!(f, "\n{dead_channels}")?;
+        }
         writeln!(f, "\narena: {}", self.plan_sentence())?;
         self.memories.iter().try_for_each(|MemoryReport { name, bytes, start }| {
             writeln!(f, "memory `{name}`: {bytes} bytes, from byte {start} of the arena on")

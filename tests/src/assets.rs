@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use dunlin_converter::npy::{self, Array};
 use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::{plan, rows};
+use dunlin_converter::program::Rewrite;
 use dunlin_converter::{Data, Program, import};
 
 /// The folder; `None`, with a message, if the variable is not set.
@@ -24,9 +25,14 @@ pub fn program(name: &str) -> Option<Program> {
 
 /// The same for some cores.
 pub fn program_for(name: &str, packing: Packing) -> Option<Program> {
+    program_as(name, packing.into())
+}
+
+/// The same, rewritten like this.
+pub fn program_as(name: &str, rewrite: Rewrite) -> Option<Program> {
     let path = folder()?.join("models").join(format!("{name}.tflite"));
     let graph = import::load(&path).unwrap_or_else(|e| panic!("{e}"));
-    let program = Program::compile_with(&graph, packing, |graph| Ok(plan(graph)));
+    let program = Program::compile_with(&graph, rewrite, |graph| Ok(plan(graph)));
     Some(program.unwrap_or_else(|e| panic!("{name}: {e}")))
 }
 

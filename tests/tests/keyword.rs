@@ -11,8 +11,8 @@ use dunlin_converter::data::{Sounds, read_clip};
 use dunlin_converter::device;
 use dunlin_converter::file::ModelFile;
 use dunlin_converter::nn::Progress;
-use dunlin_converter::pack::Packing;
 use dunlin_converter::program::AlignedBytes;
+use dunlin_converter::program::Rewrite;
 use dunlin_models::recipe::{Options, Recipe, run};
 use dunlin_tests::assets;
 
@@ -31,7 +31,7 @@ fn train(recipe: &Recipe, assets: &Path, output: &Path) -> ModelFile {
         epochs: Some(4),
         resume: false,
         plan: Default::default(),
-        packing: Packing::Portable,
+        rewrite: Rewrite::default(),
         progress: Progress::Quiet,
         tensorboard: None,
         curve: None,

@@ -35,7 +35,7 @@ pub struct Args {
 
 pub fn bench(args: &Args) -> Result<()> {
     let packing = boards::packing_for(args.core.as_deref().unwrap_or("cortex-m4"))?;
-    let file = ModelFile::read_with(&args.file, &args.plan.request(), packing)?;
+    let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
     let model = file.model()?;
     if args.place.has_port() {
         let timing =

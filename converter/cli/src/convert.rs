@@ -44,9 +44,10 @@ enum Format {
 
 pub fn convert(args: &Args) -> Result<()> {
     let packing = args.target.as_deref().map_or(Ok(Packing::Portable), boards::packing_for)?;
-    let program = import::compile_with(&args.file, &args.plan.request(), packing)?;
+    let program = import::compile_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
     let report = ModelReport::of(&program.model()?)?
         .with_scales(&program.graph)
+        .with_dead_channels(program.dead_channels.without_proofs())
         .with_proof(&program.graph, &program.plan);
     let fit = args.target.as_ref().map(|core| Fit::of(core, &report)).transpose()?;
     let written = match args.to {

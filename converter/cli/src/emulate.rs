@@ -41,7 +41,7 @@ pub struct Args {
 
 pub fn emulate(args: &Args) -> Result<()> {
     let packing = boards::packing_for(&args.core)?;
-    let file = ModelFile::read_with(&args.file, &args.plan.request(), packing)?;
+    let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
     let model = file.model()?;
     let samples = match &args.input[..] {
         [] => Samples::random(&model, N_SAMPLES, 0)?,

@@ -44,7 +44,7 @@ pub struct Args {
 
 pub fn flash(args: &Args) -> Result<()> {
     let packing = boards::packing_for(&args.board)?;
-    let model = ModelFile::read_with(&args.file, &args.plan.request(), packing)?;
+    let model = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
     let request = Request { board: &args.board, chip: args.chip.as_deref(), log: args.log };
     let ready = flash::prepare(&request, model.bytes(), &model.model()?)?;
     match args.json {

@@ -14,12 +14,23 @@ pub struct Args {
     file: PathBuf,
     #[command(flatten)]
     plan: PlanArgs,
+    /// Show for each channel that is the same for every input why it is: between which sums it stays
+    #[arg(long)]
+    proof: bool,
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
 }
 
 pub fn inspect(args: &Args) -> Result<()> {
-    let report = ModelFile::read_with(&args.file, &args.plan.request(), Packing::Portable)?.report()?;
-    if args.json { print_json(&report) } else { print(&report.to_string()) }
+    let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(Packing::Portable))?;
+    let mut report = file.report()?;
+    if args.json {
+        if args.proof {
+            report = report.with_dead_channels(file.dead_channels);
+        }
+        return print_json(&report);
+    }
+    print(&report.to_string())?;
+    if args.proof { print(&file.dead_channels.proofs_text()) } else { Ok(()) }
 }

@@ -32,7 +32,7 @@ pub fn new(args: &Args) -> Result<()> {
         None => scaffold::default_model()?,
     };
     let packing = boards::packing_for(&args.board)?;
-    let file = ModelFile::read_with(&path, &args.plan.request(), packing)?;
+    let file = ModelFile::read_with(&path, &args.plan.request(), args.plan.rewrite(packing))?;
     let request = Request { path: &args.name, board: &args.board, embassy: args.embassy };
     for path in scaffold::create(&request, file.bytes(), &file.model()?)? {
         print(&path.display().to_string())?;

@@ -1,8 +1,10 @@
 //! The options that choose a plan, for every command that converts.
 
+use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::{Choice, Memory, Request};
+use dunlin_converter::program::Rewrite;
 
-/// How the working memory is planned, where the file is converted
+/// How the network is rewritten and its working memory planned, where the file is converted
 #[derive(clap::Args)]
 pub struct PlanArgs {
     /// The plan, as `dunlin plan` names it: `whole` is the fastest, `rows` needs the fewest bytes; for those with `fed`
@@ -19,6 +21,9 @@ pub struct PlanArgs {
     /// How long to search for a plan, in about seconds
     #[arg(long, default_value_t = Request::default().effort, value_parser = effort)]
     effort: usize,
+    /// Leave in the model the channels that are the same for every input; without them every output is the same
+    #[arg(long)]
+    keep_dead_channels: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -40,6 +45,11 @@ impl PlanArgs {
         });
         let fed = matches!(self.plan, Some(Kind::OverlapFed | Kind::RowsFed));
         Request { choice, fed, ram_bytes: self.ram, memories: self.memory.clone(), effort: self.effort }
+    }
+
+    /// How the network is rewritten for a core.
+    pub fn rewrite(&self, packing: Packing) -> Rewrite {
+        Rewrite { packing, keep_dead_channels: self.keep_dead_channels }
     }
 }
 

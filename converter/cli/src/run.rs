@@ -43,7 +43,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let file = ModelFile::read_with(&args.file, &args.plan.request(), Packing::Portable)?;
+    let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(Packing::Portable))?;
     let model = file.model()?;
     let samples = Samples::read(&model, &args.input)?;
     let host_outputs = samples::run(&model, &samples)?;

@@ -59,7 +59,9 @@ pub fn train(args: &Args) -> Result<()> {
         epochs: args.epochs.map(|epochs| epochs as usize),
         resume: args.resume,
         plan: args.plan.request(),
-        packing: args.target.as_deref().map_or(Ok(Packing::Portable), boards::packing_for)?,
+        rewrite: args
+            .plan
+            .rewrite(args.target.as_deref().map_or(Ok(Packing::Portable), boards::packing_for)?),
         progress: Progress::Bar,
         tensorboard: args.tensorboard.clone(),
         curve: args.curve.clone(),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::pack::Packing;
 use crate::plan::Request;
+use crate::program::Rewrite;
 use crate::{Error, Graph, Program, Result, passes};
 
 /// Whether `bytes` are in a format that is imported.
@@ -45,8 +46,8 @@ pub fn compile(path: &Path) -> Result<Program> {
 ///
 /// # Errors
 /// As [`compile`], or if there is no such plan.
-pub fn compile_with(path: &Path, request: &Request, packing: Packing) -> Result<Program> {
-    Program::compile_with(&load_simplified(path)?, packing, |graph| request.plan(graph))
+pub fn compile_with(path: &Path, request: &Request, rewrite: impl Into<Rewrite>) -> Result<Program> {
+    Program::compile_with(&load_simplified(path)?, rewrite, |graph| request.plan(graph))
         .map_err(in_file(path))
 }
 

@@ -14,9 +14,8 @@ use dunlin::ops::StraightThrough;
 use super::{FitOptions, Rounding, Source};
 use crate::autograd::gradients;
 use crate::ops::{InputRole, OutputQuant};
-use crate::pack::Packing;
 use crate::plan::whole;
-use crate::program::set_input;
+use crate::program::{Rewrite, set_input};
 use crate::quantize::{Quants, constant_reals, quantize_as, quants, to_f32, to_i8};
 use crate::{Data, Error, Graph, Kind, Node, Program, Quant, Result, TensorId};
 
@@ -212,7 +211,7 @@ impl Exported {
     /// If it cannot be stored so: an accumulator could overflow, or weights are not finite.
     pub(super) fn new(real: &Graph, quants: &Quants, weight_max: i32) -> Result<Exported> {
         let graph = quantize_as(real, quants, weight_max)?;
-        let program = Program::compile_with(&graph, Packing::Portable, |graph| Ok(whole(graph)))?;
+        let program = Program::compile_with(&graph, Rewrite::NONE, |graph| Ok(whole(graph)))?;
         Ok(Exported { graph, program })
     }
 

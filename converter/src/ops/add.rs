@@ -4,7 +4,7 @@ use dunlin::ops::Add;
 use dunlin::ops::add::{AddFactors, LEFT_SHIFT};
 use dunlin::ops::bounds::Bounds;
 
-use super::{Backward, HostOperator, Op};
+use super::{Backward, Channels, HostOperator, Op};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
@@ -25,6 +25,10 @@ impl HostOperator for Add {
 
     fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
         (self.bounds == Bounds::None).then_some(Op::Add(Add { bounds, ..*self }))
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Elementwise { operands: 2 }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -4,7 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::{AveragePool2d, AveragePool2dGrad};
 
-use super::{Backward, HostOperator, Op, OutputQuant};
+use super::{Backward, Channels, HostOperator, Op, OutputQuant};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
@@ -27,6 +27,10 @@ impl HostOperator for AveragePool2d {
     fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
         (self.0.bounds == Bounds::None)
             .then_some(Op::AveragePool2d(AveragePool2d(Pooling { bounds, ..self.0 })))
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Same
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

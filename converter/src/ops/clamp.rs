@@ -3,7 +3,7 @@
 use dunlin::ops::Clamp;
 use dunlin::ops::bounds::Bounds;
 
-use super::{Backward, HostOperator};
+use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::{Lowering, factor};
@@ -19,6 +19,10 @@ impl HostOperator for Clamp {
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         Ok(vec![Some(cx.grad_before(self.bounds)?)])
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Elementwise { operands: 1 }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

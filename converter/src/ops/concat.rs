@@ -4,7 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Concat, MAX_INPUTS, Slice};
 
 use super::quantize::requantized_inputs;
-use super::{Backward, HostOperator};
+use super::{Backward, Channels, HostOperator};
 use crate::autograd::padded_dims;
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
@@ -25,6 +25,10 @@ impl HostOperator for Concat {
             begin[axis] += len[axis];
         }
         Ok(grads)
+    }
+
+    fn channels(&self, rank: usize) -> Channels {
+        if usize::from(self.axis) + 1 == rank { Channels::Joined } else { Channels::Mixed }
     }
 
     /// The device copies stored numbers: inputs that are quantized in another way than the output are

@@ -3,7 +3,7 @@
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad};
 
-use super::{Backward, HostOperator, InputRole, Op};
+use super::{Backward, Channels, HostOperator, InputRole, Layer, Op};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
@@ -33,6 +33,10 @@ impl HostOperator for Conv2d {
 
     fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
         (self.bounds == Bounds::None).then_some(Op::Conv2d(Conv2d { bounds, ..*self }))
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Sums(Layer::new(Some(self.window), self.bounds))
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

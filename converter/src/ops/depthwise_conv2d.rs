@@ -4,7 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{DepthwiseConv2d, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad};
 
 use super::conv2d::{taps, weights_role};
-use super::{Backward, HostOperator, InputRole, Op};
+use super::{Backward, Channels, HostOperator, InputRole, Layer, Op};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
@@ -34,6 +34,10 @@ impl HostOperator for DepthwiseConv2d {
 
     fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
         (self.bounds == Bounds::None).then_some(Op::DepthwiseConv2d(DepthwiseConv2d { bounds, ..*self }))
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::SumsOfOne(Layer::new(Some(self.window), self.bounds))
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -6,7 +6,7 @@ use dunlin::ops::{FullyConnected, MatMul};
 
 use super::conv2d::weights_role;
 use super::reshape::reshape_to;
-use super::{Backward, HostOperator, InputRole, Op};
+use super::{Backward, Channels, HostOperator, InputRole, Layer, Op};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
@@ -38,6 +38,13 @@ impl HostOperator for FullyConnected {
 
     fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
         (self.bounds == Bounds::None).then_some(Op::FullyConnected(FullyConnected::new(bounds)))
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        match self.weights {
+            Weights::Rows => Channels::Sums(Layer::new(None, self.bounds)),
+            Weights::Quads | Weights::Vectors => Channels::Opaque,
+        }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

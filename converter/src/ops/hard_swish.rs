@@ -3,7 +3,7 @@
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Clamp, ClampGrad, HardSwish};
 
-use super::{Backward, HostOperator};
+use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::Writer;
 use crate::import::tflite::Rule;
 use crate::lower::Lowering;
@@ -24,6 +24,10 @@ impl HostOperator for HardSwish {
         let through_gate = cx.apply("through_gate", ClampGrad { bounds }, &[product, shifted])?;
         let sum = cx.add("sum", through_x, through_gate)?;
         Ok(vec![Some(cx.scale("dx", sum, 1.0 / 6.0)?)])
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Elementwise { operands: 1 }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

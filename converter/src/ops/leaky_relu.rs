@@ -3,7 +3,7 @@
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{ClampGrad, Factor, LeakyRelu};
 
-use super::{Backward, HostOperator};
+use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
@@ -22,6 +22,10 @@ impl HostOperator for LeakyRelu {
         let positive = cx.apply("positive", ClampGrad { bounds: Bounds::RELU }, &[dy, x])?;
         let more = cx.scale("more", positive, 1.0 - alpha)?;
         Ok(vec![Some(cx.add("dx", everywhere, more)?)])
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Elementwise { operands: 1 }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -4,7 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::{MaxPool2d, MaxPool2dGrad};
 
-use super::{Backward, HostOperator, Op, OutputQuant};
+use super::{Backward, Channels, HostOperator, Op, OutputQuant};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
@@ -25,6 +25,10 @@ impl HostOperator for MaxPool2d {
 
     fn with_bounds(&self, bounds: Bounds) -> Option<Op> {
         (self.0.bounds == Bounds::None).then_some(Op::MaxPool2d(MaxPool2d(Pooling { bounds, ..self.0 })))
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Same
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use dunlin::ops::Mean;
 
-use super::{Backward, HostOperator};
+use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
@@ -23,6 +23,11 @@ impl HostOperator for Mean {
         let dy = cx.reshape("dy", dy, &kept)?;
         let shares = cx.filled("shares", &reduced, 1.0 / n as f32)?;
         Ok(vec![Some(cx.mul("dx", dy, shares)?)])
+    }
+
+    fn channels(&self, rank: usize) -> Channels {
+        let last = rank.saturating_sub(1);
+        if self.axes >> last & 1 == 0 { Channels::Same } else { Channels::Mixed }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -4,7 +4,7 @@ use dunlin::ops::Minimum;
 
 use super::maximum::split_by_order;
 use super::quantize::requantized_inputs;
-use super::{Backward, HostOperator};
+use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
@@ -15,6 +15,10 @@ impl HostOperator for Minimum {
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         split_by_order(cx, [1, 0])
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Elementwise { operands: 2 }
     }
 
     /// The device compares stored numbers.

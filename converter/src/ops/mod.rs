@@ -5,6 +5,7 @@
 //! operator that lacks its file or its [`HostOperator`] does not compile.
 
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::window::Window;
 use dunlin::ops::{OpCode, Operator, Order};
 use dunlin::{DType, TensorType};
 
@@ -56,6 +57,12 @@ pub trait HostOperator: Operator + Into<Op> {
         None
     }
 
+    /// How the channels of the output come from those of the inputs, the first of which has `rank` dimensions, in int8
+    /// and device form.
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Opaque
+    }
+
     /// Emits the device form of a node whose output is stored as int8 into `cx`. The default serves
     /// operators whose parameters do not depend on scales: the same node on the stored tensors.
     ///
@@ -96,6 +103,49 @@ pub enum OutputQuant {
     },
     /// Not quantized.
     Real,
+}
+
+/// How channels (indices along the last dimension) of an int8 operator's output come from those of its inputs: what
+/// [`dead_channels`](crate::dead_channels) proves and removes follows from it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Channels {
+    /// Nothing is known: any number may come out, and every channel is read.
+    Opaque,
+    /// A layer: requantized sums over all channels of input 0, with weights `[c_out, .., c_in]` and a table `[c_out, 3]`.
+    Sums(Layer),
+    /// A layer whose channel `c` sums over channel `c / multiplier` of input 0 alone, with weights `[.., c_out]`.
+    SumsOfOne(Layer),
+    /// Every number is a function of the numbers at its place in the first `operands` inputs, which are one or two and
+    /// broadcast; of the second one, for any number of the first, a monotone function.
+    Elementwise {
+        /// How many inputs are operands.
+        operands: usize,
+    },
+    /// Channel `c` comes from channel `c` of the one input, and no number falls when one of the input rises.
+    Same,
+    /// The channels of all inputs one behind another.
+    Joined,
+    /// The same numbers in another shape, in which channel `c` comes from channel `c % c_in` of the input if that has not
+    /// more.
+    Reshaped,
+    /// No number falls when one of an input rises, but channels are mixed.
+    Mixed,
+}
+
+/// What follows from a layer's parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Layer {
+    /// Whether its window reaches beyond the image, where the zero point stands.
+    pub padded: bool,
+    /// Least and greatest output.
+    pub bounds: (i8, i8),
+}
+
+impl Layer {
+    /// The layer with this window, if it has one.
+    pub(crate) fn new(window: Option<Window>, bounds: Bounds) -> Layer {
+        Layer { padded: window.is_some_and(|window| window.pads != [0; 4]), bounds: bounds.i8() }
+    }
 }
 
 /// What an input is to quantization.
@@ -237,6 +287,11 @@ impl Op {
     /// See [`HostOperator::input_role`].
     pub fn input_role(&self, i: usize) -> InputRole {
         each!(self, p => p.input_role(i))
+    }
+
+    /// See [`HostOperator::channels`].
+    pub fn channels(&self, rank: usize) -> Channels {
+        each!(self, p => p.channels(rank))
     }
 
     /// See [`HostOperator::with_bounds`].

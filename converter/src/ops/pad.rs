@@ -2,7 +2,7 @@
 
 use dunlin::ops::{Pad, Slice};
 
-use super::{Backward, HostOperator, OutputQuant};
+use super::{Backward, Channels, HostOperator, OutputQuant};
 use crate::autograd::padded_dims;
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
@@ -22,6 +22,11 @@ impl HostOperator for Pad {
     /// The device copies stored numbers.
     fn output_quant(&self) -> OutputQuant {
         OutputQuant::SameAs(0)
+    }
+
+    fn channels(&self, rank: usize) -> Channels {
+        let last = rank.saturating_sub(1);
+        if self.pads[last] == [0; 2] { Channels::Same } else { Channels::Mixed }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -4,7 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::prelu::PreluFactors;
 use dunlin::ops::{ClampGrad, Prelu, Sub};
 
-use super::{Backward, HostOperator};
+use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::{Lowering, factor};
@@ -28,6 +28,10 @@ impl HostOperator for Prelu {
             cx.sum_to("dslope", product, &dims)
         })?;
         Ok(vec![dx, dslope])
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Elementwise { operands: 2 }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

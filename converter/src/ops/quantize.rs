@@ -3,7 +3,7 @@
 use dunlin::TensorType;
 use dunlin::ops::{Outputs, Quantize};
 
-use super::{Backward, HostOperator};
+use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::{Lowering, factor};
@@ -19,6 +19,10 @@ impl HostOperator for Quantize {
     /// In real form it is the identity: the output's quantization says what is stored.
     fn infer_real(&self, inputs: &[TensorType]) -> Result<Outputs, dunlin::Error> {
         identity(inputs)
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Elementwise { operands: 1 }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -3,7 +3,7 @@
 use dunlin::Shape;
 use dunlin::ops::Reshape;
 
-use super::{Backward, HostOperator, OutputQuant};
+use super::{Backward, Channels, HostOperator, OutputQuant};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
@@ -24,6 +24,10 @@ impl HostOperator for Reshape {
     /// The device copies stored numbers.
     fn output_quant(&self) -> OutputQuant {
         OutputQuant::SameAs(0)
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Reshaped
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

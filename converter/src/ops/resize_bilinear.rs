@@ -3,7 +3,7 @@
 use dunlin::ops::ResizeBilinear;
 use dunlin::ops::resize::Resize;
 
-use super::{Backward, HostOperator, OutputQuant, resized};
+use super::{Backward, Channels, HostOperator, OutputQuant, resized};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
@@ -19,6 +19,10 @@ impl HostOperator for ResizeBilinear {
     /// The device copies stored numbers.
     fn output_quant(&self) -> OutputQuant {
         OutputQuant::SameAs(0)
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Same
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

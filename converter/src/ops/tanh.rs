@@ -2,7 +2,7 @@
 
 use dunlin::ops::Tanh;
 
-use super::{Backward, HostOperator, OutputQuant};
+use super::{Backward, Channels, HostOperator, OutputQuant};
 use crate::export::tflite::Writer;
 use crate::import::tflite::Rule;
 use crate::lower::Lowering;
@@ -22,6 +22,10 @@ impl HostOperator for Tanh {
 
     fn output_quant(&self) -> OutputQuant {
         OutputQuant::Fixed { scale: Tanh::SCALE, zero_point: Tanh::ZERO_POINT as i32 }
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Elementwise { operands: 1 }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use dunlin::ops::Transpose;
 
-use super::{Backward, HostOperator, OutputQuant};
+use super::{Backward, Channels, HostOperator, OutputQuant};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
@@ -19,6 +19,11 @@ impl HostOperator for Transpose {
     /// The device copies stored numbers.
     fn output_quant(&self) -> OutputQuant {
         OutputQuant::SameAs(0)
+    }
+
+    fn channels(&self, rank: usize) -> Channels {
+        let last = rank.saturating_sub(1);
+        if usize::from(self.perm[last]) == last { Channels::Same } else { Channels::Mixed }
     }
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {

@@ -10,8 +10,8 @@ use dunlin_converter::nn::{
     Callback, ConfusionMatrix, Dataset, FitOptions, History, Network, Predictions, Progress, Rounding,
     Source, TensorBoard,
 };
-use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::Request;
+use dunlin_converter::program::Rewrite;
 use dunlin_converter::quantize::{calibrate, quantize_with};
 use dunlin_converter::report::ModelReport;
 use dunlin_converter::{Data, Error, Graph, Program, Result};
@@ -35,8 +35,8 @@ pub struct Options {
     pub resume: bool,
     /// How the arena is planned.
     pub plan: Request,
-    /// For which kernels the weights are arranged.
-    pub packing: Packing,
+    /// For which kernels the weights are arranged, and whether dead channels stay.
+    pub rewrite: Rewrite,
     /// What is shown while training.
     pub progress: Progress,
     /// The folder that TensorBoard is to read, if it is.
@@ -172,7 +172,7 @@ struct Written {
 
 /// Plans and writes the quantized network.
 fn write(recipe: &Recipe, data: &Prepared, quantized: &Graph, options: &Options) -> Result<Written> {
-    let program = Program::compile_with(quantized, options.packing, |graph| options.plan.plan(graph))?;
+    let program = Program::compile_with(quantized, options.rewrite, |graph| options.plan.plan(graph))?;
     let loss = recipe.training.loss.loss();
     let threshold = match data.anomalies {
         // Samples that it was not trained on say better what is to be expected.
@@ -234,7 +234,7 @@ mod tests {
             epochs: None,
             resume: false,
             plan: Request::default(),
-            packing: Packing::Portable,
+            rewrite: Rewrite::default(),
             progress: Progress::Quiet,
             tensorboard: None,
             curve: None,

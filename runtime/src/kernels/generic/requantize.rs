@@ -57,6 +57,13 @@ impl Factor {
         let scaled = acc.wrapping_shl(shift.max(0) as u32);
         round_shift(high_mul(scaled, self.multiplier), (-shift).max(0) as u32)
     }
+
+    /// The stored number of an accumulator: [`Factor::apply`], plus the zero point, clamped to `bounds`. It never
+    /// descends while the accumulator ascends, as long as no left shift wraps ([`Factor::check_for`]).
+    #[inline(always)]
+    pub fn requantize(self, acc: i32, zero_point: i32, bounds: (i8, i8)) -> i8 {
+        saturate(self.apply(acc), zero_point, bounds)
+    }
 }
 
 /// `(a * b * 2) >> 32` rounded to nearest: the saturating rounding doubling high multiplication.
@@ -126,7 +133,7 @@ pub struct Requantize<'a> {
 impl Requantize<'_> {
     #[inline(always)]
     pub fn apply(&self, acc: i32, c: usize) -> i8 {
-        saturate(self.channels.factor(c).apply(acc), self.zero_point, self.bounds)
+        self.channels.factor(c).requantize(acc, self.zero_point, self.bounds)
     }
 }
 
@@ -147,7 +154,7 @@ pub struct Rescale {
 impl Rescale {
     #[inline(always)]
     pub fn apply(&self, x: i8) -> i8 {
-        saturate(self.factor.apply(x as i32 - self.x_zero_point), self.zero_point, self.bounds)
+        self.factor.requantize(x as i32 - self.x_zero_point, self.zero_point, self.bounds)
     }
 }
 
@@ -184,6 +191,26 @@ mod tests {
         fn rounds_twice_to_nearest(acc: i32, multiplier in 0..=i32::MAX, shift in -31i8..=30) {
             let factor = Factor { multiplier, shift };
             proptest::prop_assert_eq!(factor.apply(acc), slow(acc, factor));
+        }
+    }
+
+    proptest::proptest! {
+        /// What the converter's intervals rest on.
+        #[test]
+        fn greater_accumulators_give_no_lesser_numbers(
+            [a, b]: [i32; 2],
+            multiplier in 0..=i32::MAX,
+            shift in -31i8..=30,
+            near: bool,
+        ) {
+            let factor = Factor { multiplier, shift };
+            let b = if near { a.saturating_add(b % 3) } else { b };
+            let most = a.unsigned_abs().max(b.unsigned_abs());
+            if most <= i32::MAX as u32 && factor.check_for(most as i32).is_ok() {
+                let [a_out, b_out] = [a, b].map(|acc| factor.requantize(acc, 3, (-100, 120)));
+                let ascends = if a <= b { a_out <= b_out } else { a_out >= b_out };
+                proptest::prop_assert!(ascends);
+            }
         }
     }
 
