@@ -230,6 +230,19 @@ fn plan_prints_the_ways_to_run_and_draws_one() {
     assert_eq!((&json[0]["plan"], &json[2]["plan"]), (&"whole".into(), &"rows".into()));
     assert!(bytes(2) < bytes(0) && json[2]["bound_bytes"].as_u64().unwrap() <= bytes(2), "{json}");
 
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.prints(&with(&["--core", "cortex-m4", "--json"]))).unwrap();
+    let of = |weights: &str| -> Vec<&serde_json::Value> {
+        json.as_array().unwrap().iter().filter(|way| way["weights"] == weights).collect()
+    };
+    let (plain, packed) = (of("plain"), of("for DSP"));
+    assert_eq!((plain.len(), packed.len()), (5, 5));
+    let instructions = |way: &serde_json::Value| way["estimated_instructions"].as_u64().unwrap();
+    assert!(instructions(packed[0]) < instructions(plain[0]), "quads take fewer");
+    assert!(packed[0]["best"] == true && plain[0]["best"] == false && packed[2]["best"] == true, "{json}");
+    let text = folder.prints(&with(&["--core", "cortex-m55"]));
+    assert!(text.contains("for vectors") && text.contains("kernels of the Cortex-M4F alone"), "{text}");
+
     let text = folder.prints(&with(&["--ram", "1m", "--picture", "net.svg"]));
     assert!(text.contains("fits: whole, ") && text.contains("net.svg: whole drawn"), "{text}");
     assert!(std::fs::read_to_string(folder.path("net.svg")).unwrap().contains("bytes alive"));
@@ -263,6 +276,11 @@ fn a_tflite_file_is_converted_or_taken_as_it_is() {
     // A model file holds no scales but those of its ports.
     assert_eq!((&last(&written)["scale"], &last(&written)["zero_point"]), (&().into(), &(-128).into()));
     assert_eq!(last(&imported)["input_shapes"], serde_json::json!([[1, 10]]));
+    // Nothing in it is constant; and a model file is as it is.
+    let text = folder.prints(&["inspect", "net.tflite", "--proof"]);
+    assert!(text.contains("no channel is known to be the same for every input"), "{text}");
+    let error = folder.error(&["inspect", "net.dunlin", "--keep-dead-channels"]);
+    assert!(error.contains("net.dunlin: is converted and planned already"), "{error}");
     let text = folder.prints(&["convert", "net.tflite", "--target", "cortex-m0"]);
     assert!(text.contains("on qemu-cortex-m0 the model takes") && text.contains("bytes of RAM"), "{text}");
     let unknown = folder.error(&["convert", "net.tflite", "--target", "z80"]);

@@ -109,6 +109,11 @@ pub fn packing_for(name: &str) -> Result<Packing> {
     Ok(find(&discover(&super::home()?)?, name)?.packing())
 }
 
+/// [`Board::packings`] of the board that [`find`] finds.
+pub fn packings_for(name: &str) -> Result<Vec<Packing>> {
+    Ok(find(&discover(&super::home()?)?, name)?.packings())
+}
+
 impl Board {
     /// The name that a user types.
     pub fn short_name(&self) -> &str {
@@ -130,6 +135,13 @@ impl Board {
             _ if self.target.starts_with("thumbv7em") => Packing::Dsp,
             _ => Packing::Portable,
         }
+    }
+
+    /// All ways to arrange constants between which one can choose for its core, the plain one first.
+    pub fn packings(&self) -> Vec<Packing> {
+        let mut packings = vec![Packing::Portable, self.packing()];
+        packings.dedup();
+        packings
     }
 
     /// Whether it exists in an emulator.

@@ -3,7 +3,7 @@
 use dunlin::ops::Pointwise;
 use dunlin::ops::pointwise::Function;
 
-use super::{Backward, HostOperator};
+use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
@@ -41,6 +41,10 @@ impl HostOperator for Pointwise {
             }
         };
         Ok(vec![Some(cx.mul("dx", dy, slope)?)])
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Elementwise { operands: 1 }
     }
 
     /// The function in f64 of what each stored number stands for, rounded to nearest with ties away from zero; infinities

@@ -1,10 +1,11 @@
-//! The plans of a graph, from the fewest calls to the fewest bytes.
+//! The ways to run a network: plans, from the fewest calls to the fewest bytes, times arrangements of the weights.
 
 use serde::Serialize;
 
 use super::rows::{self, Options, Style};
-use super::{Call, Choice, Plan, cost, plan};
-use crate::{Graph, Result, report};
+use super::{Call, Choice, Plan, cost, input_types, plan};
+use crate::pack::Packing;
+use crate::{Graph, Result, report, write};
 
 /// Bytes of flash for a call, or for an entry of a table of rows.
 const ENTRY_BYTES: usize = 4;
@@ -12,6 +13,8 @@ const ENTRY_BYTES: usize = 4;
 /// One way to run a graph.
 #[derive(Clone, Debug)]
 pub struct Alternative {
+    /// How its weights are arranged.
+    pub packing: Packing,
     /// Its kind.
     pub choice: Choice,
     /// Whether the caller hands over the input row by row.
@@ -20,6 +23,10 @@ pub struct Alternative {
     pub plan: Plan,
     /// Bytes of flash for its calls and its tables of rows, about.
     pub table_bytes: usize,
+    /// Bytes of its model file, all of which lie in flash.
+    pub model_bytes: usize,
+    /// Instructions of one run on a Cortex-M4F, estimated; `None` where no rates were measured.
+    pub estimated_instructions: Option<u64>,
 }
 
 impl Alternative {
@@ -28,18 +35,24 @@ impl Alternative {
         self.choice.name(self.fed)
     }
 
-    /// The alternative in numbers and words.
-    pub fn report(&self, graph: &Graph) -> AlternativeReport {
-        AlternativeReport {
-            plan: self.name(),
-            arena_bytes: self.plan.arena_bytes,
-            bound_bytes: self.plan.bound_bytes(),
-            calls: self.plan.calls.len(),
-            estimated_instructions: cost::instructions(graph, &self.plan),
-            table_bytes: self.table_bytes,
-            why: self.plan.explain(graph),
-        }
+    /// What it costs: RAM, flash and time. Time is known by calls only where no instructions are estimated.
+    fn costs(&self) -> [u64; 3] {
+        let time = self.estimated_instructions.unwrap_or(self.plan.calls.len() as u64);
+        [self.plan.arena_bytes as u64, self.model_bytes as u64, time]
     }
+}
+
+/// Whether none of `all` to which the input is handed over as to number `i` costs less RAM, flash or time, and no more of
+/// the other two. Of plans that cost the same the first, which is the simplest, is best.
+fn is_best(all: &[Alternative], i: usize) -> bool {
+    let (own, costs) = (&all[i], all[i].costs());
+    let beats = |(k, other): (usize, &Alternative)| {
+        let others = other.costs();
+        let no_more = others.iter().zip(costs).all(|(&other, own)| other <= own);
+        let simpler = k < i && other.packing == own.packing;
+        other.fed == own.fed && no_more && (others != costs || simpler)
+    };
+    !all.iter().enumerate().any(beats)
 }
 
 /// What a person needs to choose a plan.
@@ -47,48 +60,150 @@ impl Alternative {
 pub struct AlternativeReport {
     /// Its name.
     pub plan: &'static str,
+    /// How the weights are arranged.
+    pub weights: &'static str,
     /// Bytes of RAM.
     pub arena_bytes: usize,
     /// Bytes below which no plan of this kind exists.
     pub bound_bytes: usize,
+    /// Bytes of the model file, all of which lie in flash.
+    pub model_bytes: usize,
+    /// Bytes of it for calls and rows, about.
+    pub table_bytes: usize,
     /// Calls of operators, and of the caller who feeds rows, in one run.
     pub calls: usize,
-    /// Instructions of one run on a Cortex-M4F, estimated; absent if the network does not compute in int8 alone.
+    /// Instructions of one run on a Cortex-M4F, estimated; absent if the network does not compute in int8 alone, or is
+    /// for a core for which no rates were measured.
     pub estimated_instructions: Option<u64>,
-    /// Bytes of flash for calls and rows, about.
-    pub table_bytes: usize,
+    /// Whether no other way with the input handed over alike costs less RAM, flash or time (estimated instructions;
+    /// calls where there are none), and no more of the other two.
+    pub best: bool,
     /// The plan in a sentence.
     pub why: String,
 }
 
-/// Reports of plans as a table, and a sentence for each.
+/// The alternatives in numbers and words; `graph` is any of those that they were made for.
+pub fn reports(graph: &Graph, all: &[Alternative]) -> Vec<AlternativeReport> {
+    let report = |(i, each): (usize, &Alternative)| AlternativeReport {
+        plan: each.name(),
+        weights: each.packing.name(),
+        arena_bytes: each.plan.arena_bytes,
+        bound_bytes: each.plan.bound_bytes(),
+        model_bytes: each.model_bytes,
+        table_bytes: each.table_bytes,
+        calls: each.plan.calls.len(),
+        estimated_instructions: each.estimated_instructions,
+        best: is_best(all, i),
+        why: each.plan.explain(graph),
+    };
+    all.iter().enumerate().map(report).collect()
+}
+
+/// Reports as a table, what its columns mean, and a sentence for each plan.
 pub fn alternatives_text(reports: &[AlternativeReport]) -> String {
-    let header = ["plan", "arena B", "bound B", "calls", "instructions, about (M4F)", "tables B (flash)"];
-    let mut table = report::table(&header, &[1, 2, 3, 4, 5]);
+    let header = [
+        "",
+        "plan",
+        "weights",
+        "arena B (RAM)",
+        "bound B",
+        "model B (flash)",
+        "calls",
+        "estimated instructions",
+    ];
+    let mut table = report::table(&header, &[3, 4, 5, 6, 7]);
     for each in reports {
         let millions = |n: u64| format!("{:.2} M", n as f64 / 1e6);
         table.add_row([
+            if each.best { "*" } else { "" }.to_string(),
             each.plan.to_string(),
+            each.weights.to_string(),
             each.arena_bytes.to_string(),
             each.bound_bytes.to_string(),
+            each.model_bytes.to_string(),
             each.calls.to_string(),
-            each.estimated_instructions.map_or(String::new(), millions),
-            each.table_bytes.to_string(),
+            each.estimated_instructions.map_or("?".to_string(), millions),
         ]);
     }
-    let sentences = reports.iter().map(|each| format!("{}: {}", each.plan, each.why));
-    format!("{table}\n{}", sentences.collect::<Vec<_>>().join("\n"))
+    let estimated = reports.iter().any(|each| each.estimated_instructions.is_some());
+    let (time, note) = match estimated {
+        true => (
+            "instructions",
+            "instructions are estimated from rates of the Cortex-M4F; `dunlin bench` counts those of any core",
+        ),
+        false => (
+            "calls",
+            "instructions are estimated for int8 on cores with the kernels of the Cortex-M4F alone, for which rates \
+             were measured; `dunlin bench` counts those of any core",
+        ),
+    };
+    let mut sentences: Vec<String> =
+        reports.iter().map(|each| format!("{}: {}", each.plan, each.why)).collect();
+    sentences.dedup();
+    let mut seen = std::collections::HashSet::new();
+    sentences.retain(|sentence| seen.insert(sentence.clone()));
+    format!(
+        "{table}\n* nothing that takes its input alike (fed or in memory) has less RAM, flash or {time} and no more of the \
+         others\n{note}\n{}",
+        sentences.join("\n")
+    )
 }
 
-/// All plans of a graph in device form: tensors whole, operators one after another with rows written over dead
-/// rows, operators by turns; and, if it has one input of several rows, the latter two with that input fed.
+/// All plans of a network in each of its arrangements, graphs in device form that differ in nothing else: tensors whole,
+/// operators one after another with rows written over dead rows, operators by turns; and, if it has one input of several
+/// rows, the latter two with that input fed. `estimate` says whether the rates of the Cortex-M4F hold.
 ///
 /// # Errors
 /// As [`rows::plan`].
-pub fn alternatives(graph: &Graph, effort: usize) -> Result<Vec<Alternative>> {
-    let made =
-        |choice, fed, plan: Plan| Alternative { choice, fed, table_bytes: table_bytes(graph, &plan), plan };
-    let mut all = vec![made(Choice::Whole, false, plan(graph))];
+pub fn alternatives(
+    arrangements: &[(Packing, Graph)],
+    estimate: bool,
+    effort: usize,
+) -> Result<Vec<Alternative>> {
+    let mut all: Vec<Alternative> = Vec::new();
+    for (packing, graph) in arrangements {
+        // Weights in another order need no other plan, and a search may take seconds.
+        let like = arrangements.iter().find(|(_, other)| needs_same_memory(graph, other));
+        let made: Vec<(Choice, bool, Plan)> = all
+            .iter()
+            .filter(|each| like.is_some_and(|(packing, _)| each.packing == *packing))
+            .map(|each| (each.choice, each.fed, each.plan.clone()))
+            .collect();
+        let plans = if made.is_empty() { plans(graph, effort)? } else { made };
+        for (choice, fed, plan) in plans {
+            all.push(Alternative {
+                packing: *packing,
+                choice,
+                fed,
+                table_bytes: table_bytes(graph, &plan),
+                model_bytes: write::write(graph, &plan)?.len(),
+                estimated_instructions: cost::instructions(graph, &plan).filter(|_| estimate),
+                plan,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// Whether two graphs have the same nodes on the same tensors, and a plan of one is one of the other.
+fn needs_same_memory(a: &Graph, b: &Graph) -> bool {
+    let same = |i: usize| {
+        let [(a_node, a_types), (b_node, b_types)] =
+            [a, b].map(|graph| (&graph.nodes()[i], input_types(graph, i)));
+        a_node.outputs == b_node.outputs
+            && a_node.op.scratch_bytes(&a_types) == b_node.op.scratch_bytes(&b_types)
+            && a_node.op.by_rows(&a_types) == b_node.op.by_rows(&b_types)
+            && a_node
+                .inputs
+                .iter()
+                .zip(&b_node.inputs)
+                .all(|(&x, &y)| x == y || a.constant_data(x).is_some() && b.constant_data(y).is_some())
+    };
+    a.nodes().len() == b.nodes().len() && (0..a.nodes().len()).all(same)
+}
+
+fn plans(graph: &Graph, effort: usize) -> Result<Vec<(Choice, bool, Plan)>> {
+    let mut all = vec![(Choice::Whole, false, plan(graph))];
     let fed = matches!(graph.inputs(), [input] if graph[*input].ty.shape.rows() > 1);
     let styles = [
         (Choice::Overlap, Style::Overlap, false),
@@ -97,7 +212,7 @@ pub fn alternatives(graph: &Graph, effort: usize) -> Result<Vec<Alternative>> {
         (Choice::Rows, Style::Rows, true),
     ];
     for (choice, style, is_fed) in styles.into_iter().filter(|&(_, _, is_fed)| fed || !is_fed) {
-        all.push(made(choice, is_fed, rows::plan(graph, &Options { style, fed: is_fed, effort })?));
+        all.push((choice, is_fed, rows::plan(graph, &Options { style, fed: is_fed, effort })?));
     }
     Ok(all)
 }
@@ -134,11 +249,41 @@ mod tests {
             let inputs: Vec<_> = inputs.iter().map(|dims| graph.input("x", dims).unwrap()).collect();
             let y = graph.apply("y", Concat { axis: 0 }, &inputs).unwrap();
             graph.mark_output(y);
-            alternatives(&graph, 1).unwrap().iter().map(|each| each.name()).collect::<Vec<_>>()
+            let all = alternatives(&[(Packing::Portable, graph)], true, 1).unwrap();
+            all.iter().map(|each| each.name()).collect::<Vec<_>>()
         };
         assert_eq!(names(&[&[4, 3]]), ["whole", "overlap", "rows", "overlap-fed", "rows-fed"]);
         assert_eq!(names(&[&[1, 3]]), ["whole", "overlap", "rows"]);
         assert_eq!(names(&[&[4, 3], &[2, 3]]), ["whole", "overlap", "rows"]);
+    }
+
+    #[test]
+    fn the_best_are_beaten_in_nothing() {
+        let costs = |arena_bytes, model_bytes, estimated_instructions, fed| {
+            let mut graph = Graph::new("one");
+            let x = graph.input("x", &[1]).unwrap();
+            let y = graph.apply("y", Concat { axis: 0 }, &[x]).unwrap();
+            graph.mark_output(y);
+            let plan = Plan { arena_bytes, ..plan(&graph) };
+            Alternative {
+                packing: Packing::Portable,
+                choice: Choice::Whole,
+                fed,
+                plan,
+                table_bytes: 0,
+                model_bytes,
+                estimated_instructions,
+            }
+        };
+        let all = [
+            costs(100, 50, Some(7), false),
+            costs(80, 60, Some(8), false),
+            costs(80, 61, Some(8), false),
+            costs(80, 60, Some(8), false),
+            costs(70, 60, Some(8), true),
+        ];
+        let best: Vec<bool> = (0..all.len()).map(|i| is_best(&all, i)).collect();
+        assert_eq!(best, [true, true, false, false, true]);
     }
 
     #[test]

@@ -163,6 +163,7 @@ mod tests {
 
     use super::*;
     use crate::Data;
+    use crate::pack::Packing;
     use dunlin::ops::bounds::Bounds;
     use dunlin::ops::window::Window;
 
@@ -195,7 +196,7 @@ mod tests {
     fn a_fed_plan_is_named_and_not_taken() {
         let graph = graph();
         let fed = Request { fed: true, effort: 1, ..Request::default() }.plan(&graph).unwrap();
-        let all = super::super::alternatives(&graph, 1).unwrap();
+        let all = super::super::alternatives(&[(Packing::Portable, graph.clone())], true, 1).unwrap();
         let request = Request { ram_bytes: Some(fed.arena_bytes), effort: 1, ..Request::default() };
         // The same rule whether the plans are made already or not.
         let errors =

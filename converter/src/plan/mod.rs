@@ -15,7 +15,7 @@ pub mod rows;
 use std::collections::HashMap;
 use std::ops::Range;
 
-pub use alternatives::{Alternative, AlternativeReport, alternatives, alternatives_text};
+pub use alternatives::{Alternative, AlternativeReport, alternatives, alternatives_text, reports};
 pub use choose::{Choice, Request};
 pub use memories::{Memory, Region};
 pub use picture::picture;
