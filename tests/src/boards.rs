@@ -3,11 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use dunlin::{Model, format, ops};
 use dunlin_converter::device::{
     self,
     boards::{self, Board},
     setup,
 };
+use dunlin_converter::program::AlignedBytes;
+use dunlin_converter::samples::{self, Samples};
 
 /// The emulated boards that can be run here. What cannot be run is a failure where emulation is required (`CI` or
 /// `DUNLIN_REQUIRE_EMULATION` is set), and is told otherwise.
@@ -42,6 +45,24 @@ fn is_runnable(board: &Board) -> bool {
         eprintln!("{} is not tested: something is missing (`dunlin setup` gets it)\n{status}", board.name);
     }
     status.is_complete()
+}
+
+/// A model with the same operators that gives other outputs: a bit of its constants differs.
+pub fn with_other_weights(file: &[u8]) -> AlignedBytes {
+    let outputs = |file: &AlignedBytes| {
+        let model = Model::check(file, ops::ALL).ok()?;
+        samples::run(&model, &Samples::random(&model, 1, 0).ok()?).ok()
+    };
+    let original = outputs(&AlignedBytes::from(file));
+    let changed = (0..file.len()).rev().find_map(|at| {
+        let mut other = AlignedBytes::from(file);
+        other[at] ^= 0x40;
+        let checksum = format::checksum(&other[format::CHECKED_FROM..]);
+        other[8..12].copy_from_slice(&checksum.to_le_bytes());
+        let made = outputs(&other);
+        (made.is_some() && made != original).then_some(other)
+    });
+    changed.expect("some constant matters")
 }
 
 /// Writes a model and its table of operators as the converter does, for a firmware to be built with them.

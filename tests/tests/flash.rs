@@ -4,6 +4,7 @@ use dunlin::ops::FullyConnected;
 use dunlin::ops::bounds::Bounds;
 use dunlin_converter::device::{
     self,
+    firmware::Line,
     flash::{Ready, Request, prepare},
 };
 use dunlin_converter::file::ModelFile;
@@ -16,7 +17,7 @@ fn digits() -> ModelFile {
 
 fn ready(board: &str, chip: Option<&str>) -> device::Result<Ready> {
     let file = digits();
-    let request = Request { board, chip, log: false };
+    let request = Request { board, chip, log: false, line: Line::Serial };
     prepare(&request, file.bytes(), &file.model().unwrap())
 }
 
@@ -67,10 +68,10 @@ fn a_model_larger_than_the_flash_is_refused() {
     let y = g.apply("y", FullyConnected::new(Bounds::None), &[x, w]).unwrap();
     g.mark_output(y);
     let program = Program::compile(&g).unwrap();
-    let request = Request { board: "microbit", chip: None, log: false };
+    let request = Request { board: "microbit", chip: None, log: false, line: Line::Serial };
     let error = prepare(&request, program.bytes(), &program.model().unwrap()).err().unwrap();
     assert!(matches!(&error, device::Error::TooLarge { region: "FLASH", .. }), "{error}");
-    assert!(error.to_string().contains("microbit has 524288 bytes of FLASH"), "{error}");
+    assert!(error.to_string().contains("microbit has 393216 bytes of FLASH"), "{error}");
 }
 
 #[test]

@@ -9,13 +9,13 @@ use std::time::Duration;
 use dunlin::ops::FullyConnected;
 use dunlin::ops::bounds::Bounds;
 use dunlin::{Entry, Model, Session, ops};
-use dunlin_converter::device::link::{Client, Port};
+use dunlin_converter::device::link::{Client, Port, Update};
 use dunlin_converter::program::AlignedBytes;
 use dunlin_converter::samples::{self, Samples};
 use dunlin_converter::{Data, Graph, Program};
 use dunlin_link::frame::{self, CHECKED_MAX_BYTES, FRAME_MAX_BYTES, encode};
 use dunlin_link::message::decode;
-use dunlin_link::{Board, Clock, Device, Reply, Server, VERSION, Wire, serve};
+use dunlin_link::{Board, Clock, Device, Memory, Origin, Reply, Server, VERSION, Wire, serve};
 use dunlin_tests::convnet::convnet_by_rows;
 
 /// Streams that are corrupted, each both ways.
@@ -55,7 +55,13 @@ impl Clock for Counter {
 fn start(model: &'static Model<'static>) -> Server<'static, 'static, 'static> {
     let arena = Box::leak(Box::new(AlignedBytes::zeroed(model.arena_bytes())));
     let session = Box::leak(Box::new(Session::new(model, arena).unwrap()));
-    Server::new(BOARD, Box::leak(Box::new(Counter(0))), Ok(session), &mut [], false)
+    Server::new(
+        BOARD,
+        Box::leak(Box::new(Counter(0))),
+        Ok(session),
+        Memory { store: &mut [], spare: None },
+        Origin::Firmware,
+    )
 }
 
 fn leak(program: &Program) -> &'static Model<'static> {
@@ -381,7 +387,7 @@ fn in_thread(flash: Option<&Program>, ram_bytes: usize, ops: &'static [Entry]) -
         let arena_bytes = flash.as_ref().map_or(0, |file| Model::check(file, ops).unwrap().arena_bytes());
         let (mut arena, mut ram) = (AlignedBytes::zeroed(arena_bytes), vec![0; ram_bytes]);
         let (arena, ram, clock) = (&mut arena[..], &mut ram[..], &mut Counter(0));
-        let device = Device { board: BOARD, clock, ops, model: flash.as_deref(), arena, ram };
+        let device = Device { board: BOARD, clock, ops, model: flash.as_deref(), arena, ram, slots: None };
         serve(device, &mut Channel(to_host, from_host));
     });
     Client::new(Box::new(Channel(to_board, from_board)), LIMIT)
@@ -390,10 +396,13 @@ fn in_thread(flash: Option<&Program>, ram_bytes: usize, ops: &'static [Entry]) -
 /// Transfers a program, runs it, and compares.
 fn load_and_run(client: &mut Client, program: &Program) {
     let mut seen = 0;
-    let identity = client.load(program.bytes(), &mut |n_bytes| seen = n_bytes).unwrap();
+    let identity = client.load(program.bytes(), Update::Ram, &mut |n_bytes| seen = n_bytes).unwrap();
     let model = program.model().unwrap();
     let there = identity.model.unwrap();
-    assert_eq!((there.checksum, there.in_ram, seen), (model.header().checksum, true, program.bytes().len()));
+    assert_eq!(
+        (there.checksum, there.origin, seen),
+        (model.header().checksum, Origin::Ram, program.bytes().len())
+    );
     let samples = Samples::random(&model, 1, 2).unwrap();
     let ran = client.run(there.checksum, samples.bytes()).unwrap();
     assert_eq!(ran.outputs, samples::run(&model, &samples).unwrap());
@@ -415,7 +424,7 @@ fn models_that_cannot_be_used_are_refused_and_change_nothing() {
     let (flash, other) = (network(1), network(2));
     let checksum = flash.model().unwrap().header().checksum;
     let refusal = |client: &mut Client, file: &[u8]| {
-        let error = client.load(file, &mut |_| {}).unwrap_err().to_string();
+        let error = client.load(file, Update::Ram, &mut |_| {}).unwrap_err().to_string();
         assert_eq!(client.identify().unwrap().model.map(|model| model.checksum), Some(checksum));
         error
     };
@@ -430,6 +439,7 @@ fn models_that_cannot_be_used_are_refused_and_change_nothing() {
     assert!(error.contains(&format!("error {}", dunlin::Error::Checksum as u8)), "{error}");
     load_and_run(&mut client, &other);
 
-    let error = in_thread(None, 4096, &[]).load(other.bytes(), &mut |_| {}).unwrap_err().to_string();
+    let error =
+        in_thread(None, 4096, &[]).load(other.bytes(), Update::Ram, &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("only the operators of the model"), "{error}");
 }

@@ -7,7 +7,7 @@ use dunlin_converter::device::{
     baked::bake,
     boards::{self, Board},
     elf::Sizes,
-    firmware::{self, Program},
+    firmware::{self, Firmware, Line, Program},
 };
 use dunlin_converter::file::ModelFile;
 use dunlin_tests::boards::buildable_boards;
@@ -20,12 +20,22 @@ const END: &str = "<!-- end of the table -->";
 const TOLERANCE_PERCENT: u64 = 10;
 
 /// The firmware of a board around the digits network.
-fn sizes(board: &Board) -> Sizes {
+fn build(board: &Board, line: Line) -> device::Result<Firmware> {
     let home = device::home().unwrap();
     let file = ModelFile::read(&home.join("models/digits/digits_int8.tflite")).unwrap();
     let dir = bake(&home, board, file.bytes(), &file.model().unwrap()).unwrap();
-    let firmware = firmware::build(&home, board, Program::Linked(&dir), false);
-    firmware.unwrap_or_else(|error| panic!("{}: {error}", board.name)).sizes().unwrap()
+    firmware::build(&home, board, Program::Linked(&dir, line), false)
+}
+
+/// Its sizes, which fit the board.
+fn sizes(board: &Board, line: Line) -> Sizes {
+    let firmware = build(board, line).unwrap_or_else(|error| panic!("{}: {error}", board.name));
+    let (sizes, memory) = (firmware.sizes().unwrap(), board.memory().unwrap());
+    let ram_bytes = sizes.static_bytes() + sizes.arena_bytes;
+    assert!(sizes.code_bytes() > 10_000 && sizes.model_bytes > 5000, "{}: {sizes:?}", board.name);
+    assert!(sizes.flash_bytes() < memory.flash_bytes, "{}: {sizes:?}, {memory:?}", board.name);
+    assert!(ram_bytes + 4096 <= memory.ram_bytes, "{}: {sizes:?}, {memory:?}", board.name);
+    sizes
 }
 
 /// What a reader wants to know of a board; the sizes are the last two cells.
@@ -62,14 +72,8 @@ fn every_board_links_in_release_and_the_readme_says_how_large_it_is() {
     let buildable = buildable_boards();
     let mut rows = Vec::new();
     for board in boards::discover(&home).unwrap() {
-        let sizes = buildable.iter().find(|other| other.name == board.name).map(sizes);
-        if let Some(sizes) = sizes {
-            let memory = board.memory().unwrap();
-            let ram_bytes = sizes.static_bytes() + sizes.arena_bytes;
-            assert!(sizes.code_bytes() > 10_000 && sizes.model_bytes > 5000, "{}: {sizes:?}", board.name);
-            assert!(sizes.flash_bytes() < memory.flash_bytes, "{}: {sizes:?}, {memory:?}", board.name);
-            assert!(ram_bytes + 4096 <= memory.ram_bytes, "{}: {sizes:?}, {memory:?}", board.name);
-        }
+        let is_buildable = buildable.iter().any(|other| other.name == board.name);
+        let sizes = is_buildable.then(|| sizes(&board, Line::Serial));
         rows.push((board.is_emulated() || sizes.is_some(), row(&board, sizes.as_ref())));
     }
     // Real boards first: they are what a reader looks for.
@@ -98,5 +102,31 @@ fn every_board_links_in_release_and_the_readme_says_how_large_it_is() {
                 row[0]
             );
         }
+    }
+}
+
+/// The Pico's USB runs in rp2040js (`rp2040.rs`).
+#[test]
+fn lines_over_usb_and_the_debug_probe_link_and_fit() {
+    for board in buildable_boards() {
+        let lines = match board.name.as_str() {
+            "nrf52840-dk" => &[Line::Usb, Line::Rtt][..],
+            "pico2" => &[Line::Usb],
+            _ => continue,
+        };
+        assert!(board.has_usb, "{}", board.name);
+        for &line in lines {
+            let sizes = sizes(&board, line);
+            println!(
+                "{} over {line:?}: {} bytes of code, {} of RAM",
+                board.name,
+                sizes.code_bytes(),
+                sizes.static_bytes()
+            );
+        }
+    }
+    if let Some(board) = buildable_boards().iter().find(|board| board.name == "microbit") {
+        let error = build(board, Line::Usb).unwrap_err().to_string();
+        assert!(error.contains("USB on microbit is missing") && error.contains("--line rtt"), "{error}");
     }
 }

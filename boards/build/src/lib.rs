@@ -6,6 +6,8 @@ use std::{env, fs};
 const FIRMWARE_DIR: &str = "DUNLIN_FIRMWARE_DIR";
 /// With a model: count the instructions of each step, not of each run.
 const COUNT_STEPS: &str = "DUNLIN_COUNT_STEPS";
+/// The region of flash that a board keeps for models from the host, in its `memory.x`.
+const MODELS: &str = "  MODELS ";
 
 /// Tells Cargo how to link the board crate whose build script calls this.
 pub fn emit() {
@@ -30,7 +32,10 @@ pub fn emit_with(arguments: &[&str]) {
 
     println!("cargo::rerun-if-env-changed={FIRMWARE_DIR}");
     println!("cargo::rerun-if-env-changed={COUNT_STEPS}");
-    println!("cargo::rustc-check-cfg=cfg(dunlin_baked, dunlin_count_steps)");
+    println!("cargo::rustc-check-cfg=cfg(dunlin_baked, dunlin_count_steps, dunlin_models)");
+    if fs::read_to_string(format!("{board_dir}/memory.x")).is_ok_and(|map| map.contains(MODELS)) {
+        println!("cargo::rustc-cfg=dunlin_models");
+    }
     if env::var_os(COUNT_STEPS).is_some() {
         println!("cargo::rustc-cfg=dunlin_count_steps");
     }

@@ -5,7 +5,8 @@
 //! 1. [`frame`]: packets on the line. Each is followed by its CRC-32, encoded with COBS, and stands between zero
 //!    bytes, which nothing else on the line contains: whoever joins in the middle is in step at the next zero.
 //! 2. [`message`]: what the packets hold, in postcard: version, sequence number, and a [`Request`] or its [`Reply`].
-//! 3. [`server`] and [`serve`]: the board's end. The host's is in the converter (`device::link`).
+//! 3. [`server`] and [`serve`]: the board's end, with [`slots`] of flash for models that are to stay. The host's is in the
+//!    converter (`device::link`).
 //!
 //! The host asks and the board answers; the board never speaks first. A request without an answer is sent again, and
 //! none does harm when it is handled twice: data has its offset, a run its number, and a run that is done is not run
@@ -17,7 +18,9 @@ pub mod frame;
 pub mod message;
 mod serve;
 pub mod server;
+pub mod slots;
 
-pub use message::{Identity, ModelIdentity, PortType, Refusal, Reply, Request, Transfer, VERSION};
+pub use message::{Identity, ModelIdentity, Origin, PortType, Refusal, Reply, Request, Transfer, VERSION};
 pub use serve::{Device, Wire, serve};
-pub use server::{Board, Clock, Event, Server};
+pub use server::{Board, Clock, Event, Memory, Server};
+pub use slots::Slot;

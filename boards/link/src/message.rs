@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::frame::{self, CHECKED_MAX_BYTES, FRAME_MAX_BYTES, PACKET_MAX_BYTES};
 
 /// The version of the protocol. Both ends refuse any other.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The most data in one packet, in bytes: what the longest of the other fields leave.
 pub const DATA_MAX_BYTES: usize = 256;
@@ -65,7 +65,8 @@ pub enum Request<'a> {
         /// Which step, from 0.
         step: u32,
     },
-    /// Use the model that was transferred from now on, until the board restarts. Answer: [`Reply::Switched`].
+    /// Use the model that was transferred from now on: one in RAM until the board restarts, one in flash until another
+    /// replaces it. Answer: [`Reply::Switched`].
     Switch {
         /// The transfer's number.
         id: u32,
@@ -82,6 +83,11 @@ pub enum Transfer {
     },
     /// A `.dunlin` file of this length, into RAM.
     Model {
+        /// The file's length.
+        n_bytes: u32,
+    },
+    /// A `.dunlin` file of this length, into flash. Its parts begin at multiples of [`RECORD_BYTES`](crate::slots).
+    Stored {
         /// The file's length.
         n_bytes: u32,
     },
@@ -126,6 +132,8 @@ pub struct Identity<'a> {
     pub ticks_per_second: u32,
     /// Bytes of RAM in which a transferred model (and its arena, if it is larger than that of the firmware's own) fits.
     pub free_bytes: u32,
+    /// Bytes of flash in which a transferred model fits; 0 if there is none for models.
+    pub flash_bytes: u32,
     /// The model in use, if there is one.
     pub model: Option<ModelIdentity<'a>>,
 }
@@ -151,8 +159,19 @@ pub struct ModelIdentity<'a> {
     pub n_outputs: u32,
     /// How many steps.
     pub n_steps: u32,
-    /// Whether it was transferred, and is lost when the board restarts.
-    pub in_ram: bool,
+    /// Where it lies.
+    pub origin: Origin,
+}
+
+/// Where a model lies, and what becomes of it when the board restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// In the firmware: it is there again if no other is stored.
+    Firmware,
+    /// It was transferred into flash, and stays.
+    Stored,
+    /// It was transferred into RAM, and is lost.
+    Ram,
 }
 
 /// The type of an input or output.
@@ -198,11 +217,18 @@ pub enum Refusal {
     },
     /// The inputs were not run: outputs and times are those of a run.
     NotRun,
-    /// The RAM does not hold the model.
+    /// The RAM does not hold the model, or its arena.
     NoRoom {
         /// What it could hold.
         free_bytes: u32,
     },
+    /// The board's flash does not hold the model.
+    NoRoomInFlash {
+        /// What it could hold; 0 if the board keeps no flash for models.
+        flash_bytes: u32,
+    },
+    /// The flash does not take what is written. The model in use is still that of before.
+    FlashFailed,
     /// The model takes one input by rows and has others, too: over the line there is no order of them.
     Rows,
     /// The model in RAM was dropped to make room: ask again.
@@ -277,13 +303,14 @@ mod tests {
             n_inputs: u32::MAX,
             n_outputs: u32::MAX,
             n_steps: u32::MAX,
-            in_ram: true,
+            origin: Origin::Ram,
         };
         let identity = Identity {
             board: &text,
             core: &text,
             ticks_per_second: u32::MAX,
             free_bytes: u32::MAX,
+            flash_bytes: u32::MAX,
             model: Some(model),
         };
         let frame = encode(u32::MAX, &Reply::Identity(identity), &mut frame).unwrap();

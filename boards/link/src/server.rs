@@ -4,8 +4,10 @@ use dunlin::{Model, Session};
 
 use crate::frame::{FRAME_MAX_BYTES, Receiver};
 use crate::message::{
-    self, DATA_MAX_BYTES, Identity, ModelIdentity, PortType, Problem, Refusal, Reply, Request, Transfer,
+    self, DATA_MAX_BYTES, Identity, ModelIdentity, Origin, PortType, Problem, Refusal, Reply, Request,
+    Transfer,
 };
+use crate::slots::{self, RECORD_BYTES, Slot};
 
 /// Steps that are timed one by one. Those behind them are part of the whole only.
 const N_TIMED_STEPS: usize = 96;
@@ -37,6 +39,8 @@ pub enum Event {
         seq: u32,
         /// The model's length.
         n_bytes: usize,
+        /// It is not in the store but in the spare slot.
+        stored: bool,
     },
     /// The model in RAM is to be dropped: there is to be room for another one.
     Unload,
@@ -53,6 +57,14 @@ struct Progress {
     done: bool,
 }
 
+/// Where models that are transferred go.
+pub struct Memory<'s> {
+    /// RAM; empty while there is a model in it.
+    pub store: &'s mut [u8],
+    /// Flash that is not in use.
+    pub spare: Option<&'s mut dyn Slot>,
+}
+
 /// Serves one model, or none.
 pub struct Server<'s, 'm, 'a> {
     receiver: Receiver,
@@ -64,25 +76,23 @@ struct State<'s, 'm, 'a> {
     clock: &'s mut dyn Clock,
     /// The model's session, or why there is none.
     session: Result<&'s mut Session<'m, 'a>, Refusal>,
-    /// Where a model that is transferred goes; empty while there is one in RAM.
-    store: &'s mut [u8],
-    in_ram: bool,
+    memory: Memory<'s>,
+    origin: Origin,
     progress: Option<Progress>,
     step_ticks: [u32; N_TIMED_STEPS],
 }
 
 impl<'s, 'm, 'a> Server<'s, 'm, 'a> {
-    /// Serves `session`, or says why there is none; models are transferred into `store`. `in_ram` says that this
-    /// session's model was.
+    /// Serves `session`, whose model is from `origin`, or says why there is none; models are transferred into `memory`.
     pub fn new(
         board: Board,
         clock: &'s mut dyn Clock,
         session: Result<&'s mut Session<'m, 'a>, Refusal>,
-        store: &'s mut [u8],
-        in_ram: bool,
+        memory: Memory<'s>,
+        origin: Origin,
     ) -> Self {
         let step_ticks = [0; N_TIMED_STEPS];
-        let state = State { board, clock, session, store, in_ram, progress: None, step_ticks };
+        let state = State { board, clock, session, memory, origin, progress: None, step_ticks };
         Server { receiver: Receiver::new(), state }
     }
 
@@ -122,7 +132,9 @@ impl<'m, 'a> State<'_, 'm, 'a> {
         let reply = match request {
             Request::Identify => Ok(Reply::Identity(self.identity())),
             Request::Port { output, index } => self.port(output, index as usize),
-            Request::Begin { what: Transfer::Model { .. }, .. } if self.in_ram => {
+            Request::Begin { what: Transfer::Model { .. } | Transfer::Stored { .. }, .. }
+                if self.origin == Origin::Ram =>
+            {
                 answer(seq, &Reply::Refused(Refusal::Again), send);
                 return Some(Event::Unload);
             }
@@ -131,7 +143,7 @@ impl<'m, 'a> State<'_, 'm, 'a> {
             Request::Run { id } => self.run(id),
             Request::StepTicks { id, step } => self.ticks_of(id, step as usize),
             Request::Switch { id } => match self.switch(id) {
-                Ok(n_bytes) => return Some(Event::Switch { seq, n_bytes }),
+                Ok((n_bytes, stored)) => return Some(Event::Switch { seq, n_bytes, stored }),
                 Err(refusal) => Err(refusal),
             },
             Request::Output { .. } => return None,
@@ -142,16 +154,22 @@ impl<'m, 'a> State<'_, 'm, 'a> {
 
     fn identity(&self) -> Identity<'m> {
         let model = match &self.session {
-            Ok(session) => Some(identity_of(session.model(), self.in_ram)),
+            Ok(session) => Some(identity_of(session.model(), self.origin)),
             Err(_) => None,
         };
         Identity {
             board: self.board.name,
             core: self.board.core,
             ticks_per_second: self.clock.ticks_per_second(),
-            free_bytes: self.store.len() as u32,
+            free_bytes: self.memory.store.len() as u32,
+            flash_bytes: self.flash_bytes() as u32,
             model,
         }
+    }
+
+    /// What the spare slot could hold.
+    fn flash_bytes(&self) -> usize {
+        self.memory.spare.as_deref().map_or(0, slots::capacity)
     }
 
     fn port(&self, output: bool, index: usize) -> Result<Reply<'static>, Refusal> {
@@ -177,10 +195,13 @@ impl<'m, 'a> State<'_, 'm, 'a> {
             return Ok(Reply::Received { n_bytes: progress.received_bytes as u32 });
         }
         match what {
-            Transfer::Model { n_bytes } if n_bytes as usize > self.store.len() => {
-                return Err(Refusal::NoRoom { free_bytes: self.store.len() as u32 });
+            Transfer::Model { n_bytes } if n_bytes as usize > self.memory.store.len() => {
+                return Err(Refusal::NoRoom { free_bytes: self.memory.store.len() as u32 });
             }
-            Transfer::Model { .. } => {}
+            Transfer::Stored { n_bytes } if n_bytes as usize > self.flash_bytes() => {
+                return Err(Refusal::NoRoomInFlash { flash_bytes: self.flash_bytes() as u32 });
+            }
+            Transfer::Model { .. } | Transfer::Stored { .. } => {}
             Transfer::Inputs { model } => {
                 let session = self.session.as_mut().map_err(|refusal| *refusal)?;
                 if session.model().header().checksum != model {
@@ -210,8 +231,16 @@ impl<'m, 'a> State<'_, 'm, 'a> {
         }
         match progress.what {
             Transfer::Model { .. } => {
-                let place = self.store.get_mut(offset..end);
+                let place = self.memory.store.get_mut(offset..end);
                 place.ok_or(Refusal::NoRoom { free_bytes: 0 })?.copy_from_slice(data);
+            }
+            Transfer::Stored { .. } => {
+                if !offset.is_multiple_of(RECORD_BYTES) {
+                    return Err(Refusal::WrongPart { received_bytes: received_bytes as u32 });
+                }
+                let spare = self.memory.spare.as_deref_mut();
+                let spare = spare.ok_or(Refusal::NoRoomInFlash { flash_bytes: 0 })?;
+                slots::write(spare, offset, data).map_err(|slots::Failed| Refusal::FlashFailed)?;
             }
             Transfer::Inputs { .. } => {
                 let session = self.session.as_mut().map_err(|refusal| *refusal)?;
@@ -226,7 +255,7 @@ impl<'m, 'a> State<'_, 'm, 'a> {
 
     fn run(&mut self, id: u32) -> Result<Reply<'static>, Refusal> {
         let mut progress = self.complete(id)?;
-        if let Transfer::Model { .. } = progress.what {
+        if let Transfer::Model { .. } | Transfer::Stored { .. } = progress.what {
             return Err(Refusal::OtherTransfer);
         }
         if !progress.done {
@@ -264,10 +293,12 @@ impl<'m, 'a> State<'_, 'm, 'a> {
         }
     }
 
-    fn switch(&self, id: u32) -> Result<usize, Refusal> {
-        match self.complete(id)? {
-            Progress { what: Transfer::Model { n_bytes }, .. } => Ok(n_bytes as usize),
-            _ => Err(Refusal::OtherTransfer),
+    /// The length of the model that was transferred, and whether it lies in flash.
+    fn switch(&self, id: u32) -> Result<(usize, bool), Refusal> {
+        match self.complete(id)?.what {
+            Transfer::Model { n_bytes } => Ok((n_bytes as usize, false)),
+            Transfer::Stored { n_bytes } => Ok((n_bytes as usize, true)),
+            Transfer::Inputs { .. } => Err(Refusal::OtherTransfer),
         }
     }
 
@@ -293,7 +324,7 @@ impl<'m, 'a> State<'_, 'm, 'a> {
 
     fn transfer_bytes(&self, what: Transfer) -> Result<usize, Refusal> {
         match what {
-            Transfer::Model { n_bytes } => Ok(n_bytes as usize),
+            Transfer::Model { n_bytes } | Transfer::Stored { n_bytes } => Ok(n_bytes as usize),
             Transfer::Inputs { .. } => {
                 let model = self.session.as_ref().map_err(|refusal| *refusal)?.model();
                 Ok((0..model.n_inputs())
@@ -369,7 +400,7 @@ fn write_inputs(
     Ok(ticks)
 }
 
-fn identity_of<'m>(model: &Model<'m>, in_ram: bool) -> ModelIdentity<'m> {
+fn identity_of<'m>(model: &Model<'m>, origin: Origin) -> ModelIdentity<'m> {
     let header = model.header();
     let bytes = |ports: usize, port: fn(&Model, usize) -> Result<dunlin::model::Port, dunlin::Error>| {
         (0..ports).filter_map(|i| port(model, i).ok()).map(|port| port.ty.bytes() as u32).sum()
@@ -384,7 +415,7 @@ fn identity_of<'m>(model: &Model<'m>, in_ram: bool) -> ModelIdentity<'m> {
         n_inputs: model.n_inputs() as u32,
         n_outputs: model.n_outputs() as u32,
         n_steps: model.n_steps() as u32,
-        in_ram,
+        origin,
     }
 }
 

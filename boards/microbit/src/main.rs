@@ -2,9 +2,11 @@
 #![no_std]
 #![no_main]
 
+use core::cell::RefCell;
+
 use cortex_m as _; // its critical sections
-use dunlin_board_support::{clock, line::Line, serve};
-use embassy_nrf::{bind_interrupts, peripherals::UARTE0, uarte};
+use dunlin_board_support::{clock, flash, line::Line, serve};
+use embassy_nrf::{bind_interrupts, nvmc::Nvmc, peripherals::UARTE0, uarte};
 
 bind_interrupts!(struct Interrupts {
     UARTE0 => uarte::InterruptHandler<UARTE0>;
@@ -20,5 +22,6 @@ fn main() -> ! {
         read: |byte: &mut [u8; 1]| rx.blocking_read(byte).is_ok(),
         write: |bytes: &[u8]| _ = tx.blocking_write(bytes),
     };
-    serve!(line, clock::start(64_000_000))
+    let nvmc = RefCell::new(Nvmc::new(p.NVMC));
+    serve!(line, clock::start(64_000_000), flash: flash::slots(&nvmc, 0, flash::nothing))
 }

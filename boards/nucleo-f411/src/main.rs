@@ -2,9 +2,14 @@
 #![no_std]
 #![no_main]
 
+use core::cell::RefCell;
+
 use cortex_m as _; // its critical sections
-use dunlin_board_support::{clock, line::Line, serve};
-use embassy_stm32::{rcc, usart::Uart};
+use dunlin_board_support::{clock, flash, line::Line, serve};
+use embassy_stm32::{flash::Flash, rcc, usart::Uart};
+
+/// Where the flash is read.
+const FLASH: usize = 0x0800_0000;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -30,5 +35,6 @@ fn main() -> ! {
         read: |byte: &mut [u8; 1]| rx.blocking_read(byte).is_ok(),
         write: |bytes: &[u8]| _ = tx.blocking_write(bytes),
     };
-    serve!(line, clock::start(100_000_000))
+    let driver = RefCell::new(Flash::new_blocking(p.FLASH));
+    serve!(line, clock::start(100_000_000), flash: flash::slots(&driver, FLASH, flash::nothing))
 }

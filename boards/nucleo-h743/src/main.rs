@@ -2,8 +2,20 @@
 #![no_std]
 #![no_main]
 
-use dunlin_board_support::{clock, line::Line, serve};
-use embassy_stm32::{rcc, usart::Uart};
+use core::cell::RefCell;
+
+use dunlin_board_support::{clock, flash, line::Line, serve};
+use embassy_stm32::{flash::Flash, rcc, usart::Uart};
+
+/// Where the flash is read.
+const FLASH: usize = 0x0800_0000;
+
+/// The flash has changed: what the data cache holds of it is old.
+fn forget_cached() {
+    // SAFETY: one core without interrupts that use these registers; dirty lines of the RAM are written back.
+    let mut core = unsafe { cortex_m::Peripherals::steal() };
+    core.SCB.clean_invalidate_dcache(&mut core.CPUID);
+}
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -39,5 +51,6 @@ fn main() -> ! {
         read: |byte: &mut [u8; 1]| rx.blocking_read(byte).is_ok(),
         write: |bytes: &[u8]| _ = tx.blocking_write(bytes),
     };
-    serve!(line, clock::start(400_000_000))
+    let driver = RefCell::new(Flash::new_blocking(p.FLASH));
+    serve!(line, clock::start(400_000_000), flash: flash::slots(&driver, FLASH, forget_cached))
 }

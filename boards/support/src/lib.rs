@@ -13,7 +13,13 @@ pub mod stack;
 #[cfg(feature = "link")]
 pub mod clock;
 #[cfg(feature = "link")]
+pub mod flash;
+#[cfg(feature = "link")]
 pub mod line;
+#[cfg(feature = "rtt-line")]
+pub mod rtt;
+#[cfg(feature = "usb")]
+pub mod usb;
 
 #[cfg(feature = "emulated")]
 pub mod baked;
@@ -55,7 +61,17 @@ mod interrupts {
 #[macro_export]
 macro_rules! emulated {
     ($uart:ident at $address:literal, $ticks_per_second:literal) => {{
-        #[cfg(feature = "link")]
+        #[cfg(all(feature = "link", dunlin_models))]
+        {
+            let flash = core::cell::RefCell::new($crate::flash::emulated::Memory);
+            $crate::serve!(
+                $crate::uart::$uart::at($address),
+                $crate::clock::start($ticks_per_second),
+                flash: $crate::flash::emulated::slots(&flash)
+            )
+        }
+
+        #[cfg(all(feature = "link", not(dunlin_models)))]
         $crate::serve!($crate::uart::$uart::at($address), $crate::clock::start($ticks_per_second));
 
         #[cfg(all(not(feature = "link"), not(dunlin_baked)))]
@@ -78,17 +94,12 @@ macro_rules! emulated {
 /// with `$clock` ([`protocol::Clock`]). It runs the model in the folder that the environment variable
 /// `DUNLIN_FIRMWARE_DIR` named at build time (`net.dunlin` and `net.rs`, as the converter writes them); without that
 /// variable it has all operators, and runs models that the host transfers into RAM. That RAM is `$ram`, or without it all
-/// that nothing else needs.
+/// that nothing else needs. Models that are to stay go to the slots `$flash` ([`flash::slots`]), if there are any.
 ///
 /// A board's `main` calls this once.
 #[macro_export]
 macro_rules! serve {
-    ($wire:expr, $clock:expr) => {{
-        // SAFETY: the only call.
-        let ram = unsafe { $crate::stack::free_ram() };
-        $crate::serve!($wire, $clock, ram)
-    }};
-    ($wire:expr, $clock:expr, $ram:expr) => {{
+    ($wire:expr, $clock:expr $(, ram: $ram:expr)? $(, flash: $flash:expr)?) => {{
         #[cfg(dunlin_baked)]
         let (model, ops, arena) = {
             $crate::baked_model!();
@@ -102,7 +113,23 @@ macro_rules! serve {
             (None, $crate::dunlin::ops::ALL, arena)
         };
         let board = $crate::protocol::Board { name: env!("CARGO_PKG_NAME"), core: env!("DUNLIN_CORE") };
-        $crate::line::serve(board, &mut $wire, &mut $clock, model, ops, arena, $ram)
+        let ram = $crate::serve!(@ram $($ram)?);
+        $crate::serve!(@with slots $($flash)?, {
+            let device = $crate::protocol::Device { board, clock: &mut $clock, ops, model, arena, ram, slots };
+            $crate::line::serve(device, &mut $wire)
+        })
+    }};
+    // SAFETY: the only call.
+    (@ram) => { unsafe { $crate::stack::free_ram() } };
+    (@ram $ram:expr) => { $ram };
+    (@with $slots:ident, $serve:expr) => {{
+        let $slots = None;
+        $serve
+    }};
+    (@with $slots:ident $flash:expr, $serve:expr) => {{
+        let [first, second] = &mut $flash;
+        let $slots: Option<[&mut dyn $crate::protocol::Slot; 2]> = Some([first, second]);
+        $serve
     }};
 }
 

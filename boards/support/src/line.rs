@@ -1,7 +1,6 @@
 //! The firmware that serves a host over a line; the protocol is `boards/link`'s.
 
-use dunlin::Entry;
-use dunlin_link::{Board, Clock, Device, Wire};
+use dunlin_link::{Device, Wire};
 
 use crate::log;
 
@@ -27,17 +26,14 @@ impl<R: FnMut(&mut [u8; 1]) -> bool, W: FnMut(&[u8])> Wire for Line<R, W> {
 }
 
 /// Serves the host, for ever; see [`serve!`](crate::serve).
-pub fn serve(
-    board: Board,
-    wire: &mut impl Wire,
-    clock: &mut dyn Clock,
-    model: Option<&[u8]>,
-    ops: &[Entry],
-    arena: &mut [u8],
-    ram: &mut [u8],
-) -> ! {
-    log::info!("{=str} serves a host; {=usize} bytes of RAM for models", board.name, ram.len());
-    dunlin_link::serve(Device { board, clock, ops, model, arena, ram }, wire);
+pub fn serve(device: Device, wire: &mut impl Wire) -> ! {
+    #[cfg(feature = "rtt-line")]
+    let wire = {
+        let _ = wire;
+        &mut crate::rtt::start()
+    };
+    log::info!("{=str} serves a host; {=usize} bytes of RAM for models", device.board.name, device.ram.len());
+    dunlin_link::serve(device, wire);
     // A board's line never ends; if it does, there is nothing left to do.
     loop {
         core::hint::spin_loop();

@@ -11,10 +11,11 @@ macro_rules! silent {
 #[cfg(not(feature = "defmt"))]
 pub(crate) use {silent as error, silent as info};
 
-#[cfg(feature = "rtt")]
+// A line over RTT has the log as one of its channels.
+#[cfg(all(feature = "rtt", not(feature = "rtt-line")))]
 use defmt_rtt as _;
 
-#[cfg(all(feature = "defmt", feature = "emulated"))]
+#[cfg(all(feature = "defmt", feature = "emulated", not(feature = "rtt")))]
 mod console {
     use core::cell::UnsafeCell;
 

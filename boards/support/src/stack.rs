@@ -10,7 +10,7 @@ unsafe extern "C" {
 }
 
 /// What the firmware keeps for its stack, and so the most that `used_bytes` can see.
-const STACK_BYTES: usize = 4096;
+const STACK_BYTES: usize = if cfg!(feature = "usb") { 8192 } else { 4096 };
 
 /// A byte that is unlikely on a stack.
 const PAINT: u8 = 0xa5;

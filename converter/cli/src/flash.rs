@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use dunlin_converter::device::boards;
+use dunlin_converter::device::firmware::Line;
 use dunlin_converter::device::flash::{self, Request};
 use dunlin_converter::file::{self, ModelFile};
 use dunlin_converter::{Error, Result};
@@ -34,6 +35,10 @@ pub struct Args {
     /// Firmware with a log, which is shown after flashing until interrupted
     #[arg(long)]
     log: bool,
+    /// How the board talks to the host: its serial port, the debug probe (then --port rtt), or the chip's own USB, which is
+    /// a serial port for the host
+    #[arg(long, value_enum, default_value_t = LineArg::Serial)]
+    line: LineArg,
     /// Write a UF2 file instead of flashing: copy it onto the drive that a Pico is while its BOOTSEL button is pressed
     #[arg(long, value_name = "OUT.uf2")]
     uf2: Option<PathBuf>,
@@ -42,10 +47,29 @@ pub struct Args {
     json: bool,
 }
 
+/// The way from a board to the host.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum LineArg {
+    Serial,
+    Rtt,
+    Usb,
+}
+
+impl LineArg {
+    fn line(self) -> Line {
+        match self {
+            LineArg::Serial => Line::Serial,
+            LineArg::Rtt => Line::Rtt,
+            LineArg::Usb => Line::Usb,
+        }
+    }
+}
+
 pub fn flash(args: &Args) -> Result<()> {
     let packing = boards::packing_for(&args.board)?;
     let model = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
-    let request = Request { board: &args.board, chip: args.chip.as_deref(), log: args.log };
+    let request =
+        Request { board: &args.board, chip: args.chip.as_deref(), log: args.log, line: args.line.line() };
     let ready = flash::prepare(&request, model.bytes(), &model.model()?)?;
     match args.json {
         true => print_json(&ready.plan)?,

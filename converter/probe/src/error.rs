@@ -30,17 +30,32 @@ pub enum Error {
     )]
     Busy { probe: String, reason: String },
     #[error(
-        "the chip does not answer through {probe}: {reason}: is the board powered, is it a {chip}, and is it unlocked? A \
-         locked chip must be erased whole first, which deletes what is on it: `probe-rs erase --chip {chip} \
-         --allow-erase-all`"
+        "your user may not use the debug probe {probe}: {reason}: on Linux, install the udev rules \
+         (https://probe.rs/docs/getting-started/probe-setup) and plug it in again"
+    )]
+    Denied { probe: String, reason: String },
+    #[error(
+        "the chip does not answer through {probe}: {reason}: is the board powered, and is it a {chip}? Try again while you \
+         hold its reset button"
     )]
     NoChip { probe: String, chip: String, reason: String },
+    #[error(
+        "the chip is locked (opening it needs {reason}): it must be erased whole first, which deletes what is on it: `probe-rs erase --chip \
+         {chip} --allow-erase-all`"
+    )]
+    Locked { chip: String, reason: String },
     #[error("the board has a {found}, not a {wanted}: choose its board with --board")]
     WrongChip { found: String, wanted: String },
     #[error("writing the flash failed: {0}: try again; if it fails again, look at cable and power")]
     Flash(String),
     #[error("the log cannot be read: {0}")]
     Log(String),
+    #[error(
+        "the firmware on the board has no line over RTT, or has not started: flash it with `dunlin flash --line rtt`"
+    )]
+    NoLine,
+    #[error("the line through the debug probe is broken: {0}: look at cable and power")]
+    Line(String),
 }
 
 /// An error with all its causes, in one line.

@@ -1,11 +1,13 @@
 //! Writing through a debug probe.
 
+use std::io;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use probe_rs::architecture::arm::ArmError;
 use probe_rs::config::TargetSelector;
 use probe_rs::flashing::{DownloadOptions, FlashLoader, FlashProgress, ProgressEvent, ProgressOperation};
-use probe_rs::probe::{DebugProbeInfo, list::Lister};
+use probe_rs::probe::{DebugProbeError, DebugProbeInfo, Probe, list::Lister};
 use probe_rs::{Permissions, Session, Target};
 
 use crate::error::{Error, Result, causes};
@@ -20,16 +22,36 @@ const N_NAME_LETTERS: usize = 7;
 pub fn attach(target: &Target, selector: Option<&str>) -> Result<Session> {
     let probe = choose(Lister::new().list_all(), selector)?;
     let name = probe.to_string();
-    let open = || probe.open().map_err(|error| Error::Busy { probe: name.clone(), reason: causes(&error) });
+    let open = || probe.open().map_err(|error| not_opened(&name, &error));
     // Not every chip tells what it is; those that do are not taken for another one.
     if let Ok(session) = open()?.attach(TargetSelector::Auto, Permissions::default()) {
         check_chip(&session.target().name, &target.name)?;
     }
-    open()?.attach(target.clone(), Permissions::default()).map_err(|error| Error::NoChip {
-        probe: name.clone(),
-        chip: target.name.clone(),
-        reason: causes(&error),
+    attach_to(open()?, &name, target)
+}
+
+fn attach_to(probe: Probe, name: &str, target: &Target) -> Result<Session> {
+    let chip = target.name.clone();
+    probe.attach(target.clone(), Permissions::default()).map_err(|error| match error {
+        // What is not permitted is to erase it whole, which would unlock it.
+        probe_rs::Error::MissingPermissions(reason)
+        | probe_rs::Error::Arm(ArmError::MissingPermissions(reason)) => Error::Locked { chip, reason },
+        error => Error::NoChip { probe: name.to_owned(), chip, reason: causes(&error) },
     })
+}
+
+/// Why a probe that is connected cannot be opened.
+fn not_opened(name: &str, error: &DebugProbeError) -> Error {
+    let (probe, reason) = (name.to_owned(), causes(error));
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if kind == Some(io::ErrorKind::PermissionDenied) {
+            return Error::Denied { probe, reason };
+        }
+        cause = error.source();
+    }
+    Error::Busy { probe, reason }
 }
 
 fn choose(probes: Vec<DebugProbeInfo>, selector: Option<&str>) -> Result<DebugProbeInfo> {
@@ -108,7 +130,9 @@ fn show(bar: &ProgressBar, event: ProgressEvent) {
 
 #[cfg(test)]
 mod tests {
-    use probe_rs::integration::FakeProbe;
+    use probe_rs::architecture::arm::FullyQualifiedApAddress;
+    use probe_rs::integration::{FakeProbe, Operation};
+    use probe_rs::probe::ProbeCreationError;
 
     use super::*;
     use crate::plan;
@@ -119,9 +143,28 @@ mod tests {
         let target = plan::target("nRF51822_xxAC").unwrap();
         let mut loader = target.flash_loader();
         loader.add_data(0, &[0x55; 5000]).unwrap();
-        let mut session =
-            FakeProbe::with_mocked_core().into_probe().attach(target, Permissions::default()).unwrap();
+        let mut session = attach_to(FakeProbe::with_mocked_core().into_probe(), "fake", &target).unwrap();
         commit(&mut session, &loader, true).unwrap();
+    }
+
+    /// A nRF52833 says in a register of its access port for control whether it may be read: bit 0.
+    fn nrf52833(unlocked: u32) -> Result<Session> {
+        let probe = FakeProbe::with_mocked_core();
+        for _ in 0..8 {
+            probe.expect_operation(Operation::ReadRawApRegister {
+                ap: FullyQualifiedApAddress::v1_with_default_dp(1),
+                address: 0xc,
+                result: unlocked,
+            });
+        }
+        attach_to(probe.into_probe(), "fake", &plan::target("nRF52833_xxAA").unwrap())
+    }
+
+    #[test]
+    fn a_locked_chip_is_told_from_an_open_one() {
+        assert!(nrf52833(1).is_ok());
+        let error = nrf52833(0).err().unwrap().to_string();
+        assert!(error.contains("is locked") && error.contains("erase --chip nRF52833_xxAA"), "{error}");
     }
 
     #[test]
@@ -129,6 +172,23 @@ mod tests {
         let error = choose(Vec::new(), None).err().unwrap().to_string();
         assert!(error.contains("no debug probe found") && error.contains("udev"), "{error}");
         assert!(matches!(choose(Vec::new(), Some("0d28:0204")), Err(Error::NoProbe)));
+    }
+
+    #[test]
+    fn a_probe_that_is_busy_is_told_from_one_that_may_not_be_used() {
+        let usb = |kind: io::ErrorKind| {
+            let error = DebugProbeError::ProbeCouldNotBeCreated(ProbeCreationError::Usb(kind.into()));
+            not_opened("CMSIS-DAP", &error).to_string()
+        };
+        let busy = usb(io::ErrorKind::ResourceBusy);
+        assert!(busy.contains("CMSIS-DAP cannot be opened") && busy.contains("another program"), "{busy}");
+        let denied = usb(io::ErrorKind::PermissionDenied);
+        assert!(
+            denied.contains("may not use the debug probe CMSIS-DAP") && denied.contains("udev"),
+            "{denied}"
+        );
+        let other = DebugProbeError::ProbeCouldNotBeCreated(ProbeCreationError::CouldNotOpen);
+        assert!(matches!(not_opened("x", &other), Error::Busy { .. }));
     }
 
     #[test]

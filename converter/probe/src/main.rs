@@ -6,6 +6,7 @@
 mod error;
 mod flash;
 mod image;
+mod line;
 mod log;
 mod plan;
 
@@ -35,9 +36,18 @@ enum Command {
         /// The probe (VID:PID or VID:PID:SERIAL), where there are several
         #[arg(long)]
         probe: Option<String>,
-        /// Afterwards, print the firmware's log until interrupted
+        /// Afterwards, hand over the firmware's log, as it comes, until interrupted
         #[arg(long)]
         log: bool,
+    },
+    /// Carry bytes between standard input and output and the firmware's line over RTT
+    Line {
+        /// The chip, as probe-rs calls it
+        #[arg(long)]
+        chip: String,
+        /// The probe (VID:PID or VID:PID:SERIAL), where there are several
+        #[arg(long)]
+        probe: Option<String>,
     },
 }
 
@@ -79,6 +89,10 @@ fn run(command: Command) -> Result<()> {
             let mut session = flash::attach(&target, probe.as_deref())?;
             flash::program(&mut session, &loader)?;
             if log { log::show(&mut session, &elf) } else { Ok(()) }
+        }
+        Command::Line { chip, probe } => {
+            let mut session = flash::attach(&plan::target(&chip)?, probe.as_deref())?;
+            line::carry(&mut session)
         }
     }
 }

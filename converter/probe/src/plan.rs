@@ -80,3 +80,55 @@ fn algorithm(target: &Target, address: u64) -> Result<FlashAlgorithm> {
     FlashAlgorithm::assemble_from_raw_with_core(raw.ok_or_else(none)?, &target.default_core().name, target)
         .map_err(|_| none())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARM: u16 = 40;
+    const RISCV: u16 = 243;
+
+    /// An ELF file with one segment. Source: "Tool Interface Standard, Executable and Linking Format", version 1.2.
+    fn image(machine: u16, address: u32, n_bytes: u32) -> Image {
+        let mut bytes = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+        bytes.extend([2u16, machine].iter().flat_map(|half| half.to_le_bytes()));
+        // Version, entry, program headers, sections, flags.
+        bytes.extend([1u32, address, 52, 0, 0].iter().flat_map(|word| word.to_le_bytes()));
+        bytes.extend([52u16, 32, 1, 0, 0, 0].iter().flat_map(|half| half.to_le_bytes()));
+        // PT_LOAD: where in the file, addresses, lengths, flags, alignment.
+        let segment = [1u32, 84, address, address, n_bytes, n_bytes, 5, 4];
+        bytes.extend(segment.iter().flat_map(|word| word.to_le_bytes()));
+        bytes.resize(84 + n_bytes as usize, 0xa5);
+        Image { bytes }
+    }
+
+    #[test]
+    fn sectors_and_pages_are_those_of_the_chip() {
+        let plan_of = |address, n_bytes, chip| {
+            let plan = plan(&image(ARM, address, n_bytes), chip).unwrap();
+            (plan.chip, plan.sectors, plan.pages, plan.bytes)
+        };
+        assert_eq!(plan_of(0, 5000, "nRF52833_xxAA"), ("nRF52833_xxAA".into(), 2, 2, 5000));
+        // Sectors of 16 KB at first, then one of 64 KB; pages of 1 KB.
+        assert_eq!(plan_of(0x0800_0000, 70_000, "STM32F411RETx").1, 5);
+        assert_eq!(plan_of(0x0800_0000, 70_000, "STM32F411RETx").2, 69);
+    }
+
+    #[test]
+    fn what_is_not_for_the_chip_is_refused() {
+        let error = |image: &Image, chip: &str| plan(image, chip).unwrap_err().to_string();
+        let large = error(&image(ARM, 0, 600 << 10), "nRF52833_xxAA");
+        assert!(
+            large.contains("another chip than nRF52833_xxAA") && large.contains("614400 bytes"),
+            "{large}"
+        );
+        let riscv = error(&image(RISCV, 0, 100), "nRF52833_xxAA");
+        assert!(riscv.contains("another instruction set"), "{riscv}");
+        let unknown = error(&image(ARM, 0, 100), "z80");
+        assert!(unknown.contains("no chip \"z80\""), "{unknown}");
+        let mut cut = image(ARM, 0, 100);
+        cut.bytes.truncate(120);
+        let cut = error(&cut, "nRF52833_xxAA");
+        assert!(cut.contains("not an ELF file") && cut.contains("cut off"), "{cut}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The boards: whatever crates under `boards/` have a section `[package.metadata.dunlin]`.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -33,6 +34,8 @@ pub struct Board {
     pub emulator: Vec<String>,
     /// Its memories, if it has no `memory.x`.
     pub memory: Option<Memory>,
+    /// Whether its firmware can talk over the chip's own USB: it has a feature `usb`.
+    pub has_usb: bool,
     /// Its folder.
     pub dir: PathBuf,
 }
@@ -40,6 +43,8 @@ pub struct Board {
 #[derive(Deserialize)]
 struct Manifest {
     package: Package,
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -177,7 +182,7 @@ fn parse(path: &Path, text: &str) -> Result<Option<Board>> {
              emulated, emulator; without a memory.x flash_bytes and ram_bytes"
         ),
     })?;
-    let package = manifest.package;
+    let (package, has_usb) = (manifest.package, manifest.features.contains_key("usb"));
     Ok(package.metadata.and_then(|metadata| metadata.dunlin).map(|data| Board {
         name: package.name,
         description: package.description,
@@ -190,6 +195,7 @@ fn parse(path: &Path, text: &str) -> Result<Option<Board>> {
             .flash_bytes
             .zip(data.ram_bytes)
             .map(|(flash_bytes, ram_bytes)| Memory { flash_bytes, ram_bytes }),
+        has_usb,
         dir: path.parent().unwrap_or(Path::new(".")).to_owned(),
     }))
 }
@@ -250,6 +256,7 @@ mod tests {
             cpu: None,
             emulator: emulator.iter().map(|&argument| argument.into()).collect(),
             memory: None,
+            has_usb: false,
             dir: PathBuf::new(),
         };
         let qemu = &["qemu-system-arm"][..];

@@ -18,8 +18,27 @@ use super::{
 /// The stack that a firmware must have room for: `tests/tests/firmware.rs` shows that it needs less.
 const STACK_BYTES: u64 = 2048;
 
-/// The same of a firmware that serves the line: what `boards/support` leaves of the RAM for it.
-pub(super) const LINKED_STACK_BYTES: u64 = 4096;
+/// The way from a board to the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Line {
+    /// The board's serial port.
+    #[default]
+    Serial,
+    /// The debug probe (RTT).
+    Rtt,
+    /// The chip's own USB: for the host a serial port, too.
+    Usb,
+}
+
+impl Line {
+    /// The stack that a firmware which serves the line must have room for: what `boards/support` leaves of the RAM for it.
+    pub(super) fn stack_bytes(self) -> u64 {
+        match self {
+            Line::Serial | Line::Rtt => 4096,
+            Line::Usb => 8192,
+        }
+    }
+}
 
 /// What the firmware is to do.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +47,8 @@ pub enum Program<'a> {
     Baked(&'a Path),
     /// The same, counting the instructions of each step.
     BakedBySteps(&'a Path),
-    /// Serve the model in this folder over the board's UART; see `boards/link`.
-    Linked(&'a Path),
+    /// Serve the model in this folder over a line; see `boards/link`.
+    Linked(&'a Path, Line),
     /// Run whatever models the host sends, with all operators.
     Suite,
 }
@@ -38,7 +57,7 @@ impl<'a> Program<'a> {
     /// The folder of the model, if there is one.
     fn dir(self) -> Option<&'a Path> {
         match self {
-            Program::Baked(dir) | Program::BakedBySteps(dir) | Program::Linked(dir) => Some(dir),
+            Program::Baked(dir) | Program::BakedBySteps(dir) | Program::Linked(dir, _) => Some(dir),
             Program::Suite => None,
         }
     }
@@ -48,7 +67,9 @@ impl<'a> Program<'a> {
         match self {
             Program::Baked(_) | Program::Suite => "",
             Program::BakedBySteps(_) => "-by-steps",
-            Program::Linked(_) => "-linked",
+            Program::Linked(_, Line::Serial) => "-linked",
+            Program::Linked(_, Line::Rtt) => "-linked-rtt",
+            Program::Linked(_, Line::Usb) => "-linked-usb",
         }
     }
 }
@@ -110,11 +131,11 @@ pub fn build(home: &Path, board: &Board, program: Program, logs: bool) -> Result
     if let Some(dir) = program.dir() {
         cargo.env("DUNLIN_FIRMWARE_DIR", dir);
     }
-    match program {
-        Program::BakedBySteps(_) => _ = cargo.env("DUNLIN_COUNT_STEPS", "1"),
-        // Others know no other way to talk.
-        Program::Linked(_) if board.emulator_program().is_some() => _ = cargo.args(["--features", "link"]),
-        Program::Baked(_) | Program::Linked(_) | Program::Suite => {}
+    if let Program::BakedBySteps(_) = program {
+        cargo.env("DUNLIN_COUNT_STEPS", "1");
+    }
+    for feature in features(board, program, logs)? {
+        cargo.args(["--features", feature]);
     }
     process::run_checked(&mut cargo, process::LONG).map_err(|error| explain_overflow(board, error))?;
     let elf = read(&build_dir.join(&board.target).join("firmware").join(&board.name))?;
@@ -128,9 +149,37 @@ pub fn build(home: &Path, board: &Board, program: Program, logs: bool) -> Result
     Ok(firmware)
 }
 
+/// What the board's crate is built with.
+fn features(board: &Board, program: Program, logs: bool) -> Result<Vec<&'static str>> {
+    let Program::Linked(_, line) = program else { return Ok(Vec::new()) };
+    let mut features = Vec::new();
+    if board.is_emulated() {
+        // Others know no other way to talk.
+        features.push("link");
+    }
+    match line {
+        Line::Serial => {}
+        Line::Usb if board.has_usb => features.push("usb"),
+        Line::Usb => {
+            return Err(Error::Missing {
+                what: format!("a line over USB on {}", board.name),
+                advice: "use its serial port (--line serial) or its debug probe (--line rtt)".to_owned(),
+            });
+        }
+        Line::Rtt => {
+            features.push("dunlin-board-support/rtt-line");
+            if board.is_emulated() && logs {
+                // In place of the emulator's console.
+                features.push("dunlin-board-support/rtt");
+            }
+        }
+    }
+    Ok(features)
+}
+
 /// The linker knows whether code and variables fit, and nothing of the stack that grows towards them.
 fn check_stack(board: &Board, firmware: &Firmware, program: Program) -> Result<()> {
-    let stack_bytes = if let Program::Linked(_) = program { LINKED_STACK_BYTES } else { STACK_BYTES };
+    let stack_bytes = if let Program::Linked(_, line) = program { line.stack_bytes() } else { STACK_BYTES };
     let sizes = firmware.sizes()?;
     let available_bytes = board.memory()?.ram_bytes;
     let needed_bytes = sizes.static_bytes() + sizes.arena_bytes + stack_bytes;

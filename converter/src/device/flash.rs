@@ -4,7 +4,7 @@
 //! longer to compile than all of Dunlin.
 
 use std::{
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -17,8 +17,8 @@ use super::{
     baked::bake,
     boards::{self, Board},
     build_dir,
-    firmware::{self, Firmware, LINKED_STACK_BYTES, Program},
-    process, uf2,
+    firmware::{self, Firmware, Line, Program},
+    log, process, uf2,
 };
 
 /// What flashing does, and what is left of the board's memories.
@@ -61,6 +61,8 @@ pub struct Request<'a> {
     pub chip: Option<&'a str>,
     /// Firmware with logs.
     pub log: bool,
+    /// How it talks to the host.
+    pub line: Line,
 }
 
 /// A firmware that is ready for the board.
@@ -90,10 +92,10 @@ pub fn prepare(request: &Request, file: &[u8], model: &Model) -> Result<Ready> {
         });
     }
     let dir = bake(&home, &board, file, model)?;
-    let firmware = firmware::build(&home, &board, Program::Linked(&dir), request.log)?;
+    let firmware = firmware::build(&home, &board, Program::Linked(&dir, request.line), request.log)?;
     let chip = plan_chip(&home, &firmware.path, request.chip.unwrap_or(&board.chip))?;
     let (sizes, memory) = (firmware.sizes()?, board.memory()?);
-    let ram_bytes = sizes.static_bytes() + sizes.arena_bytes + LINKED_STACK_BYTES;
+    let ram_bytes = sizes.static_bytes() + sizes.arena_bytes + request.line.stack_bytes();
     let plan = FlashPlan {
         board: board.name.clone(),
         chip,
@@ -132,9 +134,15 @@ impl Ready {
         if self.log {
             command.arg("--log");
         }
-        let failed = |problem: String| Error::Tool { command: "dunlin-probe flash".to_owned(), problem };
-        let child = command.stderr(Stdio::inherit()).stdout(Stdio::inherit()).status();
-        match child.map_err(|error| failed(format!("did not start: {error}")))?.success() {
+        let failed = |error: io::Error| Error::Tool {
+            command: "dunlin-probe flash".to_owned(),
+            problem: format!("did not start: {error}"),
+        };
+        let mut child = command.stdout(Stdio::piped()).spawn().map_err(failed)?;
+        if let Some(raw) = child.stdout.take() {
+            log::follow(&self.firmware.elf, raw, &mut |line| println!("{line}"));
+        }
+        match child.wait().map_err(failed)?.success() {
             true => Ok(()),
             false => Err(Error::NotFlashed { board: self.board.name.clone() }),
         }
@@ -164,7 +172,7 @@ fn plan_chip(home: &Path, elf: &Path, chip: &str) -> Result<ChipPlan> {
 }
 
 /// The program that speaks to debug probes, built if it is not there.
-fn program(home: &Path) -> Result<PathBuf> {
+pub(super) fn program(home: &Path) -> Result<PathBuf> {
     let target_dir = build_dir(home).join("probe");
     let path = target_dir.join("probe").join(format!("dunlin-probe{}", std::env::consts::EXE_SUFFIX));
     if !path.is_file() {

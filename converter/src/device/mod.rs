@@ -13,7 +13,7 @@ pub mod fit;
 pub mod flash;
 mod icount;
 pub mod link;
-mod log;
+pub mod log;
 mod process;
 mod rust_src;
 pub mod scaffold;

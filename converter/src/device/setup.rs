@@ -203,6 +203,7 @@ mod tests {
             cpu: None,
             emulator: vec![program.into()],
             memory: None,
+            has_usb: false,
             dir: PathBuf::new(),
         }
     }

@@ -141,6 +141,7 @@ mod tests {
             cpu: None,
             emulator: Vec::new(),
             memory: None,
+            has_usb: false,
             dir: "boards/x".into(),
         };
         let output: Vec<u8> = output.iter().flat_map(|word| word.to_le_bytes()).collect();

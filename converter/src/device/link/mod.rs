@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use dunlin_link::frame::{FRAME_MAX_BYTES, Receiver};
 use dunlin_link::message::{self, DATA_MAX_BYTES, Problem};
-use dunlin_link::{Refusal, Reply, Request, Transfer, VERSION};
+use dunlin_link::{Origin, Refusal, Reply, Request, Transfer, VERSION};
 use serde::Serialize;
 
 use super::{Error, Result};
@@ -34,6 +34,8 @@ pub struct Identity {
     pub ticks_per_second: u32,
     /// Bytes of RAM for a model that is transferred.
     pub free_bytes: u32,
+    /// Bytes of flash for a model that is to stay; 0 if the board has none.
+    pub flash_bytes: u32,
     /// The model in use.
     pub model: Option<ModelIdentity>,
 }
@@ -55,8 +57,8 @@ pub struct ModelIdentity {
     pub output_bytes: u32,
     /// How many steps it has.
     pub n_steps: u32,
-    /// Whether it is lost when the board restarts.
-    pub in_ram: bool,
+    /// Where it lies: `Firmware`, `Stored` or `Ram`. One in RAM is lost when the board restarts.
+    pub origin: Origin,
 }
 
 impl From<dunlin_link::Identity<'_>> for Identity {
@@ -66,6 +68,7 @@ impl From<dunlin_link::Identity<'_>> for Identity {
             core: identity.core.to_owned(),
             ticks_per_second: identity.ticks_per_second,
             free_bytes: identity.free_bytes,
+            flash_bytes: identity.flash_bytes,
             model: identity.model.map(|model| ModelIdentity {
                 name: model.name.to_owned(),
                 checksum: model.checksum,
@@ -74,8 +77,26 @@ impl From<dunlin_link::Identity<'_>> for Identity {
                 input_bytes: model.input_bytes,
                 output_bytes: model.output_bytes,
                 n_steps: model.n_steps,
-                in_ram: model.in_ram,
+                origin: model.origin,
             }),
+        }
+    }
+}
+
+/// Where a model is transferred to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// Into RAM: it is lost when the board restarts.
+    Ram,
+    /// Into flash: it stays.
+    Flash,
+}
+
+impl Update {
+    fn origin(self) -> Origin {
+        match self {
+            Update::Ram => Origin::Ram,
+            Update::Flash => Origin::Stored,
         }
     }
 }
@@ -160,21 +181,23 @@ impl<'p> Client<'p> {
         ticks.map_err(|failure| self.error(failure))
     }
 
-    /// Transfers a model into the board's RAM, which uses it until it restarts; `progress` is told how many bytes are
-    /// there.
+    /// Transfers a model, which the board then uses: from RAM until it restarts, from flash until it gets another.
+    /// `progress` is told how many bytes are there.
     ///
     /// # Errors
-    /// If the board does not answer, has no room, or refuses the model.
-    pub fn load(&mut self, file: &[u8], progress: &mut dyn FnMut(usize)) -> Result<Identity> {
+    /// If the board does not answer, has no room, or refuses the model. It uses the one of before then.
+    pub fn load(&mut self, file: &[u8], update: Update, progress: &mut dyn FnMut(usize)) -> Result<Identity> {
         let checksum = checksum(file);
-        self.again_after_restarts(|client| {
-            client.try_load(file, progress)?;
-            Ok(())
-        })
-        .or_else(|error| match self.identify() {
-            // The answer to the last request was lost, and the board has it.
-            Ok(Identity { model: Some(model), .. }) if Some(model.checksum) == checksum => Ok(()),
-            _ => Err(error),
+        self.again_after_restarts(|client| client.try_load(file, update, progress)).or_else(|error| {
+            match self.identify() {
+                // The answer to the last request was lost, and the board has it.
+                Ok(Identity { model: Some(model), .. })
+                    if Some(model.checksum) == checksum && model.origin == update.origin() =>
+                {
+                    Ok(())
+                }
+                _ => Err(error),
+            }
         })?;
         self.identify()
     }
@@ -220,10 +243,19 @@ impl<'p> Client<'p> {
         }
     }
 
-    fn try_load(&mut self, file: &[u8], progress: &mut dyn FnMut(usize)) -> std::result::Result<(), Failure> {
+    fn try_load(
+        &mut self,
+        file: &[u8],
+        update: Update,
+        progress: &mut dyn FnMut(usize),
+    ) -> std::result::Result<(), Failure> {
         let n_bytes = u32::try_from(file.len())
             .map_err(|_| self.problem("a model of 4 GiB or more has no room anywhere".to_owned()))?;
-        let id = self.transfer(Transfer::Model { n_bytes }, file, progress)?;
+        let what = match update {
+            Update::Ram => Transfer::Model { n_bytes },
+            Update::Flash => Transfer::Stored { n_bytes },
+        };
+        let id = self.transfer(what, file, progress)?;
         self.ask(&Request::Switch { id }, |reply| matches!(reply, Reply::Switched).then_some(()))
     }
 
@@ -359,6 +391,17 @@ fn explain(refusal: Refusal) -> String {
             "the board has {free_bytes} bytes of RAM for a model and its arena, which are larger: `dunlin flash` puts \
              the model into flash"
         ),
+        Refusal::NoRoomInFlash { flash_bytes: 0 } => {
+            "the board keeps no flash for models: leave out `=flash` to transfer it into RAM, or `dunlin flash` it".to_owned()
+        }
+        Refusal::NoRoomInFlash { flash_bytes } => format!(
+            "the board keeps {flash_bytes} bytes of flash for a model, and this one is larger: `dunlin flash` it"
+        ),
+        Refusal::FlashFailed => {
+            "the board's flash does not take what is written; it still uses the model of before: try again; if it fails \
+             again, the flash is worn out"
+                .to_owned()
+        }
         Refusal::Rows => {
             "the model takes one input by rows and others, too: it cannot be run over a line".to_owned()
         }

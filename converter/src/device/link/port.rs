@@ -127,7 +127,7 @@ fn nothing_in_time(result: io::Result<usize>) -> io::Result<usize> {
     }
 }
 
-/// A program whose standard input and output are the line: an emulator. It ends with this.
+/// A program whose standard input and output are the line: an emulator, or what speaks to a probe. It ends with this.
 pub struct Program {
     name: String,
     child: Child,
@@ -184,7 +184,7 @@ impl Port for Program {
                 Err(RecvTimeoutError::Timeout) => return Ok(0),
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = self.child.wait()?;
-                    return Err(io::Error::other(format!("the emulator ended ({status})")));
+                    return Err(io::Error::other(format!("the program at its other end ended ({status})")));
                 }
             };
         }

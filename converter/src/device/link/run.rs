@@ -1,22 +1,28 @@
 //! Running and timing a model on a board at the other end of a line.
 
+use std::process::Command;
 use std::time::Duration;
 
 use dunlin::Model;
+use dunlin_link::Origin;
 use serde::Serialize;
 
 use super::super::{
     Error, Result,
     boards::{self, Board},
     emulator,
-    firmware::{self, Program},
+    firmware::{self, Line, Program},
+    flash,
 };
-use super::{Client, Identity, port};
+use super::{Client, Identity, Update, port};
 use crate::report::ModelReport;
 use crate::samples::{self, Samples};
 
 /// The port that stands for the board's emulator.
 pub const EMULATOR: &str = "emulator";
+
+/// The port that stands for the line through the board's debug probe.
+pub const RTT: &str = "rtt";
 
 /// How long a board may take for an answer: the longest is a run.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -30,8 +36,10 @@ pub struct Place {
     pub port: Option<String>,
     /// Bits per second of a serial port.
     pub baud: u32,
-    /// Transfer the model into RAM where the board has another one.
-    pub update: bool,
+    /// The debug probe, where there are several.
+    pub probe: Option<String>,
+    /// Transfer the model to there where the board has another one.
+    pub update: Option<Update>,
 }
 
 /// A board that runs the model.
@@ -100,27 +108,28 @@ pub fn connect(place: &Place, file: &[u8], model: &Model) -> Result<Connection> 
     };
     let port_name = match (&place.port, &board) {
         (Some(port), _) => port.as_str(),
-        (None, Some(board)) if board.emulator_program().is_some() => EMULATOR,
+        (None, Some(board)) if board.is_emulated() => EMULATOR,
         (None, board) => {
             let name = board.as_ref().map_or("the board", |board| &board.name);
             return Err(Error::Missing {
                 what: format!("the port of {name}"),
-                advice:
-                    "say where it is connected: --port /dev/ttyACM0, --port COM3, --port tcp:localhost:1234"
-                        .into(),
+                advice: "say where it is connected: --port /dev/ttyACM0, --port COM3, --port rtt, --port \
+                         tcp:localhost:1234"
+                    .into(),
             });
         }
     };
     let emulated = port_name == EMULATOR;
-    let port: Box<dyn port::Port> = match (emulated, &board) {
-        (false, _) => port::open(port_name, place.baud)?,
-        (true, Some(board)) => Box::new(start_emulator(board, file, model)?),
-        (true, None) => {
+    let port: Box<dyn port::Port> = match (port_name, &board) {
+        (EMULATOR, Some(board)) => Box::new(start_emulator(board, file, model)?),
+        (RTT, Some(board)) => Box::new(start_probe(board, place.probe.as_deref())?),
+        (EMULATOR | RTT, None) => {
             return Err(Error::Missing {
-                what: "the board to emulate".into(),
-                advice: "name it with --board, such as --board cortex-m4".into(),
+                what: "the board to emulate, or to reach through a probe".into(),
+                advice: "name it with --board, such as --board cortex-m4 or --board microbit".into(),
             });
         }
+        (name, _) => port::open(name, place.baud)?,
     };
     let mut client = Client::new(port, LIMIT);
     let identity = client.identify()?;
@@ -134,10 +143,26 @@ pub fn connect(place: &Place, file: &[u8], model: &Model) -> Result<Connection> 
 fn start_emulator(board: &Board, file: &[u8], model: &Model) -> Result<port::Program> {
     let home = super::super::home()?;
     let dir = super::super::baked::bake(&home, board, file, model)?;
-    let firmware = firmware::build(&home, board, Program::Linked(&dir), false)?;
+    let firmware = firmware::build(&home, board, Program::Linked(&dir, Line::Serial), false)?;
     let mut command = emulator::command(board)?;
     command.args(["-serial", "stdio", "-kernel"]).arg(&firmware.path);
     port::Program::start(format!("the emulator of {}", board.name), &mut command)
+}
+
+/// Starts the program that carries the line over RTT.
+fn start_probe(board: &Board, probe: Option<&str>) -> Result<port::Program> {
+    if board.is_emulated() {
+        return Err(Error::Missing {
+            what: format!("a debug probe on {}", board.name),
+            advice: "the board is emulated: leave --port out".into(),
+        });
+    }
+    let mut command = Command::new(flash::program(&super::super::home()?)?);
+    command.args(["line", "--chip", &board.chip]);
+    if let Some(probe) = probe {
+        command.args(["--probe", probe]);
+    }
+    port::Program::start(format!("the debug probe of {}", board.name), &mut command)
 }
 
 impl Connection {
@@ -151,25 +176,27 @@ impl Connection {
         }
     }
 
-    fn see_to_model(&mut self, file: &[u8], model: &Model, update: bool) -> Result<()> {
+    fn see_to_model(&mut self, file: &[u8], model: &Model, update: Option<Update>) -> Result<()> {
         let checksum = model.header().checksum;
         let has =
             |identity: &Identity| identity.model.as_ref().is_some_and(|model| model.checksum == checksum);
-        if has(&self.identity) {
+        let is_to_stay = update == Some(Update::Flash);
+        let stays = self.identity.model.as_ref().is_some_and(|model| model.origin != Origin::Ram);
+        if has(&self.identity) && (stays || !is_to_stay) {
             return Ok(());
         }
-        if !update {
+        let Some(update) = update else {
             let other = match &self.identity.model {
                 Some(other) => format!("the model {:?} (checksum {:08x})", other.name, other.checksum),
                 None => "no model".to_owned(),
             };
             return Err(self.problem(format!(
                 "{} runs {other}, not this one (checksum {checksum:08x}): `dunlin flash` it, or give --update to \
-                 transfer it into RAM",
+                 transfer it into RAM (--update=flash: to keep it)",
                 self.identity.board
             )));
-        }
-        self.identity = self.client.load(file, &mut |_| {})?;
+        };
+        self.identity = self.client.load(file, update, &mut |_| {})?;
         match has(&self.identity) {
             true => Ok(()),
             false => {
