@@ -38,7 +38,7 @@ pub fn write(session: &mut Session, i: usize, real: impl ExactSizeIterator<Item 
 /// host trained on. For an int8 input they are quantized as [`frontend::to_i8`] does.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_features(session: &mut Session, i: usize, features: (&[i16], &[i16])) -> Result<(), Error> {
     let port = session.model().input(i)?;
     let (first, second) = features;
