@@ -10,7 +10,7 @@ const MVE_CPUS: [&str; 3] = ["cortex-m52", "cortex-m55", "cortex-m85"];
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!(
-        "cargo::rustc-check-cfg=cfg(dunlin_mve, dunlin_dsp, dunlin_dsp_of_cpu, dunlin_armv6m, dunlin_armv7m)"
+        "cargo::rustc-check-cfg=cfg(dunlin_mve, dunlin_dsp, dunlin_dsp_of_cpu, dunlin_armv6m, dunlin_armv7m, dunlin_rv32im)"
     );
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
@@ -26,6 +26,8 @@ fn main() {
         println!("cargo::rustc-cfg=dunlin_armv7m");
     } else if is_any_of(&["thumbv6m-", "thumbv8m.base-"]) {
         println!("cargo::rustc-cfg=dunlin_armv6m");
+    } else if is_any_of(&["riscv32im"]) {
+        println!("cargo::rustc-cfg=dunlin_rv32im");
     }
     if of_cpu {
         println!("cargo::rustc-cfg=dunlin_dsp_of_cpu");

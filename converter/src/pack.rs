@@ -7,9 +7,11 @@ use crate::{Data, Graph, Kind, Result, Tensor};
 /// For which cores constants are arranged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Packing {
-    /// For those that multiply one pair of numbers at a time, and for hosts.
+    /// For hosts.
     #[default]
     Portable,
+    /// For cores that multiply one pair of numbers at a time.
+    Scalar,
     /// For Cortex-M cores with the DSP extension.
     Dsp,
     /// For Cortex-M cores with vectors of 16 bytes.
@@ -20,7 +22,7 @@ impl Packing {
     /// Channels that kernels take at once: with the rest of so many they are slower.
     pub fn channel_group(self) -> usize {
         match self {
-            Packing::Portable | Packing::Dsp => 4,
+            Packing::Portable | Packing::Scalar | Packing::Dsp => 4,
             Packing::Helium => 16,
         }
     }
@@ -29,6 +31,7 @@ impl Packing {
     pub fn name(self) -> &'static str {
         match self {
             Packing::Portable => "plain",
+            Packing::Scalar => "in words",
             Packing::Dsp => "for DSP",
             Packing::Helium => "for vectors",
         }

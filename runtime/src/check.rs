@@ -63,7 +63,11 @@ impl<'m> Model<'m> {
             return Err(Error::Malformed);
         }
         let constants = bytes.get(header.constants_offset as usize..).ok_or(Error::Malformed)?;
-        Ok(Model { bytes, constants, header, ops })
+        let records = bytes.get(format::HEADER_BYTES..).unwrap_or_default().as_chunks().0;
+        let records = records.get(..header.n_tensors as usize).unwrap_or_default();
+        let steps = header.steps_offset as usize..header.names_offset as usize;
+        let steps = bytes.get(steps).unwrap_or_default();
+        Ok(Model { bytes, records, steps, constants, header, ops })
     }
 
     #[inline(never)]
@@ -97,7 +101,8 @@ impl<'m> Model<'m> {
         let ty = tensor_type(record);
         let ty = ty.as_ref().map_err(|&error| error)?;
         let in_arena = record.place != Place::Constant;
-        if in_arena != (i < self.header.n_activations as usize) {
+        let exists = self.records.get(i).is_some_and(TensorRecord::place_exists);
+        if !exists || in_arena != (i < self.header.n_activations as usize) {
             return Err(Error::Malformed);
         }
         let constant_bytes = self.constants.len().saturating_sub(format::READ_AHEAD_BYTES);

@@ -209,20 +209,20 @@ pub struct TensorRecord {
 }
 
 impl TensorRecord {
-    /// The record in its bytes; `None` if the place is unknown.
+    /// The record in its bytes. A place that is none is read as the last one: see [`TensorRecord::place_exists`].
     ///
-    /// A check reads every tensor at every step: a word a field, where a deserializer takes six instructions a byte.
-    #[inline]
-    pub fn read(bytes: &[u8; TENSOR_BYTES]) -> Option<TensorRecord> {
+    /// A check reads every tensor at every step, and a run all that it computes with: a word a field, where a deserializer
+    /// takes six instructions a byte.
+    #[inline(always)]
+    pub fn read(bytes: &[u8; TENSOR_BYTES]) -> TensorRecord {
         let u16_at = |i: usize| u16::from_le_bytes([bytes[i], bytes[i + 1]]);
         let u32_at = |i: usize| u32::from_le_bytes([bytes[i], bytes[i + 1], bytes[i + 2], bytes[i + 3]]);
         let place = match bytes[2] {
             0 => Place::Arena,
             1 => Place::State,
-            2 => Place::Constant,
-            _ => return None,
+            _ => Place::Constant,
         };
-        Some(TensorRecord {
+        TensorRecord {
             dtype: bytes[0],
             rank: bytes[1],
             place,
@@ -235,7 +235,12 @@ impl TensorRecord {
             table: u32_at(24),
             period: u16_at(28),
             writer: u16_at(30),
-        })
+        }
+    }
+
+    /// Whether the place in the bytes of a record is one.
+    pub fn place_exists(bytes: &[u8; TENSOR_BYTES]) -> bool {
+        bytes[2] <= Place::Constant as u8
     }
 }
 
@@ -406,7 +411,7 @@ mod tests {
             writer: NO_STEP,
         };
         let written = postcard::to_slice(&tensor, &mut buf).unwrap();
-        assert_eq!(TensorRecord::read((&*written).try_into().unwrap()), Some(tensor));
+        assert_eq!(TensorRecord::read((&*written).try_into().unwrap()), tensor);
         let call = CallRecord { step: 1, first: 0x203, count: u16::MAX };
         let written = postcard::to_slice(&call, &mut buf).unwrap();
         assert_eq!(CallRecord::read((&*written).try_into().unwrap()), call);

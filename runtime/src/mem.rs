@@ -209,7 +209,7 @@ impl<'a, T: Copy> View<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m))]
+    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m, dunlin_rv32im))]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *const T {
         self.ptr
@@ -242,6 +242,23 @@ impl<'a, T: Copy> View<'a, T> {
     }
 }
 
+#[cfg(test)]
+impl<'a> View<'a, i32> {
+    /// The bytes of words.
+    pub(crate) fn bytes(&self) -> View<'a, i8> {
+        View { ptr: self.ptr.cast(), len: 4 * self.len, borrow: PhantomData }
+    }
+}
+
+#[cfg(any(all(target_os = "none", not(any(dunlin_dsp, dunlin_mve))), test))]
+impl<'a> View<'a, i8> {
+    /// The same bytes as words, of which they are a multiple: they begin at a multiple of 4.
+    pub(crate) fn words(&self) -> View<'a, i32> {
+        debug_assert!((self.ptr as usize).is_multiple_of(4) && self.len.is_multiple_of(4));
+        View { ptr: self.ptr.cast(), len: self.len / 4, borrow: PhantomData }
+    }
+}
+
 impl<'a, T: Copy> From<&'a [T]> for View<'a, T> {
     fn from(slice: &'a [T]) -> Self {
         View { ptr: slice.as_ptr(), len: slice.len(), borrow: PhantomData }
@@ -268,7 +285,7 @@ impl<'a, T: Element> ViewMut<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m))]
+    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m, dunlin_rv32im))]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *mut T {
         self.ptr

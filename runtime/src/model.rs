@@ -13,6 +13,10 @@ use crate::{DType, Element, Error, Shape, TensorType};
 #[derive(Clone, Copy)]
 pub struct Model<'m> {
     pub(crate) bytes: &'m [u8],
+    /// The tensors' records.
+    pub(crate) records: &'m [[u8; format::TENSOR_BYTES]],
+    /// The section of the steps: their records, then their lists.
+    pub(crate) steps: &'m [u8],
     pub(crate) constants: &'m [u8],
     pub(crate) header: Header,
     pub(crate) ops: &'m [Entry],
@@ -125,10 +129,8 @@ impl<'m> Model<'m> {
         if i >= self.n_steps() {
             return Err(Error::Malformed);
         }
-        let section = self.header.steps_offset as usize..self.header.names_offset as usize;
-        let section = self.bytes.get(section).unwrap_or_default();
-        let fixed = section.get(i * format::STEP_BYTES..).and_then(|bytes| bytes.first_chunk());
-        let step = fixed.and_then(|bytes| StepRecord::read(bytes, section)).ok_or(Error::Malformed)?;
+        let fixed = self.steps.get(i * format::STEP_BYTES..).and_then(|bytes| bytes.first_chunk());
+        let step = fixed.and_then(|bytes| StepRecord::read(bytes, self.steps)).ok_or(Error::Malformed)?;
         Ok(Node { model: self, step })
     }
 
@@ -189,11 +191,7 @@ impl<'m> Model<'m> {
     }
 
     pub(crate) fn record(&self, i: usize) -> Result<TensorRecord, Error> {
-        if i >= self.header.n_tensors as usize {
-            return Err(Error::Malformed);
-        }
-        let bytes = self.bytes.get(format::HEADER_BYTES + i * format::TENSOR_BYTES..);
-        bytes.and_then(|bytes| bytes.first_chunk()).and_then(TensorRecord::read).ok_or(Error::Malformed)
+        self.records.get(i).map(TensorRecord::read).ok_or(Error::Malformed)
     }
 }
 
@@ -271,27 +269,34 @@ impl<'m> Node<'m> {
         self.model.record(self.tensor_id(i).ok_or(Error::Arity)? as usize)
     }
 
-    /// Tensor `i`: inputs first, then outputs.
-    fn operand(&self, i: usize) -> Result<Operand, Error> {
-        let record = self.tensor_record(i)?;
+    /// Tensor `i`: inputs first, then outputs; an empty one beyond them.
+    // Every operator asks for some: one copy of the code, but for the cores whose layers are done soonest.
+    #[cfg_attr(not(dunlin_mve), inline(never))]
+    #[cfg_attr(dunlin_mve, inline(always))]
+    fn operand(&self, i: usize) -> Operand {
+        let id = self.tensor_id(i).map_or(usize::MAX, |id| id as usize);
+        let Some(record) = self.model.records.get(id) else { return Operand::NONE };
+        let record = TensorRecord::read(record);
         let TensorRecord { offset, place, zero_point, table, period, .. } = record;
-        Ok(Operand { ty: checked_type(&record), offset, place, zero_point, table, period })
+        Operand { ty: checked_type(&record), offset, place, zero_point, table, period }
     }
 
     /// Bytes of tensor `i`, if it is in one piece.
     pub(crate) fn bytes(&self, i: usize) -> Range<usize> {
-        let operand = self.operand(i).unwrap_or(Operand::NONE);
+        let operand = self.operand(i);
         operand.offset()..operand.offset() + operand.ty.bytes()
     }
 
     /// Input `i`. A checked node has as many as its operator asks for; beyond them stands an empty one.
+    #[cfg_attr(dunlin_mve, inline(always))]
     pub fn input(&self, i: usize) -> Operand {
-        if i < self.n_inputs() { self.operand(i).unwrap_or(Operand::NONE) } else { Operand::NONE }
+        self.operand(if i < self.n_inputs() { i } else { usize::MAX })
     }
 
     /// Output `i`; see [`Node::input`].
+    #[cfg_attr(dunlin_mve, inline(always))]
     pub fn output(&self, i: usize) -> Operand {
-        self.operand(self.n_inputs().wrapping_add(i)).unwrap_or(Operand::NONE)
+        self.operand(self.n_inputs().wrapping_add(i))
     }
 
     /// Rows that a call of the step counts; `call` may mean all.
@@ -305,7 +310,7 @@ impl<'m> Node<'m> {
     /// Rows of the step: of its first output, or of its first input if it is a reduction.
     pub fn n_rows(&self) -> usize {
         let counted = if self.step.order == Order::Rows as u8 { self.n_inputs() } else { 0 };
-        self.tensor_record(counted).map_or(0, |record| checked_type(&record).shape.rows())
+        self.operand(counted).ty.shape.rows()
     }
 
     /// What a check may look at: the constants, and no arena.

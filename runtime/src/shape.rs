@@ -28,7 +28,14 @@ impl DType {
 
     /// The dtype with that number in the file.
     pub fn from_code(code: u8) -> Option<DType> {
-        Self::ALL.get(code as usize).copied()
+        // The numbers are those of the enum: no table is needed.
+        match code {
+            0 => Some(DType::F32),
+            1 => Some(DType::I8),
+            2 => Some(DType::I16),
+            3 => Some(DType::I32),
+            _ => None,
+        }
     }
 
     /// Bytes of one element; also its alignment.
@@ -144,7 +151,7 @@ impl Shape {
     }
 
     /// Number of elements.
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(all(target_os = "none", not(dunlin_mve)), inline(never))]
     pub fn count(&self) -> usize {
         let &[a, b, c, d] = &self.dims; // a loop takes three times as long
         a.wrapping_mul(b).wrapping_mul(c).wrapping_mul(d) as usize
@@ -163,11 +170,11 @@ impl Shape {
 
     /// Number of rows: `n * h` of an `[n, h, w, c]` tensor.
     pub fn rows(&self) -> usize {
-        if self.rank() == 4 {
-            return self.dim(0).wrapping_mul(self.dim(1));
+        match self.rank() {
+            0 | 1 => 1,
+            2 => self.dim(0),
+            _ => self.dim(0).wrapping_mul(self.dim(1)),
         }
-        let outer = self.rank().saturating_sub(1);
-        self.dims.iter().take(outer).fold(1usize, |rows, &dim| rows.wrapping_mul(dim as usize))
     }
 
     /// The same rows as an image `[n, h, w, c]`: `[a, b, 1, c]`, `[1, a, 1, c]` and `[1, 1, 1, c]` for lower

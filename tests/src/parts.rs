@@ -48,7 +48,7 @@ impl Parts {
         let record = |start: usize, i: usize, bytes: usize| &file[start + i * bytes..][..bytes];
         let tensors = (0..header.n_tensors as usize)
             .map(|i| record(format::HEADER_BYTES, i, format::TENSOR_BYTES))
-            .map(|bytes| TensorRecord::read(bytes.try_into().expect("its size")).expect("a tensor"))
+            .map(|bytes| TensorRecord::read(bytes.try_into().expect("its size")))
             .collect();
         let n_ports = header.n_inputs as usize + header.n_outputs as usize;
         let ports = (0..n_ports)

@@ -20,7 +20,7 @@ use dunlin_converter::ops::Op;
 use dunlin_converter::plan::plan;
 use dunlin_converter::program::AlignedBytes;
 use dunlin_converter::write::write;
-use dunlin_converter::{Data, Graph, Quant, Result, TensorId};
+use dunlin_converter::{Data, Graph, Kind, Quant, Result, TensorId};
 use dunlin_tests::boards::runnable_boards;
 use fastrand::Rng;
 
@@ -149,6 +149,16 @@ impl Layer {
         self.graph.constant("table", &[channels, 3], Data::I32(table))
     }
 
+    /// Puts the entries of `group` channels together: biases, multipliers, shifts.
+    fn group_table(&mut self, table: TensorId, group: usize) {
+        let Kind::Constant(Data::I32(entries)) = &mut self.graph[table].kind else { panic!("no table") };
+        for group in entries.chunks_exact_mut(3 * group) {
+            let entries = group.to_vec();
+            (0..group.len())
+                .for_each(|i| group[i] = entries[i % (group.len() / 3) * 3 + i / (group.len() / 3)]);
+        }
+    }
+
     fn bounds(&mut self) -> Bounds {
         match self.rng.u8(..4) {
             0 => Bounds::I8 { lo: self.rng.i8(-128..0), hi: self.rng.i8(0..) },
@@ -200,16 +210,18 @@ impl Layer {
 
     fn fully_connected(&mut self) -> Result<TensorId> {
         let (n, k, c_out) = (self.rng.usize(1..3), self.channels(700), self.channels(60));
-        // Whatever the bytes are, they are quads or vectors too.
-        let weights = match self.rng.u8(..4) {
+        // Whatever the bytes are, they are in any other order too.
+        let weights = match self.rng.u8(..6) {
             0 if k % 8 == 0 && k <= 256 => Weights::Quads,
             1 | 2 => Weights::Vectors,
+            3 | 4 if k % 4 == 0 => Weights::Words,
             _ => Weights::Rows,
         };
         let k = if weights == Weights::Vectors && self.rng.bool() { k.next_multiple_of(16) } else { k };
         let odd_channels = weights == Weights::Rows && self.rng.bool();
         let x = self.input(&[n, k])?;
         let inputs = [x, self.weights(&[c_out, k])?, self.table_of(c_out, k, odd_channels)?];
+        self.group_table(inputs[2], weights.table_group(k));
         let op = ops::FullyConnected { bounds: self.bounds(), weights };
         self.graph.apply("layer", op, &inputs)
     }

@@ -34,7 +34,7 @@ fn assert_bytes(name: &str, program: &Program, inputs: &str, outputs: &str) {
 #[test]
 fn mlperf_models_give_the_bytes_of_the_goldens() {
     for (name, arena_limit_bytes) in MLPERF {
-        for packing in [Packing::Portable, Packing::Dsp, Packing::Helium] {
+        for packing in [Packing::Portable, Packing::Scalar, Packing::Dsp, Packing::Helium] {
             let Some(program) = program_for(name, packing) else { return };
             let golden = |file: &str| {
                 format!("golden/{name}/{file}20{}.npy", ["", ".tflm"][(file != "input") as usize])

@@ -138,7 +138,7 @@ impl Board {
             "cortex-m52" | "cortex-m55" | "cortex-m85" => Packing::Helium,
             "cortex-m33" | "cortex-m35p" => Packing::Dsp,
             _ if self.target.starts_with("thumbv7em") => Packing::Dsp,
-            _ => Packing::Portable,
+            _ => Packing::Scalar,
         }
     }
 

@@ -43,7 +43,7 @@ impl HostOperator for FullyConnected {
     fn channels(&self, _rank: usize) -> Channels {
         match self.weights {
             Weights::Rows => Channels::Sums(Layer::new(None, self.bounds)),
-            Weights::Quads | Weights::Vectors => Channels::Opaque,
+            Weights::Quads | Weights::Vectors | Weights::Words => Channels::Opaque,
         }
     }
 
@@ -57,13 +57,13 @@ impl HostOperator for FullyConnected {
     fn pack(&self, graph: &Graph, node: &Node, packing: Packing) -> Option<Packed> {
         let [x, w, table] = node.inputs[..] else { return None };
         let (w, table) = (graph.constant_data(w)?, graph.constant_data(table)?);
+        let zero_point = || Some(graph[x].quant.as_ref()?.zero_point);
+        let folded = |weights, (w, table)| (weights, vec![(1, Data::I8(w)), (2, Data::I32(table))]);
         let (weights, constants) = match packing {
             Packing::Portable => return None,
             Packing::Dsp => (Weights::Quads, vec![(1, Data::I8(pack_quads(w, table)?))]),
-            Packing::Helium => {
-                let (w, table) = pack_vectors(w, table, graph[x].quant.as_ref()?.zero_point)?;
-                (Weights::Vectors, vec![(1, Data::I8(w)), (2, Data::I32(table))])
-            }
+            Packing::Helium => folded(Weights::Vectors, pack_vectors(w, table, zero_point()?)?),
+            Packing::Scalar => folded(Weights::Words, pack_words(w, table, zero_point()?)?),
         };
         Some((Op::FullyConnected(FullyConnected { weights, ..*self }), constants))
     }
@@ -114,6 +114,24 @@ fn pack_quads(weights: &Data, table: &Data) -> Option<Vec<i8>> {
 /// Weights `[c_out, k]` and channel table `[c_out, 3]` as [`Weights::Vectors`], if they can be for activations of this zero
 /// point.
 fn pack_vectors(weights: &Data, table: &Data, zero_point: i32) -> Option<(Vec<i8>, Vec<i32>)> {
+    let (rows, k, mut table) = fold_zero_point(weights, table, zero_point)?;
+    let channels = Weights::Vectors.channels(k);
+    for group in table.chunks_exact_mut(3 * channels) {
+        let entries = group.to_vec();
+        let in_order = (0..channels).step_by(2).chain((1..channels).step_by(2));
+        let fields = (0..3).flat_map(|field| in_order.clone().map(move |c| 3 * c + field));
+        group.iter_mut().zip(fields).for_each(|(to, from)| *to = entries[from]);
+    }
+    Some((in_blocks(rows, k, Weights::Vectors), table))
+}
+
+/// Weights in rows, their taps, and the channel table with biases that contain what the zero point adds; `None` if a factor
+/// is less common.
+fn fold_zero_point<'a>(
+    weights: &'a Data,
+    table: &Data,
+    zero_point: i32,
+) -> Option<(&'a [i8], usize, Vec<i32>)> {
     let (Data::I8(rows), Data::I32(table)) = (weights, table) else { return None };
     let k = rows.len().checked_div(table.len() / 3)?;
     let is_usual = |channel: &[i32]| channel[1] >> 30 == 1 && channel[2] < 0;
@@ -125,19 +143,32 @@ fn pack_vectors(weights: &Data, table: &Data, zero_point: i32) -> Option<(Vec<i8
         let sum: i32 = row.iter().map(|&w| i32::from(w)).sum();
         channel[0] = channel[0].wrapping_sub(zero_point.wrapping_mul(sum));
     }
-    if !k.is_multiple_of(16) {
-        return Some((rows.clone(), table));
+    Some((rows, k, table))
+}
+
+/// Weights `[c_out, k]` and channel table `[c_out, 3]` as [`Weights::Words`], if they can be for activations of this zero
+/// point.
+fn pack_words(weights: &Data, table: &Data, zero_point: i32) -> Option<(Vec<i8>, Vec<i32>)> {
+    let (rows, k, table) = fold_zero_point(weights, table, zero_point)?;
+    if !k.is_multiple_of(4) || rows.len() < 4 * k {
+        return None;
     }
-    let octets = rows.chunks_exact(8 * k);
-    let rest = octets.remainder();
-    let vectors = |octet: &[i8]| -> Vec<i8> {
-        (0..k)
-            .step_by(16)
-            .flat_map(|tap| octet.chunks(k).flat_map(move |row| &row[tap..tap + 16]))
-            .copied()
+    Some((in_blocks(rows, k, Weights::Words), table))
+}
+
+/// Rows of `k` taps in the order of vectors or words.
+fn in_blocks(rows: &[i8], k: usize, order: Weights) -> Vec<i8> {
+    let (channels, taps) = (order.channels(k), order.block_taps());
+    let groups = rows.chunks_exact(channels * k);
+    let rest = groups.remainder();
+    let blocks = |group: &[i8]| -> Vec<i8> {
+        // The first block is the one that may be shorter.
+        let ends = ((k - 1) % taps + 1..=k).step_by(taps);
+        ends.flat_map(|end| group.chunks(k).flat_map(move |row| &row[end.saturating_sub(taps)..end]))
+            .map(|w| w ^ order.flipped())
             .collect()
     };
-    Some((octets.flat_map(vectors).chain(rest.iter().copied()).collect(), table))
+    groups.flat_map(blocks).chain(rest.iter().copied()).collect()
 }
 
 /// The output has two dimensions, or as many as the input: a reshape follows where the file wants that.

@@ -27,17 +27,25 @@ pub(crate) use scalar::{add, conv, depthwise, fully_connected};
 mod armv6m;
 #[cfg(dunlin_armv6m)]
 use {
-    armv6m::sums,
-    scalar::{columns, outputs},
+    armv6m::{outputs, sums, words},
+    scalar::columns,
 };
 
 #[cfg(dunlin_armv7m)]
 mod armv7m;
 #[cfg(dunlin_armv7m)]
-use armv7m::{columns, outputs, sums};
+use armv7m::{columns, outputs, sums, words};
+
+#[cfg(dunlin_rv32im)]
+mod riscv32;
+#[cfg(dunlin_rv32im)]
+use {
+    riscv32::words,
+    scalar::{columns, outputs, sums},
+};
 
 #[cfg(all(
     any(target_os = "none", test),
-    not(any(dunlin_mve, dunlin_dsp, dunlin_armv6m, dunlin_armv7m))
+    not(any(dunlin_mve, dunlin_dsp, dunlin_armv6m, dunlin_armv7m, dunlin_rv32im))
 ))]
-use scalar::{columns, outputs, sums};
+use scalar::{columns, outputs, sums, words};

@@ -175,10 +175,21 @@ pub(super) fn check_channels(
 
 /// That weights and channel table of an int8 layer are constants with factors that the arithmetic takes.
 pub(super) fn check_weights(node: &Node, mem: &Memory) -> Result<(), Error> {
-    if !node.input(1).is_constant() || !node.input(2).is_constant() {
+    check_packed_weights(node, mem, None)
+}
+
+/// The same; with a `group` entries of the table are in groups, and all factors are normal: see [`Channels::are_normal`].
+pub(super) fn check_packed_weights(node: &Node, mem: &Memory, group: Option<usize>) -> Result<(), Error> {
+    let table = node.input(2);
+    if !node.input(1).is_constant() || !table.is_constant() {
         return Err(Error::TensorPlace);
     }
-    Channels(node.input(2).view(mem)).check()
+    let table = Channels(table.view(mem));
+    match group {
+        None => table.check(),
+        Some(group) if table.are_normal(group) => Ok(()),
+        Some(_) => Err(Error::Parameters),
+    }
 }
 
 /// The arithmetic of a checked f32 layer.

@@ -9,20 +9,20 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::conv2d::{Operands, check_channels, check_weights, f32_arithmetic};
+use super::conv2d::{Operands, check_channels, check_packed_weights, f32_arithmetic};
 use super::window::all_rows;
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::arithmetic::I8;
 use crate::kernels::fully_connected::{
-    fully_connected_row, fully_connected_row_i8, fully_connected_scratch_bytes, vectors_row_i8,
+    blocks_row_i8, fully_connected_row, fully_connected_row_i8, fully_connected_scratch_bytes,
 };
-use crate::kernels::requantize::Channels;
 use crate::mem::{Memory, View, ViewMut};
 use crate::model::Node;
 use crate::{DType, Element, Error, Shape, TensorType};
 
 /// How weights lie in their tensor; the converter decides.
+// In the file a byte, which takes less code to read than an enum of serde.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub enum Weights {
     /// Channel after channel.
     Rows,
@@ -32,10 +32,55 @@ pub enum Weights {
     /// bits of their multiplier and shift right.
     Quads,
     /// int8: the biases contain what the zero point of the activations adds, minus it times the sum of a channel's weights.
-    /// If `k` is a multiple of 16, eight channels at a time: of every 16 taps those of the first channel, then of the
-    /// second, and so on. Other channels, behind the last eight or of another `k`, are rows. All factors use all bits of
-    /// their multiplier and shift right.
+    /// If `k` is a multiple of 8, eight channels at a time: of 8 taps, if `k` is odd eights, and of every 16 taps those of
+    /// the first channel, then of the second, and so on; in the table their biases, then their multipliers, then their
+    /// shifts, each of the even channels before the odd ones. Channels behind the last eight, or of another `k`, are rows.
+    /// All factors use all bits of their multiplier and shift right.
     Vectors,
+    /// int8, `k` a multiple of 4: biases and factors as in `Vectors`, the table as ever. Four channels at a time: of every
+    /// tap those of the four channels, each with its highest bit flipped, which adds 128. Channels behind the last four are
+    /// rows.
+    Words,
+}
+
+impl From<Weights> for u8 {
+    fn from(weights: Weights) -> u8 {
+        weights as u8
+    }
+}
+
+impl TryFrom<u8> for Weights {
+    type Error = Error;
+    fn try_from(code: u8) -> Result<Weights, Error> {
+        let all = [Weights::Rows, Weights::Quads, Weights::Vectors, Weights::Words];
+        all.get(code as usize).copied().ok_or(Error::Parameters)
+    }
+}
+
+impl Weights {
+    /// Channels that stand together: a power of two.
+    pub const fn channels(self, k: usize) -> usize {
+        match self {
+            Weights::Rows => 1,
+            Weights::Quads | Weights::Words => 4,
+            Weights::Vectors => self.table_group(k),
+        }
+    }
+
+    /// Channels whose biases stand together in the table, then their multipliers, then their shifts: a power of two.
+    pub const fn table_group(self, k: usize) -> usize {
+        if matches!(self, Weights::Vectors) && k.is_multiple_of(8) { 8 } else { 1 }
+    }
+
+    /// Taps of a channel that stand together in [`Weights::Vectors`] and [`Weights::Words`], a power of two.
+    pub const fn block_taps(self) -> usize {
+        if matches!(self, Weights::Vectors) { 16 } else { 1 }
+    }
+
+    /// What bits of those are flipped.
+    pub const fn flipped(self) -> i8 {
+        if matches!(self, Weights::Words) { i8::MIN } else { 0 }
+    }
 }
 
 /// Parameters of a fully connected layer.
@@ -72,7 +117,12 @@ impl Operator for FullyConnected {
         check_channels(x, w, rest, c_out)?;
         self.bounds.check(x.dtype)?;
         let packed = self.weights != Weights::Rows;
-        if packed && w.dtype != DType::I8 || self.weights == Weights::Quads && !k.is_multiple_of(8) {
+        let multiple = match self.weights {
+            Weights::Rows | Weights::Vectors => 1,
+            Weights::Quads => 8,
+            Weights::Words => 4,
+        };
+        if packed && w.dtype != DType::I8 || !k.is_multiple_of(multiple) {
             return Err(Error::Parameters);
         }
         one(TensorType::new(x.dtype, Shape::new(&[n, c_out])?))
@@ -119,29 +169,29 @@ impl Run<f32> for FullyConnected {
 
 impl Run<i8> for FullyConnected {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
-        check_weights(node, mem)?;
-        if self.weights != Weights::Rows {
-            // Kernels load words of them.
-            if !node.input(1).offset().is_multiple_of(4) {
-                return Err(Error::Alignment);
-            }
-            if !Channels(node.input(2).view(mem)).are_normal() {
-                return Err(Error::Parameters);
-            }
+        let w = node.input(1);
+        // Kernels load words of packed weights.
+        if self.weights != Weights::Rows && !w.offset().is_multiple_of(4) {
+            return Err(Error::Alignment);
         }
-        Ok(())
+        let group = self.weights.table_group(w.ty.shape.dim(1));
+        check_packed_weights(node, mem, (self.weights != Weights::Rows).then_some(group))
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let operands = Operands::of(node);
-        let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
-        if self.weights == Weights::Vectors {
-            let arithmetic = I8 { x_offset: 0, ..arithmetic };
-            return run(&operands, mem, rows, |x, w, out| vectors_row_i8(&arithmetic, x, w, out));
-        }
+        let mut arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
         let scratch = node.scratch(mem);
+        let in_blocks = matches!(self.weights, Weights::Vectors | Weights::Words);
+        if in_blocks {
+            arithmetic.x_offset = 0;
+        }
         run(&operands, mem, rows, |x, w, out| {
-            fully_connected_row_i8(&arithmetic, self.in_quads(out.len()), x, w, out, scratch);
+            if in_blocks {
+                blocks_row_i8(&arithmetic, self.weights, x, w, out, scratch);
+            } else {
+                fully_connected_row_i8(&arithmetic, self.in_quads(out.len()), x, w, out, scratch);
+            }
         });
     }
 }
@@ -211,6 +261,8 @@ mod tests {
         for c in 0..10 {
             folded[3 * c] += 7 * rows[c * 32..][..32].iter().map(|&w| i32::from(w)).sum::<i32>();
         }
+        let table = folded;
+        (0..24).for_each(|i| folded[i] = table[[0, 2, 4, 6, 1, 3, 5, 7][i % 8] * 3 + i / 8]);
         let run = |weights, w: &[i8], table: &[i32]| {
             let x = Tensor::new(&[1, 32], &x).zero_point(-7);
             let (w, table) = (Tensor::new(&[10, 32], w), Tensor::new(&[10, 3], table));
@@ -219,6 +271,28 @@ mod tests {
         };
         assert!(run(Weights::Rows, &rows, &channels).is_ok());
         assert_eq!(run(Weights::Vectors, &vectors, &folded), run(Weights::Rows, &rows, &channels));
+    }
+
+    #[test]
+    fn words_are_the_same_weights_in_another_order() {
+        let x: [i8; 12] = core::array::from_fn(|i| (i * 91 % 251) as i8);
+        let rows: [i8; 60] = core::array::from_fn(|i| (i * 37 % 255) as i8);
+        let channels: [i32; 15] = core::array::from_fn(|i| [10 - i as i32, 3 << 29, -7][i % 3]);
+        let (mut words, mut folded) = (rows, channels);
+        for (i, byte) in words.iter_mut().enumerate().take(48) {
+            *byte = rows[i % 4 * 12 + i / 4] ^ i8::MIN;
+        }
+        for c in 0..5 {
+            folded[3 * c] += 7 * rows[c * 12..][..12].iter().map(|&w| i32::from(w)).sum::<i32>();
+        }
+        let run = |weights, w: &[i8], table: &[i32]| {
+            let x = Tensor::new(&[1, 12], &x).zero_point(-7);
+            let (w, table) = (Tensor::new(&[5, 12], w), Tensor::new(&[5, 3], table));
+            let op = FullyConnected { bounds: Bounds::None, weights };
+            Case::new(op, [x, w.constant(), table.constant()]).run::<i8>()
+        };
+        assert!(run(Weights::Rows, &rows, &channels).is_ok());
+        assert_eq!(run(Weights::Words, &words, &folded), run(Weights::Rows, &rows, &channels));
     }
 
     #[test]

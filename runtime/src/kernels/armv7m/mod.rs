@@ -3,3 +3,4 @@
 pub(crate) mod columns;
 pub(crate) mod outputs;
 pub(crate) mod sums;
+pub(crate) mod words;

@@ -7,6 +7,7 @@ use super::sums::{Biases, CHANNELS, VECTOR, biases};
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::{Arithmetic, I8};
 use crate::mem::{View, ViewMut};
+use crate::ops::fully_connected::Weights;
 
 pub use crate::kernels::generic::fully_connected::{fully_connected_row, fully_connected_scratch_bytes};
 
@@ -82,31 +83,52 @@ fn rows(arithmetic: &I8, x: View<i8>, w: View<i8>, start: usize, out: ViewMut<i8
     }
 }
 
-/// [`fully_connected_row`] of int8 for [`Weights::Vectors`](crate::ops::fully_connected::Weights); the arithmetic has no zero
-/// point of the activations.
+/// [`fully_connected_row`] of int8 for packed weights; see the generic function of this name.
 // Inlined, its variables would lie beside those of what calls it.
 #[inline(never)]
-pub fn vectors_row_i8(arithmetic: &I8, x: View<i8>, w: View<i8>, out: ViewMut<i8>) {
+pub fn blocks_row_i8(
+    arithmetic: &I8,
+    weights: Weights,
+    x: View<i8>,
+    w: View<i8>,
+    out: ViewMut<i8>,
+    scratch: ViewMut<i32>,
+) {
+    // Activations begin at a multiple of 4 wherever the planner puts them.
+    if weights != Weights::Vectors || !(x.as_ptr() as usize).is_multiple_of(4) {
+        return generic::fully_connected::blocks_row_i8(arithmetic, weights, x, w, out, scratch);
+    }
     let (taps, channels) = (x.len(), out.len());
     let requantize = &arithmetic.requantize;
-    let in_octets = if taps.is_multiple_of(VECTOR) { channels & !7 } else { 0 };
-    if in_octets != 0 {
+    let in_octets = if taps.is_multiple_of(8) { channels & !7 } else { 0 };
+    if in_octets != 0 && taps != 0 {
         let vectors = taps / VECTOR;
+        let kept = vectors.min(4);
+        let loaded = vectors.wrapping_sub(kept);
+        // Pairs that are loaded: two of them at most once, the others in a loop.
+        let (once, looped) = ((loaded / 2).min(2), (loaded / 2).saturating_sub(2));
         let job = Octets {
             w: w.as_ptr(),
             w_end: w.as_ptr().wrapping_add(in_octets.wrapping_mul(taps)),
-            x: x.as_ptr(),
             table: requantize.channels.0.as_ptr(),
-            rounds: vectors.wrapping_sub(1).div_ceil(4),
-            skipped: vectors.wrapping_sub(1).wrapping_neg() & 3,
             out: out.as_ptr(),
+            x: x.as_ptr(),
+            rounds: looped.div_ceil(2),
+            odd: looped % 2,
+            skipped_pairs: 2 - once,
+            skipped: 4 - kept,
             zero_point: requantize.zero_point,
-            minus_one: -(((requantize.bounds.0 as i32) < requantize.zero_point) as i32),
+            one: ((requantize.bounds.0 as i32) < requantize.zero_point) as i32,
+            x_end: x.as_ptr().wrapping_add(taps),
+            half: taps & 8,
+            single: loaded % 2,
         };
-        // SAFETY: weights, entries and outputs of these channels, at least eight, and at least one vector of taps.
+        // SAFETY: weights, entries and outputs of these channels, at least eight, and at least eight taps.
         unsafe { octets(&job) };
     }
-    rows(arithmetic, x, w, in_octets, out);
+    if in_octets != channels {
+        rows(arithmetic, x, w, in_octets, out);
+    }
     clamp_row(out, requantize.bounds);
 }
 
@@ -114,49 +136,66 @@ pub fn vectors_row_i8(arithmetic: &I8, x: View<i8>, w: View<i8>, out: ViewMut<i8
 #[repr(C)]
 struct Octets {
     w: *const i8,
-    x: *const i8,
-    table: *const i32,
-    /// Times that four vectors, of the first time some less, follow the first vector.
-    rounds: usize,
-    skipped: usize,
-    out: *mut i8,
-    zero_point: i32,
-    /// As in [`Dots`].
-    minus_one: i32,
     w_end: *const i8,
+    table: *const i32,
+    out: *mut i8,
+    x: *const i8,
+    /// Times that four vectors, of the first time two if `odd` is 1, are loaded for every octet.
+    rounds: usize,
+    odd: usize,
+    /// How many pairs of vectors fewer than two are loaded then.
+    skipped_pairs: usize,
+    /// How many fewer than four vectors stay in registers: the last ones.
+    skipped: usize,
+    zero_point: i32,
+    /// 1 if negative sums must be rounded rightly, else 0. See [`super::sums`].
+    one: i32,
+    x_end: *const i8,
+    /// Not 0 if eight taps come before the vectors.
+    half: usize,
+    /// Not 0 if a vector comes before the pairs that are loaded.
+    single: usize,
 }
 
-/// The products of a vector of activations and eight channels, whose even ones are summed in r0, r2, r4 and r6: 68 bytes of
-/// code.
+/// The products of a vector of activations and eight channels: 64 bytes of code. The even channels' sums are in r0, r2, r4
+/// and r6.
 macro_rules! octet {
-    ($multiply:literal) => {
+    ($x:literal) => {
         concat!(
-            "vldrb.u8 q0, [r3], #16\n",
-            "vldrw.u32 q1, [r1, #16]\n",
-            $multiply,
-            ".s8 r8, q0, q1\n",
-            "vldrw.u32 q2, [r1, #32]\n",
-            $multiply,
-            ".s8 r2, q0, q2\n",
-            "vldrw.u32 q1, [r1, #48]\n",
-            $multiply,
-            ".s8 r10, q0, q1\n",
-            "vldrw.u32 q2, [r1, #64]\n",
-            $multiply,
-            ".s8 r4, q0, q2\n",
-            "vldrw.u32 q1, [r1, #80]\n",
-            $multiply,
-            ".s8 r12, q0, q1\n",
-            "vldrw.u32 q2, [r1, #96]\n",
-            $multiply,
-            ".s8 r6, q0, q2\n",
-            "vldrw.u32 q1, [r1, #112]\n",
-            $multiply,
-            ".s8 lr, q0, q1\n",
-            "vldrw.u32 q2, [r1], #128\n",
-            $multiply,
-            ".s8 r0, q0, q2\n",
+            "vldrw.u32 q2, [r1, #16]\n",
+            "vmladava.s8 r8, q2, ",
+            $x,
+            "\nvldrw.u32 q3, [r1, #32]\n",
+            "vmladava.s8 r2, q3, ",
+            $x,
+            "\nvldrw.u32 q2, [r1, #48]\n",
+            "vmladava.s8 r10, q2, ",
+            $x,
+            "\nvldrw.u32 q3, [r1, #64]\n",
+            "vmladava.s8 r4, q3, ",
+            $x,
+            "\nvldrw.u32 q2, [r1, #80]\n",
+            "vmladava.s8 r12, q2, ",
+            $x,
+            "\nvldrw.u32 q3, [r1, #96]\n",
+            "vmladava.s8 r6, q3, ",
+            $x,
+            "\nvldrw.u32 q2, [r1, #112]\n",
+            "vmladava.s8 lr, q2, ",
+            $x,
+            "\nvldrw.u32 q3, [r1], #128\n",
+            "vmladava.s8 r0, q3, ",
+            $x,
+            "\n",
         )
+    };
+}
+
+/// Those of two vectors, loaded here: 132 bytes of code. One instruction loads both, for no other one could overlap with
+/// the second load: each of the weights' loads overlaps with the multiplication before it.
+macro_rules! two_vectors {
+    () => {
+        concat!("vldmia r9!, {{d0-d3}}\n", octet!("q0"), octet!("q1"))
     };
 }
 
@@ -166,82 +205,130 @@ unsafe extern "C" fn octets(job: &Octets) {
     naked_asm!(
         mve_core!(),
         "push {{r4-r11, lr}}",
-        "vpush {{d8-d9}}",
-        // On the stack: eight sums; output, zero point, -1 or 0, end of the weights (32).
-        "sub sp, #52",
-        "add.w r1, r0, #20",
-        "ldm r1, {{r4-r7}}",
-        "add r1, sp, #32",
-        "stm r1!, {{r4-r7}}",
-        "ldr r1, [r0]",
-        "ldr.w r9, [r0, #4]",
-        "ldr r2, [r0, #8]",
-        "ldr.w r11, [r0, #12]",
-        "ldr r0, [r0, #16]",
-        // Where the code goes on behind the first vector.
-        "adr.w r5, 21f",
-        "movs r3, #68",
-        "mla r5, r0, r3, r5",
-        "cmp.w r11, #0",
-        "bne 11f",
-        "adr.w r5, 29f",
+        "vpush {{d8-d15}}",
+        // On the stack: eight sums; activations that are loaded, rounds (32); where the code goes on to an octet, and to the
+        // vectors that are no single one (40); zero point, 1 if negative sums are rounded (48); eight taps between zeros
+        // (56); where the code goes on behind these (80).
+        "sub sp, #84",
+        "ldrd r1, r11, [r0]",
+        "ldrd r5, r3, [r0, #8]",
+        "ldrd r6, r7, [r0, #16]",
+        "ldrd r8, r10, [r0, #24]",
+        "ldr.w r9, [r0, #32]",
+        "movs r2, #132",
+        "adr.w r4, 25f",
+        "add.w r4, r4, r9, lsl #6",
+        "cmp.w r10, #2",
+        "beq 11f",
+        "adr.w r4, 22f",
+        "mla r4, r10, r2, r4",
+        "cbz r7, 11f",
+        "adr.w r4, 21f",
+        "mla r4, r8, r2, r4",
         "11:",
-        "adds r5, #1",
-        // Of channels 0, 2, 4, 6 what lies 76 bytes before their entries.
-        "movs r0, #0",
-        "vidup.u32 q4, r0, #8",
-        "movs r0, #3",
-        "vmul.i32 q4, q4, r0",
-        "subs r2, #76",
-        "vadd.i32 q4, q4, r2",
+        "adds r4, #1",
+        "str r4, [sp, #44]",
+        "ldr r2, [r0, #52]",
+        "cbz r2, 14f",
+        "adr.w r4, 19f",
+        "adds r4, #1",
+        "14:",
+        "str r4, [sp, #80]",
+        "ldr r2, [r0, #48]",
+        "cbz r2, 12f",
+        "ldrd r8, r10, [r6], #8",
+        "movs r2, #0",
+        "strd r2, r2, [sp, #56]",
+        "strd r8, r10, [sp, #64]",
+        "strd r2, r2, [sp, #72]",
+        "adr.w r4, 20f",
+        "adds r4, #1",
+        "12:",
+        "str r4, [sp, #40]",
+        "strd r6, r7, [sp, #32]",
+        "ldrd r2, r4, [r0, #36]",
+        "strd r2, r4, [sp, #48]",
+        "ldr r6, [r0, #44]",
+        "cmp.w r9, #4",
+        "beq 10f",
+        "cmp.w r9, #0",
+        "bne 13f",
+        "subs r6, #64",
+        "vldmia r6, {{d8-d15}}",
+        "b 10f",
+        "13:",
+        "vldrw.u32 q7, [r6, #-16]",
+        "cmp.w r9, #3",
+        "beq 10f",
+        "vldrw.u32 q6, [r6, #-32]",
+        "cmp.w r9, #2",
+        "beq 10f",
+        "vldrw.u32 q5, [r6, #-48]",
         ".p2align 2",
         "10:",
-        "mov r3, r9",
-        "mov r7, r11",
-        octet!("vmladav"),
-        "bx r5",
+        // Biases, those of the even channels before those of the odd ones.
+        "ldm.w r5!, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
+        "ldrd r9, r7, [sp, #32]",
+        "ldr.w pc, [sp, #40]",
+        // Two channels a vector of weights.
+        "20:",
+        "vldrw.u32 q1, [sp, #56]",
+        "vldrw.u32 q0, [sp, #64]",
+        "vldrw.u32 q2, [r1, #16]",
+        "vmladava.s8 r2, q2, q0",
+        "vldrw.u32 q3, [r1, #32]",
+        "vmladava.s8 r10, q2, q1",
+        "vmladava.s8 r4, q3, q0",
+        "vldrw.u32 q2, [r1, #48]",
+        "vmladava.s8 r12, q3, q1",
+        "vmladava.s8 r6, q2, q0",
+        "vldrw.u32 q3, [r1], #64",
+        "vmladava.s8 lr, q2, q1",
+        "vmladava.s8 r0, q3, q0",
+        "vmladava.s8 r8, q3, q1",
+        "ldr.w pc, [sp, #80]",
+        ".p2align 2",
+        "19:",
+        "vldrw.u32 q0, [r9], #16",
+        octet!("q0"),
+        "ldr.w pc, [sp, #44]",
         ".p2align 2",
         "21:",
-        octet!("vmladava"),
-        octet!("vmladava"),
-        octet!("vmladava"),
-        octet!("vmladava"),
-        "subs.w r7, r7, #1",
+        two_vectors!(),
+        two_vectors!(),
+        "subs r7, #1",
         "bne.w 21b",
-        "29:",
+        "22:",
+        two_vectors!(),
+        two_vectors!(),
+        "25:",
+        octet!("q4"),
+        octet!("q5"),
+        octet!("q6"),
+        octet!("q7"),
         "stm.w sp, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
-        "add r7, sp, #32",
-        "vldrw.u32 q0, [sp]",
-        "vldrw.u32 q2, [q4, #76]",
-        "ldm r7, {{r0, r2, r4, r6}}",
-        "vadd.i32 q0, q0, q2",
-        "vldrw.u32 q1, [sp, #16]",
-        "vldrw.u32 q2, [q4, #88]",
-        "vadd.i32 q1, q1, q2",
-        "vldrw.u32 q2, [q4, #80]",
+        "vldmia sp, {{d0-d3}}",
+        "vldmia r5!, {{d4-d7}}",
         "vqrdmulh.s32 q0, q0, q2",
-        "vldrw.u32 q2, [q4, #92]",
-        "vqrdmulh.s32 q1, q1, q2",
-        "cbz r4, 30f",
-        "vpt.s32 lt, q0, zr",
-        "vaddt.i32 q0, q0, r4",
-        "vpt.s32 lt, q1, zr",
-        "vaddt.i32 q1, q1, r4",
+        "ldrd r0, r2, [sp, #48]",
+        "vqrdmulh.s32 q1, q1, q3",
+        "cbz r2, 30f",
+        // With 1: takes 1 from negative numbers, twice which are less than 0 in the high half.
+        "vqdmlah.s32 q0, q0, r2",
+        "vqdmlah.s32 q1, q1, r2",
         "30:",
-        "vldrw.u32 q2, [q4, #84]",
+        "vldmia r5!, {{d4-d7}}",
         "vrshl.s32 q0, q0, q2",
-        "vldrw.u32 q2, [q4, #96]!",
-        "vrshl.s32 q1, q1, q2",
+        "vrshl.s32 q1, q1, q3",
         "vqmovnb.s32 q0, q0",
         "vqmovnt.s32 q0, q1",
-        "vqadd.s16 q0, q0, r2",
+        "vqadd.s16 q0, q0, r0",
         "vqmovnb.s16 q0, q0",
-        "vstrb.16 q0, [r0], #8",
-        "str r0, [r7]",
-        "cmp r1, r6",
+        "vstrb.16 q0, [r3], #8",
+        "cmp r1, r11",
         "bne.w 10b",
-        "add sp, #52",
-        "vpop {{d8-d9}}",
+        "add sp, #84",
+        "vpop {{d8-d15}}",
         "pop {{r4-r11, pc}}",
     )
 }

@@ -35,7 +35,8 @@ pub unsafe extern "C" fn finish_any(
 
 /// Clamps a row that is already int8.
 pub fn clamp_row(out: ViewMut<i8>, (lo, hi): (i8, i8)) {
-    if (lo, hi) == (i8::MIN, i8::MAX) || out.len() == 0 {
+    let is_whole = hi as i32 - lo as i32 == u8::MAX as i32;
+    if is_whole || out.len() == 0 {
         return;
     }
     // SAFETY: reads and writes the elements of `out`, of which there is at least one.

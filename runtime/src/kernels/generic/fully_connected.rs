@@ -1,8 +1,10 @@
 //! One output row of a fully connected layer.
 
 use super::arithmetic::{Arithmetic, I8};
+use super::requantize::{Factor, saturate};
 use super::tile::Tile;
 use crate::mem::{View, ViewMut};
+use crate::ops::fully_connected::Weights;
 
 /// `out[c] = x · w[c]` for weights `w` `[out.len(), x.len()]`.
 pub fn fully_connected_row<A: Arithmetic>(arithmetic: &A, x: View<A::T>, w: View<A::T>, out: ViewMut<A::T>) {
@@ -49,25 +51,46 @@ pub fn fully_connected_row_i8(
     }
 }
 
-/// [`fully_connected_row`] of int8 for [`Weights::Vectors`](crate::ops::fully_connected::Weights); the arithmetic has no zero
-/// point of the activations.
-#[cfg(not(dunlin_mve))]
-pub fn vectors_row_i8(arithmetic: &I8, x: View<i8>, w: View<i8>, out: ViewMut<i8>) {
-    let k = x.len();
-    let in_octets = if k.is_multiple_of(16) { out.len() & !7 } else { 0 };
-    for c in 0..out.len() {
-        // The channel's first tap, and from 16 taps to the next ones.
-        let (start, step) = if c < in_octets {
-            ((c & !7).wrapping_mul(k).wrapping_add((c & 7).wrapping_mul(16)), 128)
-        } else {
-            (c.wrapping_mul(k), 16)
-        };
-        let mut acc = arithmetic.begin(c);
-        for i in 0..k {
-            let at = start.wrapping_add((i / 16).wrapping_mul(step)).wrapping_add(i % 16);
-            acc = arithmetic.add(acc, x.at(i), w.at(at));
+/// [`fully_connected_row`] of int8 for [`Weights::Vectors`] and [`Weights::Words`]; the arithmetic has no zero point of the
+/// activations. The weights of some channels are in blocks of taps: those of the first channel, then of the second.
+#[cfg_attr(dunlin_mve, cold)]
+pub fn blocks_row_i8(
+    arithmetic: &I8,
+    weights: Weights,
+    x: View<i8>,
+    w: View<i8>,
+    out: ViewMut<i8>,
+    _scratch: ViewMut<i32>,
+) {
+    let (k, requantize) = (x.len(), &arithmetic.requantize);
+    let taps = weights.block_taps();
+    let mut w = w.iter();
+    let mut first = 0usize;
+    while first < out.len() {
+        // The channels that are left have blocks of one channel: rows.
+        let is_block = out.len().wrapping_sub(first) >= weights.channels(k);
+        let (channels, flipped) = if is_block { (weights.channels(k), weights.flipped()) } else { (1, 0) };
+        let group = if weights == Weights::Vectors { channels } else { 1 };
+        let mut sums = [0i32; 8];
+        // The first block is the one that may be shorter.
+        let (mut start, mut end) = (0usize, (k.wrapping_sub(1) & (taps - 1)).wrapping_add(1));
+        while start < k {
+            for sum in sums.iter_mut().take(channels) {
+                for i in start..end {
+                    *sum = arithmetic.add(*sum, x.at(i), w.next().unwrap_or(0) ^ flipped);
+                }
+            }
+            (start, end) = (end, end.wrapping_add(taps));
         }
-        out.set(c, arithmetic.finish(acc, c));
+        for (i, sum) in sums.iter().enumerate().take(channels) {
+            // Even channels before odd ones.
+            let place = if group == 1 { 3 * i } else { i / 2 + i % 2 * (group / 2) };
+            let table = |field: usize| requantize.channels.0.at(3 * first + place + field * group);
+            let factor = Factor { multiplier: table(1), shift: table(2) as i8 };
+            let q = factor.apply(sum.wrapping_add(table(0)));
+            out.set(first.wrapping_add(i), saturate(q, requantize.zero_point, requantize.bounds));
+        }
+        first = first.wrapping_add(channels);
     }
 }
 

@@ -105,10 +105,25 @@ impl Channels<'_> {
         if sign < 0 || most > 61 { Err(Error::Parameters) } else { Ok(()) }
     }
 
-    /// Whether every factor uses all bits of its multiplier and shifts right.
-    pub fn are_normal(&self) -> bool {
-        let normal = |c: usize| self.0.at(3 * c + 1) >> 30 == 1 && self.0.at(3 * c + 2) < 0;
-        (0..self.0.len() / 3).all(normal)
+    /// Whether every factor uses all bits of its multiplier and shifts right, by at most 31. Of every `group` channels come
+    /// the biases, then the multipliers, then the shifts; channels behind the last whole group have an entry each.
+    pub fn are_normal(&self, group: usize) -> bool {
+        let (mut at, mut group) = (0usize, group);
+        while at < self.0.len() {
+            if self.0.len().wrapping_sub(at) < 3 * group {
+                group = 1;
+            }
+            at = at.wrapping_add(group);
+            for _ in 0..group {
+                let (multiplier, shift) = (self.0.at(at), self.0.at(at.wrapping_add(group)));
+                if multiplier >> 30 != 1 || !(-31..0).contains(&shift) {
+                    return false;
+                }
+                at = at.wrapping_add(1);
+            }
+            at = at.wrapping_add(group);
+        }
+        true
     }
 
     #[inline(always)]

@@ -11,10 +11,12 @@ pub(crate) mod requantize;
 // Some cores have their own of these.
 #[cfg_attr(dunlin_armv7m, allow(dead_code))]
 pub(crate) mod columns;
-#[cfg_attr(dunlin_armv7m, allow(dead_code))]
+#[cfg_attr(any(dunlin_armv6m, dunlin_armv7m), allow(dead_code))]
 pub(crate) mod outputs;
 #[cfg_attr(any(dunlin_armv6m, dunlin_armv7m), allow(dead_code))]
 pub(crate) mod sums;
+#[cfg_attr(any(dunlin_armv6m, dunlin_armv7m), allow(dead_code))]
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;

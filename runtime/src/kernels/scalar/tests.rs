@@ -10,6 +10,7 @@ use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
 use crate::kernels::generic::requantize::{Channels, Requantize};
 use crate::mem::{Rows, View, ViewMut};
+use crate::ops::fully_connected::Weights;
 use crate::ops::window::{Geometry, Window};
 
 /// A layer's sizes, and where its numbers come from.
@@ -167,6 +168,39 @@ proptest! {
             let mut out = vec![0i8; channels];
             let (x, w) = (View::from(&x[..]), View::from(&w[..]));
             kernel(&arithmetic, 0, x, w, (&mut out[..]).into(), (&mut memory[..]).into());
+            out
+        });
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn layers_with_weights_in_words_are_the_generic_ones(
+        fours in prop_oneof![1usize..20, 25usize..170],
+        channels in 1usize..150,
+        zero_points in [-128i32..128, -128i32..128],
+        seed: u64,
+    ) {
+        let (mut seed, taps) = (seed, 4 * fours);
+        let x = elements(&mut seed, taps);
+        // Loads are of whole words.
+        let w = elements(&mut seed, taps * channels);
+        let words: Vec<i32> =
+            w.as_chunks().0.iter().map(|w| i32::from_le_bytes(w.map(|w| w as u8))).collect();
+        let table = table(&mut seed, channels);
+        let requantize = Requantize {
+            channels: Channels(View::from(&table[..])), zero_point: zero_points[1], bounds: (-100, 127),
+        };
+        let arithmetic = I8 { x_offset: 0, requantize };
+        let bytes = generic::fully_connected::fully_connected_scratch_bytes(taps, channels);
+        let mut memory = vec![0i32; bytes / 4];
+        let kernels = [
+            super::fully_connected::blocks_row_i8,
+            generic::fully_connected::blocks_row_i8,
+        ];
+        let [found, expected] = kernels.map(|kernel| {
+            let mut out = vec![0i8; channels];
+            let (x, w) = (View::from(&x[..]), View::from(&words[..]).bytes());
+            kernel(&arithmetic, Weights::Words, x, w, (&mut out[..]).into(), (&mut memory[..]).into());
             out
         });
         prop_assert_eq!(found, expected);
