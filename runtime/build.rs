@@ -10,7 +10,7 @@ const MVE_CPUS: [&str; 3] = ["cortex-m52", "cortex-m55", "cortex-m85"];
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!(
-        "cargo::rustc-check-cfg=cfg(dunlin_mve, dunlin_dsp, dunlin_dsp_of_cpu, dunlin_armv6m, dunlin_armv7m, dunlin_rv32im)"
+        "cargo::rustc-check-cfg=cfg(dunlin_mve, dunlin_dsp, dunlin_dsp_of_cpu, dunlin_armv6m, dunlin_armv7m, dunlin_rv32im, dunlin_host)"
     );
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
@@ -28,6 +28,11 @@ fn main() {
         println!("cargo::rustc-cfg=dunlin_armv6m");
     } else if is_any_of(&["riscv32im"]) {
         println!("cargo::rustc-cfg=dunlin_rv32im");
+    }
+    // Which vectors a host has, its operating system tells when the program runs.
+    let (arch, os) = (env::var("CARGO_CFG_TARGET_ARCH"), env::var("CARGO_CFG_TARGET_OS"));
+    if matches!(arch.as_deref(), Ok("x86_64" | "aarch64")) && os.as_deref() != Ok("none") {
+        println!("cargo::rustc-cfg=dunlin_host");
     }
     if of_cpu {
         println!("cargo::rustc-cfg=dunlin_dsp_of_cpu");

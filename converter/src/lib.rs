@@ -38,6 +38,7 @@ pub mod program;
 pub mod quantize;
 pub mod report;
 pub mod samples;
+pub mod timing;
 pub mod write;
 
 pub use error::{Error, Result};

@@ -209,7 +209,7 @@ impl<'a, T: Copy> View<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m, dunlin_rv32im))]
+    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m, dunlin_rv32im, dunlin_host))]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *const T {
         self.ptr
@@ -285,7 +285,7 @@ impl<'a, T: Element> ViewMut<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m, dunlin_rv32im))]
+    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m, dunlin_rv32im, dunlin_host))]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *mut T {
         self.ptr
@@ -362,7 +362,7 @@ impl<'a, T: Element> Rows<'a, T> {
     }
 
     /// [`RowsMut::joined`].
-    #[cfg(dunlin_mve)]
+    #[cfg(any(dunlin_mve, dunlin_host))]
     pub(crate) fn joined(&self, rows: Range<usize>) -> Option<View<'a, T>> {
         self.0.joined(rows).map(|rows| rows.view())
     }
@@ -409,7 +409,7 @@ impl<'a, T: Element> RowsMut<'a, T> {
     }
 
     /// These rows as one, if they follow each other.
-    #[cfg(dunlin_mve)]
+    #[cfg(any(dunlin_mve, dunlin_host))]
     pub(crate) fn joined(&self, rows: Range<usize>) -> Option<ViewMut<'a, T>> {
         let (start, len) = (rows.start.wrapping_mul(self.len), rows.len().wrapping_mul(self.len));
         if self.table.len() == 0 { Some(self.data.slice(start, len)) } else { None }

@@ -5,25 +5,31 @@ use dunlin_converter::device::bench::{self, BenchReport, per_mac};
 use dunlin_converter::device::boards;
 use dunlin_converter::device::link::run::{self, Timing};
 use dunlin_converter::file::ModelFile;
+use dunlin_converter::pack::Packing;
 use dunlin_converter::report::table;
+use dunlin_converter::timing::{self, HostTiming};
 
 use crate::place_args::PlaceArgs;
 use crate::plan_args::PlanArgs;
 use crate::{print, print_json};
 
-/// Count a model's instructions on an emulated core, operator by operator, and its bytes; or time it on a board
+/// Name of this machine, in place of a core's.
+const HOST: &str = "host";
+
+/// Count a model's instructions on an emulated core, operator by operator, and its bytes; or time it on a board or here
 ///
 /// Instructions are exact and repeatable. The emulator knows no cycles: those beside them are an estimate, made with the
-/// table of the core's manual for each class of instruction (loads, products, branches that are taken, ...). With --port the board there times the model,
-/// in ticks of its clock, after it has given the same bytes as this machine.
+/// table of the core's manual for each class of instruction (loads, products, branches that are taken, ...). With --port the
+/// board there times the model, in ticks of its clock, after it has given the same bytes as this machine; with `--core host`
+/// this machine does, in one thread, the best of many runs.
 #[derive(clap::Args)]
 pub struct Args {
     /// The `.dunlin` file, or one that `dunlin convert` takes
     file: PathBuf,
     #[command(flatten)]
     plan: PlanArgs,
-    /// The core, such as cortex-m4, or the name of a board under boards/, where several have that core
-    /// [default: cortex-m4]
+    /// The core, such as cortex-m4, or the name of a board under boards/, where several have that core; `host` is this
+    /// machine [default: cortex-m4]
     #[arg(long, visible_alias = "board")]
     core: Option<String>,
     #[command(flatten)]
@@ -34,6 +40,12 @@ pub struct Args {
 }
 
 pub fn bench(args: &Args) -> Result<()> {
+    if args.core.as_deref() == Some(HOST) && !args.place.has_port() {
+        let file =
+            ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(Packing::Portable))?;
+        let timing = timing::time(&file.model()?)?;
+        return if args.json { print_json(&timing) } else { print(&host_table(&timing)) };
+    }
     let packing = boards::packing_for(args.core.as_deref().unwrap_or("cortex-m4"))?;
     let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
     let model = file.model()?;
@@ -105,4 +117,24 @@ fn timing_tables(timing: &Timing) -> String {
         whole.add_row(["instructions per inference, to a tick".to_string(), instructions.to_string()]);
     }
     format!("{steps}\n\n{whole}")
+}
+
+/// How long each step takes on this machine, and all.
+fn host_table(timing: &HostTiming) -> String {
+    let mut steps = table(&["#", "operator", "output", "MACs", "microseconds", "share"], &[0, 3, 4, 5]);
+    let sum: f64 = timing.operators.iter().map(|step| step.microseconds).sum();
+    for step in &timing.operators {
+        let dims: Vec<String> = step.output_shape.iter().map(u32::to_string).collect();
+        steps.add_row([
+            step.index.to_string(),
+            step.operator.to_string(),
+            dims.join("×"),
+            if step.macs > 0 { step.macs.to_string() } else { String::new() },
+            format!("{:.2}", step.microseconds),
+            format!("{:.1} %", 100.0 * step.microseconds / sum.max(f64::MIN_POSITIVE)),
+        ]);
+    }
+    let whole = format!("{:.2}", timing.microseconds);
+    steps.add_row(["".into(), "whole".into(), "".into(), timing.macs.to_string(), whole, "".into()]);
+    steps.to_string()
 }

@@ -6,6 +6,9 @@ mod generic;
 
 pub(crate) use generic::*;
 
+#[cfg(test)]
+mod testing;
+
 #[cfg(dunlin_mve)]
 mod armv81m;
 #[cfg(dunlin_mve)]
@@ -16,7 +19,22 @@ mod armv7em;
 #[cfg(dunlin_dsp)]
 pub(crate) use armv7em::{add, conv, depthwise, fully_connected};
 
-// Hosts have wide vectors, for which the generic kernels are made; there these are only tested.
+#[cfg(dunlin_host)]
+mod wide;
+#[cfg(dunlin_host)]
+pub(crate) use wide::{add, conv, depthwise, fully_connected, pool};
+
+#[cfg(all(dunlin_host, target_arch = "x86_64"))]
+mod x86_64;
+#[cfg(all(dunlin_host, target_arch = "x86_64"))]
+use x86_64 as vectors;
+
+#[cfg(all(dunlin_host, target_arch = "aarch64"))]
+mod aarch64;
+#[cfg(all(dunlin_host, target_arch = "aarch64"))]
+use aarch64 as vectors;
+
+// On hosts these are only tested.
 #[cfg(any(all(target_os = "none", not(any(dunlin_dsp, dunlin_mve))), test))]
 #[cfg_attr(not(target_os = "none"), allow(dead_code, unused_imports))]
 mod scalar;

@@ -11,9 +11,9 @@ use super::bounds::Bounds;
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::arithmetic::{F32, I8};
-use crate::kernels::conv::{conv_row, conv_rows_i8, conv_scratch_bytes};
+use crate::kernels::conv::{conv_rows_f32, conv_rows_i8, conv_scratch_bytes};
 use crate::kernels::requantize::{Channels, Requantize};
-use crate::mem::{Memory, Rows, RowsMut, View, ViewMut};
+use crate::mem::{Memory, Rows, RowsMut, View};
 use crate::model::{Node, Operand};
 use crate::{DType, Element, Error, Shape, TensorType};
 
@@ -75,8 +75,8 @@ impl Operator for Conv2d {
 impl Run<f32> for Conv2d {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let arithmetic = f32_arithmetic(node, mem, self.bounds);
-        run_rows(self.window, &Operands::of(node), mem, rows, |g, x, w, y, out| {
-            conv_row(&arithmetic, g, x, w, y, out)
+        run_layer(self.window, &Operands::of(node), mem, |g, x, w, out| {
+            conv_rows_f32(&arithmetic, g, x, w, rows, out);
         });
     }
 }
@@ -126,21 +126,6 @@ pub(super) fn run_layer<T: Element>(
     let Operands { x, w, out } = operands;
     let geometry = Geometry::new(window, kernel(&w.ty.shape), &x.ty.shape, &out.ty.shape);
     layer(&geometry, &x.rows(mem), w.view(mem), &out.rows_mut(mem));
-}
-
-/// [`run_layer`] with the row kernel `row`.
-pub(super) fn run_rows<T: Element>(
-    window: Window,
-    operands: &Operands,
-    mem: &Memory,
-    rows: Range<usize>,
-    row: impl Fn(&Geometry, &Rows<T>, View<T>, usize, ViewMut<T>),
-) {
-    run_layer(window, operands, mem, |g, x, w, out| {
-        for y in rows {
-            row(g, x, w, y, out.row(y));
-        }
-    });
 }
 
 /// `[kh, kw]` of weights `[_, kh, kw, _]`.

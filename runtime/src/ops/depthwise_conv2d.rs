@@ -9,10 +9,10 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::conv2d::{Operands, check_channels, check_weights, f32_arithmetic, kernel, run_layer, run_rows};
+use super::conv2d::{Operands, check_channels, check_weights, f32_arithmetic, kernel, run_layer};
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::depthwise::{depthwise_row, depthwise_rows_i8, depthwise_scratch_bytes};
+use crate::kernels::depthwise::{depthwise_rows_f32, depthwise_rows_i8, depthwise_scratch_bytes};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, Shape, TensorType};
@@ -75,8 +75,8 @@ impl Operator for DepthwiseConv2d {
 impl Run<f32> for DepthwiseConv2d {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let arithmetic = f32_arithmetic(node, mem, self.bounds);
-        run_rows(self.window, &Operands::of(node), mem, rows, |g, x, w, y, out| {
-            depthwise_row(&arithmetic, g, x, w, y, out)
+        run_layer(self.window, &Operands::of(node), mem, |g, x, w, out| {
+            depthwise_rows_f32(&arithmetic, g, x, w, rows, out);
         });
     }
 }

@@ -13,7 +13,7 @@ use super::conv2d::{Operands, check_channels, check_packed_weights, f32_arithmet
 use super::window::all_rows;
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::fully_connected::{
-    blocks_row_i8, fully_connected_row, fully_connected_row_i8, fully_connected_scratch_bytes,
+    blocks_row_i8, fully_connected_row_f32, fully_connected_row_i8, fully_connected_scratch_bytes,
 };
 use crate::mem::{Memory, View, ViewMut};
 use crate::model::Node;
@@ -163,7 +163,7 @@ impl Operator for FullyConnected {
 impl Run<f32> for FullyConnected {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let arithmetic = f32_arithmetic(node, mem, self.bounds);
-        run(&Operands::of(node), mem, rows, |x, w, out| fully_connected_row(&arithmetic, x, w, out));
+        run(&Operands::of(node), mem, rows, |x, w, out| fully_connected_row_f32(&arithmetic, x, w, out));
     }
 }
 

@@ -12,9 +12,9 @@ use crate::kernels::generic::tile::{MAX_LINES, Tile};
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
-pub use crate::kernels::generic::conv::{conv_row, conv_rows_i8, conv_scratch_bytes};
+pub use crate::kernels::generic::conv::{conv_rows_f32, conv_rows_i8, conv_scratch_bytes};
 
-/// [`conv_row`] of int8.
+/// [`generic::conv::conv_row`] of int8.
 // Inlined, its variables would lie beside those of what calls it.
 #[inline(never)]
 pub fn conv_row_i8(

@@ -12,7 +12,9 @@ use crate::kernels::generic::depthwise::{COLUMN_WORDS, Strip, depthwise_part};
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
-pub use crate::kernels::generic::depthwise::{depthwise_row, depthwise_rows_i8, depthwise_scratch_bytes};
+pub use crate::kernels::generic::depthwise::{
+    depthwise_row, depthwise_rows_f32, depthwise_rows_i8, depthwise_scratch_bytes,
+};
 
 /// [`depthwise_row`] of int8.
 // Inlined, its variables would lie beside those of what calls it.

@@ -7,7 +7,7 @@ use crate::kernels::generic::tile::Tile;
 use crate::mem::{View, ViewMut};
 
 pub use crate::kernels::generic::fully_connected::{
-    blocks_row_i8, fully_connected_row, fully_connected_scratch_bytes,
+    blocks_row_i8, fully_connected_row_f32, fully_connected_scratch_bytes,
 };
 
 /// [`fully_connected_row`] of int8; see the generic function of this name.

@@ -11,7 +11,7 @@ use crate::kernels::generic::arithmetic::I8;
 use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
 
-pub use crate::kernels::generic::conv::{conv_row, conv_scratch_bytes};
+pub use crate::kernels::generic::conv::{conv_row, conv_rows_f32, conv_scratch_bytes};
 
 /// [`conv_row`] of int8 for several rows.
 // Inlined, its variables would lie beside those of what calls it.

@@ -13,7 +13,7 @@ use crate::kernels::generic::depthwise::{Strip, depthwise_part};
 use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
 
-pub use crate::kernels::generic::depthwise::{depthwise_row, depthwise_scratch_bytes};
+pub use crate::kernels::generic::depthwise::{depthwise_row, depthwise_rows_f32, depthwise_scratch_bytes};
 
 /// Channels that are computed at a time.
 const CHANNELS: usize = 8;

@@ -9,7 +9,7 @@ use crate::kernels::generic::arithmetic::{Arithmetic, I8};
 use crate::mem::{View, ViewMut};
 use crate::ops::fully_connected::Weights;
 
-pub use crate::kernels::generic::fully_connected::{fully_connected_row, fully_connected_scratch_bytes};
+pub use crate::kernels::generic::fully_connected::{fully_connected_row_f32, fully_connected_scratch_bytes};
 
 /// Channels whose biases are computed at a time.
 const BIASES: usize = 16;

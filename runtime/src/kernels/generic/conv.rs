@@ -1,15 +1,12 @@
 //! One output row of a convolution.
 
-#[cfg(not(dunlin_mve))]
 use core::ops::Range;
 
-use super::arithmetic::Arithmetic;
 #[cfg(not(dunlin_mve))]
 use super::arithmetic::I8;
+use super::arithmetic::{Arithmetic, F32};
 use super::tile::Tile;
-#[cfg(not(dunlin_mve))]
-use crate::mem::RowsMut;
-use crate::mem::{Rows, View, ViewMut};
+use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
 
 /// Bytes of scratch memory that [`conv_row_i8`] of some core needs.
@@ -44,6 +41,20 @@ pub fn conv_rows_i8(
 ) {
     for y in rows {
         crate::kernels::conv::conv_row_i8(arithmetic, geometry, x, w, y, out.row(y), scratch);
+    }
+}
+
+/// Rows of f32, for which a host may have instructions of its own.
+pub fn conv_rows_f32(
+    arithmetic: &F32,
+    geometry: &Geometry,
+    x: &Rows<f32>,
+    w: View<f32>,
+    rows: Range<usize>,
+    out: &RowsMut<f32>,
+) {
+    for y in rows {
+        conv_row(arithmetic, geometry, x, w, y, out.row(y));
     }
 }
 

@@ -2,12 +2,10 @@
 
 use core::ops::Range;
 
-use super::arithmetic::Arithmetic;
 #[cfg(not(dunlin_mve))]
 use super::arithmetic::I8;
-#[cfg(not(dunlin_mve))]
-use crate::mem::RowsMut;
-use crate::mem::{Rows, View, ViewMut};
+use super::arithmetic::{Arithmetic, F32};
+use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
 
 /// Words of a column of a [`Strip`].
@@ -79,6 +77,20 @@ pub fn depthwise_rows_i8(
 ) {
     for y in rows {
         crate::kernels::depthwise::depthwise_row_i8(arithmetic, geometry, x, w, y, out.row(y), scratch);
+    }
+}
+
+/// Rows of f32, for which a host may have instructions of its own.
+pub fn depthwise_rows_f32(
+    arithmetic: &F32,
+    geometry: &Geometry,
+    x: &Rows<f32>,
+    w: View<f32>,
+    rows: Range<usize>,
+    out: &RowsMut<f32>,
+) {
+    for y in rows {
+        depthwise_row(arithmetic, geometry, x, w, y, out.row(y));
     }
 }
 

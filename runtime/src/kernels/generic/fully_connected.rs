@@ -1,6 +1,6 @@
 //! One output row of a fully connected layer.
 
-use super::arithmetic::{Arithmetic, I8};
+use super::arithmetic::{Arithmetic, F32, I8};
 use super::requantize::{Factor, saturate};
 use super::tile::Tile;
 use crate::mem::{View, ViewMut};
@@ -13,6 +13,11 @@ pub fn fully_connected_row<A: Arithmetic>(arithmetic: &A, x: View<A::T>, w: View
         let acc = arithmetic.dot(arithmetic.begin(c), x, w.slice(c.wrapping_mul(k), k));
         out.set(c, arithmetic.finish(acc, c));
     }
+}
+
+/// [`fully_connected_row`] of f32, for which a host may have instructions of its own.
+pub fn fully_connected_row_f32(arithmetic: &F32, x: View<f32>, w: View<f32>, out: ViewMut<f32>) {
+    fully_connected_row(arithmetic, x, w, out);
 }
 
 /// Bytes of scratch memory that [`fully_connected_row_i8`] of some core needs.

@@ -25,6 +25,16 @@ pub trait Pool {
     }
     /// The output for a window of `n` values inside the image.
     fn finish(&self, acc: Self::Acc, n: usize) -> Self::T;
+    /// [`Pool::add_row`] of several pixels, for which a host may have instructions of its own; else false.
+    #[cfg(dunlin_host)]
+    fn add_pixels(&self, _acc: ViewMut<Self::Acc>, _pixels: View<Self::T>) -> bool {
+        false
+    }
+    /// [`Pool::finish`] of all channels of a pixel; see [`Pool::add_pixels`].
+    #[cfg(dunlin_host)]
+    fn finish_pixel(&self, _acc: View<Self::Acc>, _n: usize, _out: ViewMut<Self::T>) -> bool {
+        false
+    }
 }
 
 /// f32 mean, clamped.
@@ -77,6 +87,14 @@ impl Pool for AverageI8 {
         let half = if acc > 0 { n / 2 } else { -(n / 2) };
         let mean = acc.wrapping_add(half).checked_div(n).unwrap_or(0);
         clamp_i8(mean, self.0)
+    }
+    #[cfg(dunlin_host)]
+    fn add_pixels(&self, acc: ViewMut<i32>, pixels: View<i8>) -> bool {
+        crate::kernels::pool::add_pixels_i8(acc, pixels)
+    }
+    #[cfg(dunlin_host)]
+    fn finish_pixel(&self, acc: View<i32>, n: usize, out: ViewMut<i8>) -> bool {
+        crate::kernels::pool::finish_means_i8(self, acc, n, out)
     }
 }
 

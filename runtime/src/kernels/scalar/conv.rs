@@ -10,9 +10,9 @@ use crate::kernels::sums::QUAD_WORDS;
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::{Geometry, Taps};
 
-pub use crate::kernels::generic::conv::{conv_row, conv_rows_i8, conv_scratch_bytes};
+pub use crate::kernels::generic::conv::{conv_rows_f32, conv_rows_i8, conv_scratch_bytes};
 
-/// [`conv_row`] of int8.
+/// [`generic::conv::conv_row`] of int8.
 // Inlined, its variables would lie beside those of what calls it.
 #[inline(never)]
 pub fn conv_row_i8(

@@ -9,9 +9,11 @@ use crate::kernels::generic::arithmetic::I8;
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
-pub use crate::kernels::generic::depthwise::{depthwise_row, depthwise_rows_i8, depthwise_scratch_bytes};
+pub use crate::kernels::generic::depthwise::{
+    depthwise_rows_f32, depthwise_rows_i8, depthwise_scratch_bytes,
+};
 
-/// [`depthwise_row`] of int8.
+/// [`generic::depthwise::depthwise_row`] of int8.
 // Inlined, its variables would lie beside those of what calls it.
 #[inline(never)]
 pub fn depthwise_row_i8(

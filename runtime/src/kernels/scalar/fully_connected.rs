@@ -9,7 +9,7 @@ use crate::kernels::words::{LOW, PAIR_WORDS, add_words, spread};
 use crate::mem::{View, ViewMut};
 use crate::ops::fully_connected::Weights;
 
-pub use crate::kernels::generic::fully_connected::{fully_connected_row, fully_connected_scratch_bytes};
+pub use crate::kernels::generic::fully_connected::{fully_connected_row_f32, fully_connected_scratch_bytes};
 
 /// Taps that are on the stack at a time.
 const WORDS: usize = 64;

@@ -9,127 +9,28 @@ use proptest::prelude::*;
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
 use crate::kernels::generic::requantize::{Channels, Requantize};
+use crate::kernels::testing::{Layer, Operands, elements, layers, table};
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::fully_connected::Weights;
-use crate::ops::window::{Geometry, Window};
-
-/// A layer's sizes, and where its numbers come from.
-#[derive(Clone, Debug)]
-struct Layer {
-    kernel: [usize; 2],
-    window: Window,
-    /// `[h, w, c]`.
-    image: [usize; 3],
-    channels: usize,
-    zero_points: [i32; 2],
-    least: i8,
-    seed: u64,
-}
-
-fn layers(kernel: impl Strategy<Value = [usize; 2]>) -> impl Strategy<Value = Layer> {
-    let window = ([1u8..3, 1u8..3], [1u8..3, 1u8..3], [0u8..3, 0u8..3, 0u8..3, 0u8..3]).prop_map(
-        |(stride, dilation, pads)| Window { stride, dilation: [dilation[0], 1.max(dilation[1] / 2)], pads },
-    );
-    let image = (1usize..6, 1usize..20, prop_oneof![1usize..9, 30usize..70]);
-    let zero_points = [-128i32..128, -128i32..128];
-    (kernel, window, image, 1usize..40, zero_points, -128i8..0, any::<u64>()).prop_map(
-        |(kernel, window, image, channels, zero_points, least, seed)| Layer {
-            kernel,
-            window,
-            image: image.into(),
-            channels,
-            zero_points,
-            least,
-            seed,
-        },
-    )
-}
-
-/// Elements of which a quarter are the ends of int8.
-fn elements(seed: &mut u64, len: usize) -> Vec<i8> {
-    let mut next = || {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*seed >> 33) as u32
-    };
-    (0..len)
-        .map(|_| match next() {
-            n if n % 8 == 0 => i8::MIN,
-            n if n % 8 == 1 => i8::MAX,
-            n => (n >> 8) as i8,
-        })
-        .collect()
-}
-
-/// Biases and factors, one in eight with less common multipliers and shifts.
-fn table(seed: &mut u64, channels: usize) -> Vec<i32> {
-    let random = elements(seed, 8 * channels);
-    random
-        .chunks(8)
-        .flat_map(|r| {
-            let byte = |i: usize| r[i] as u8 as i32;
-            let bias = (r[0] as i32) << (byte(1) % 24);
-            let multiplier = (byte(2) << 16 | byte(3) << 8 | byte(4)) << 6 | 1 << 30;
-            let is_unusual = r[5] % 8 == 5;
-            let (multiplier, shift) = if is_unusual {
-                (multiplier >> (byte(6) % 8), 3 - byte(7) % 35)
-            } else {
-                (multiplier, -2 - byte(7) % 12)
-            };
-            [bias, multiplier, shift]
-        })
-        .collect()
-}
+use crate::ops::window::Geometry;
 
 type RowKernel = fn(&I8, &Geometry, &Rows<i8>, View<i8>, usize, ViewMut<i8>, ViewMut<i32>);
 
-impl Layer {
-    /// Runs all rows with both kernels; `None` if the window does not fit the image.
-    fn differs(
-        &self,
-        per_channel: usize,
-        kernels: [RowKernel; 2],
-        scratch: fn(&Geometry) -> usize,
-    ) -> Option<bool> {
-        let [h, w, c] = self.image;
-        let shape = crate::Shape::new(&[1, h, w, c]).unwrap();
-        let [out_h, out_w] = self.window.output(self.kernel, &shape).ok()?;
-        let output = [out_h, out_w, self.channels];
-        let geometry = Geometry { window: self.window, kernel: self.kernel, input: self.image, output };
-        let mut seed = self.seed;
-        let x = elements(&mut seed, h * w * c);
-        let weights = elements(&mut seed, self.channels * self.kernel[0] * self.kernel[1] * per_channel);
-        let table = table(&mut seed, self.channels);
-        let [x_zero_point, zero_point] = self.zero_points;
-        let channels = Channels(View::from(&table[..]));
-        let requantize = Requantize { channels, zero_point, bounds: (self.least, 125) };
-        let arithmetic = I8 { x_offset: -x_zero_point, requantize };
-        let rows = Rows::new(View::from(&x[..]), w * c);
-        let mut memory = vec![0i32; scratch(&geometry) / 4];
-        let [found, expected] = kernels.map(|kernel| {
-            let mut out = vec![0i8; output.iter().product()];
-            for (y, row) in out.chunks_mut(out_w * self.channels).enumerate() {
-                kernel(
-                    &arithmetic,
-                    &geometry,
-                    &rows,
-                    View::from(&weights[..]),
-                    y,
-                    row.into(),
-                    (&mut memory[..]).into(),
-                );
-            }
-            out
-        });
-        Some(found != expected)
+/// All rows of a layer, one after the other.
+fn by_rows(kernel: RowKernel) -> impl Fn(&Operands) {
+    move |o| {
+        for y in 0..o.geometry.output[0] {
+            kernel(&o.arithmetic, &o.geometry, &o.x, o.w, y, o.out.row(y), o.scratch);
+        }
     }
 }
 
 proptest! {
     #[test]
     fn convolutions_are_the_generic_ones(layer in layers([1usize..6, 1usize..6])) {
-        let kernels: [RowKernel; 2] = [super::conv::conv_row_i8, generic::conv::conv_row_i8];
-        let differs = layer.differs(layer.image[2], kernels, generic::conv::conv_scratch_bytes);
-        prop_assert_ne!(differs, Some(true));
+        let kernels = [&by_rows(super::conv::conv_row_i8), &by_rows(generic::conv::conv_row_i8) as &dyn Fn(&Operands)];
+        let outputs = layer.outputs(layer.image[2], generic::conv::conv_scratch_bytes, kernels);
+        prop_assert!(outputs.is_none_or(|[found, expected]| found == expected));
     }
 
     #[test]
@@ -138,10 +39,12 @@ proptest! {
         multiplier in prop_oneof![3 => Just(1usize), 1 => Just(2)],
     ) {
         let layer = Layer { channels: layer.image[2] * multiplier, ..layer };
-        let kernels: [RowKernel; 2] =
-            [super::depthwise::depthwise_row_i8, generic::depthwise::depthwise_row_i8];
-        let differs = layer.differs(1, kernels, generic::depthwise::depthwise_scratch_bytes);
-        prop_assert_ne!(differs, Some(true));
+        let kernels = [
+            &by_rows(super::depthwise::depthwise_row_i8),
+            &by_rows(generic::depthwise::depthwise_row_i8) as &dyn Fn(&Operands),
+        ];
+        let outputs = layer.outputs(1, generic::depthwise::depthwise_scratch_bytes, kernels);
+        prop_assert!(outputs.is_none_or(|[found, expected]| found == expected));
     }
 
     #[test]
