@@ -13,7 +13,8 @@ impl HostOperator for Conv2dInputGrad {
         let (dy, w, g) = (cx.input(0), cx.input(1), cx.grad()?);
         let kernel = taps(&cx.graph.dims(w));
         let window = self.window;
-        let ddy = cx.when_wanted(0, |cx| cx.apply("ddy", Conv2d { window, bounds: Bounds::None }, &[g, w]))?;
+        let ddy =
+            cx.when_wanted(0, |cx| cx.apply("ddy", Conv2d { window, bounds: Bounds::None }, &[g, w]))?;
         let dw = cx.when_wanted(1, |cx| cx.apply("dw", Conv2dWeightsGrad { window, kernel }, &[dy, g]))?;
         Ok(vec![ddy, dw])
     }

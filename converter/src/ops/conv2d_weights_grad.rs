@@ -12,7 +12,8 @@ impl HostOperator for Conv2dWeightsGrad {
         let (dy, x, g) = (cx.input(0), cx.input(1), cx.grad()?);
         let dims = cx.graph.dims(x);
         let (window, image) = (self.window, [dims[1] as u32, dims[2] as u32]);
-        let ddy = cx.when_wanted(0, |cx| cx.apply("ddy", Conv2d { window, bounds: Bounds::None }, &[x, g]))?;
+        let ddy =
+            cx.when_wanted(0, |cx| cx.apply("ddy", Conv2d { window, bounds: Bounds::None }, &[x, g]))?;
         let dx = cx.when_wanted(1, |cx| cx.apply("dx", Conv2dInputGrad { window, image }, &[dy, g]))?;
         Ok(vec![ddy, dx])
     }

@@ -41,9 +41,12 @@ impl HostOperator for Embedding {
 
 fn import(cx: &mut Operator) -> Result<()> {
     let (inputs, dims) = (cx.inputs()?, cx.dims(0)?);
-    let (axis, batch) = (cx.option(schema::gather::AXIS, 0i32)?, cx.option(schema::gather::BATCH_DIMS, 0i32)?);
+    let (axis, batch) =
+        (cx.option(schema::gather::AXIS, 0i32)?, cx.option(schema::gather::BATCH_DIMS, 0i32)?);
     if dims.len() != 2 || cx.axis(axis, 2)? != 0 || batch != 0 {
-        return Err(Error::Invalid(format!("gathers along axis {axis} of {dims:?}: only rows of a table are")));
+        return Err(Error::Invalid(format!(
+            "gathers along axis {axis} of {dims:?}: only rows of a table are"
+        )));
     }
     cx.emit(Embedding {}, &inputs[..2])
 }

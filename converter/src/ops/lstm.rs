@@ -99,7 +99,8 @@ const OTHERS: [usize; 9] = [9, 10, 11, 16, 17, 20, 21, 22, 23];
 fn import(cx: &mut Operator) -> Result<()> {
     use schema::lstm::*;
     if OTHERS.iter().any(|&i| cx.has_input(i)) || WEIGHTS.iter().any(|&i| !cx.has_input(i)) {
-        let what = "has peepholes, a projection, normalization, or no input gate: only plain LSTMs are supported";
+        let what =
+            "has peepholes, a projection, normalization, or no input gate: only plain LSTMs are supported";
         return Err(Error::Invalid(what.to_string()));
     }
     let cell = cx.input_quant(STATES[1])?;
@@ -115,13 +116,17 @@ fn import(cx: &mut Operator) -> Result<()> {
         }
     };
     let (clip, projection_clip) = (cx.option(CELL_CLIP, 0f32)?, cx.option(PROJECTION_CLIP, 0f32)?);
-    if cx.flag(TIME_MAJOR)? || projection_clip != 0.0 || cx.option(ACTIVATION, 0i8)? != schema::activation::TANH {
+    if cx.flag(TIME_MAJOR)?
+        || projection_clip != 0.0
+        || cx.option(ACTIVATION, 0i8)? != schema::activation::TANH
+    {
         let what = "has time before samples, clips projections, or has another activation than tanh";
         return Err(Error::Invalid(what.to_string()));
     }
     let clip = if clip > 0.0 { clip } else { f32::INFINITY };
     let x = cx.input(0)?;
-    let inputs = [x, joined(cx, "weights", WEIGHTS)?, joined(cx, "recurrent", RECURRENT)?, joined(cx, "bias", BIAS)?];
+    let inputs =
+        [x, joined(cx, "weights", WEIGHTS)?, joined(cx, "recurrent", RECURRENT)?, joined(cx, "bias", BIAS)?];
     cx.emit(Lstm::F32 { sequences: true, clip, cell_bits }, &inputs)
 }
 

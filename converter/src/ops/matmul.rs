@@ -47,8 +47,7 @@ impl HostOperator for MatMul {
 
 fn import(cx: &mut Operator) -> Result<()> {
     use schema::batch_matmul::*;
-    let op =
-        MatMul { transpose_a: cx.flag(TRANSPOSE_A)?, transpose_b: cx.flag(TRANSPOSE_B)?, factor: None };
+    let op = MatMul { transpose_a: cx.flag(TRANSPOSE_A)?, transpose_b: cx.flag(TRANSPOSE_B)?, factor: None };
     let inputs = cx.inputs()?;
     cx.emit(op, &inputs)
 }

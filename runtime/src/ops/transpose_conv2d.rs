@@ -68,9 +68,7 @@ impl Operator for TransposeConv2d {
 
     fn macs(&self, inputs: &[TensorType]) -> u64 {
         match inputs {
-            [x, w, ..] => {
-                x.shape.count() as u64 * (w.shape.dim(0) * w.shape.dim(1) * w.shape.dim(2)) as u64
-            }
+            [x, w, ..] => x.shape.count() as u64 * (w.shape.dim(0) * w.shape.dim(1) * w.shape.dim(2)) as u64,
             _ => 0,
         }
     }
@@ -144,6 +142,9 @@ mod tests {
             let x = Tensor::new(&[1, 2, 2, 1], &[1f32; 4]);
             Case::new(op, [x, Tensor::new(&[1, 2, 2, 1], &[1f32; 4])]).check()
         };
-        assert_eq!([check([3, 3]), check([2, 3]), check([1, 1])], [Ok(()), Err(Error::Shape), Err(Error::Shape)]);
+        assert_eq!(
+            [check([3, 3]), check([2, 3]), check([1, 1])],
+            [Ok(()), Err(Error::Shape), Err(Error::Shape)]
+        );
     }
 }
