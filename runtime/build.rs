@@ -10,7 +10,7 @@ const MVE_CPUS: [&str; 3] = ["cortex-m52", "cortex-m55", "cortex-m85"];
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!(
-        "cargo::rustc-check-cfg=cfg(dunlin_mve, dunlin_dsp, dunlin_dsp_of_cpu, dunlin_armv6m, dunlin_armv7m, dunlin_rv32im, dunlin_host)"
+        "cargo::rustc-check-cfg=cfg(dunlin_mve, dunlin_dsp, dunlin_dsp_of_cpu, dunlin_dsp_fpu, dunlin_armv6m, dunlin_armv7m, dunlin_rv32im, dunlin_host)"
     );
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
@@ -22,6 +22,10 @@ fn main() {
         println!("cargo::rustc-cfg=dunlin_mve");
     } else if is_any_of(&["thumbv7em-"]) || of_cpu {
         println!("cargo::rustc-cfg=dunlin_dsp");
+        // Whose registers some kernels use.
+        if target.ends_with("eabihf") {
+            println!("cargo::rustc-cfg=dunlin_dsp_fpu");
+        }
     } else if is_any_of(&["thumbv7m-", "thumbv8m.main-"]) {
         println!("cargo::rustc-cfg=dunlin_armv7m");
     } else if is_any_of(&["thumbv6m-", "thumbv8m.base-"]) {

@@ -1,8 +1,8 @@
-//! Constants in the order in which a core's kernels read them fastest. The bytes are as many as before, and what is
-//! computed is the same on every core.
+//! Constants in the form in which a core's kernels read them fastest: in another order, or ready to be used, with another
+//! operator that reads them. What is computed is the same on every core.
 
 use crate::ops::Op;
-use crate::{Data, Graph, Kind, Result, Tensor};
+use crate::{Data, Graph, Result, Tensor, TensorId};
 
 /// For which cores constants are arranged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,15 +14,22 @@ pub enum Packing {
     Scalar,
     /// For Cortex-M cores with the DSP extension.
     Dsp,
+    /// The same for plans in which rows are overwritten as soon as nothing reads them any more.
+    DspByRows,
     /// For Cortex-M cores with vectors of 16 bytes.
     Helium,
 }
 
 impl Packing {
+    /// The same for a plan by rows.
+    pub fn by_rows(self) -> Packing {
+        if self == Packing::Dsp { Packing::DspByRows } else { self }
+    }
+
     /// Channels that kernels take at once: with the rest of so many they are slower.
     pub fn channel_group(self) -> usize {
         match self {
-            Packing::Portable | Packing::Scalar | Packing::Dsp => 4,
+            Packing::Portable | Packing::Scalar | Packing::Dsp | Packing::DspByRows => 4,
             Packing::Helium => 16,
         }
     }
@@ -32,14 +39,36 @@ impl Packing {
         match self {
             Packing::Portable => "plain",
             Packing::Scalar => "in words",
-            Packing::Dsp => "for DSP",
+            Packing::Dsp | Packing::DspByRows => "for DSP",
             Packing::Helium => "for vectors",
         }
     }
 }
 
-/// A node's operator and the contents of some of its constant inputs, by their numbers.
-pub type Packed = (Op, Vec<(usize, Data)>);
+/// What takes a node's place.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// The operator.
+    pub op: Op,
+    /// Its inputs.
+    pub inputs: Vec<Input>,
+}
+
+/// An input of a packed node.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// As it is.
+    Kept(TensorId),
+    /// A constant made of another one.
+    Constant {
+        /// The constant that it takes name and quantization from.
+        of: TensorId,
+        /// Its dimensions.
+        dims: Vec<usize>,
+        /// Its content.
+        data: Data,
+    },
+}
 
 /// Arranges the constants of a graph in device form.
 ///
@@ -51,14 +80,22 @@ pub fn pack(graph: &mut Graph, packing: Packing) -> Result<()> {
     }
     for i in 0..graph.nodes().len() {
         let node = graph.nodes()[i].clone();
-        let Some((op, constants)) = node.op.pack(graph, &node, packing) else { continue };
-        for (input, data) in constants {
-            // Another node may read the same weights in the other order.
-            let packed = Tensor { kind: Kind::Constant(data), ..graph[node.inputs[input]].clone() };
-            let id = graph.add_tensor(packed);
-            graph.nodes_mut()[i].inputs[input] = id;
+        let Some(Packed { op, inputs }) = node.op.pack(graph, &node, packing) else { continue };
+        let mut ids = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            ids.push(match input {
+                Input::Kept(id) => id,
+                // Another node may read the same weights in the other order.
+                Input::Constant { of, dims, data } => {
+                    let Tensor { name, quant, .. } = graph[of].clone();
+                    let id = graph.constant(&name, &dims, data)?;
+                    graph[id].quant = quant;
+                    id
+                }
+            });
         }
-        graph.nodes_mut()[i].op = op;
+        let packed = &mut graph.nodes_mut()[i];
+        (packed.op, packed.inputs) = (op, ids);
     }
     graph.verify()
 }

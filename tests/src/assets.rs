@@ -40,7 +40,7 @@ pub fn program_as(name: &str, rewrite: Rewrite) -> Option<Program> {
 pub fn program_by_rows(name: &str, options: &rows::Options) -> Option<Program> {
     let path = folder()?.join("models").join(format!("{name}.tflite"));
     let graph = import::load_simplified(&path).unwrap_or_else(|e| panic!("{e}"));
-    let program = Program::compile_with(&graph, Packing::Dsp, |graph| rows::plan(graph, options));
+    let program = Program::compile_with(&graph, Packing::DspByRows, |graph| rows::plan(graph, options));
     Some(program.unwrap_or_else(|e| panic!("{name}: {e}")))
 }
 

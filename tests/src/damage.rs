@@ -2,6 +2,8 @@
 
 use dunlin::format::{self, CallRecord, Place, TensorRecord};
 use dunlin::ops::OpCode;
+use dunlin_converter::pack::Packing;
+use dunlin_converter::plan::plan;
 use dunlin_converter::{Program, Result};
 use dunlin_models::{demo, digits};
 use fastrand::Rng;
@@ -38,7 +40,12 @@ pub fn seeds() -> Vec<Seed> {
     for operator in operators() {
         for case in cases(&operator) {
             let program = Program::compile(&case.graph).unwrap_or_else(|e| panic!("{}: {e}", case.name));
-            seeds.push(Seed::new(case.name, program.bytes()));
+            seeds.push(Seed::new(case.name.clone(), program.bytes()));
+            let packed = Program::compile_with(&case.graph, Packing::Dsp, |graph| Ok(plan(graph)))
+                .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+            if packed.bytes() != program.bytes() {
+                seeds.push(Seed::new(case.name, packed.bytes()));
+            }
         }
     }
     let few = programs().unwrap_or_else(|e| panic!("{e}"));

@@ -1,6 +1,8 @@
 //! Every operator against its goldens: int8 byte for byte, f32 within the tolerance below.
 
 use dunlin::ops::OpCode;
+use dunlin_converter::pack::Packing;
+use dunlin_converter::plan::plan;
 use dunlin_converter::{Data, Program};
 use dunlin_tests::cases::{cases, operators};
 
@@ -29,12 +31,14 @@ fn operators_agree_with_their_oracles() {
     for operator in operators() {
         for case in cases(&operator) {
             n_cases += 1;
-            let outcome = Program::compile(&case.graph).and_then(|program| program.run(&case.inputs));
-            match outcome {
-                Ok(outputs) => {
-                    failures.extend(difference(&outputs[0], &case.expected).map(|d| (case.name, d)))
+            for packing in [Packing::Portable, Packing::Dsp, Packing::Helium] {
+                let program = Program::compile_with(&case.graph, packing, |graph| Ok(plan(graph)));
+                match program.and_then(|program| program.run(&case.inputs)) {
+                    Ok(outputs) => {
+                        failures.extend(difference(&outputs[0], &case.expected).map(|d| (case.name, d)))
+                    }
+                    Err(error) => failures.push((case.name, error.to_string())),
                 }
-                Err(error) => failures.push((case.name, error.to_string())),
             }
         }
     }

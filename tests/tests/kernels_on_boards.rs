@@ -72,7 +72,9 @@ fn differences(board: &Board, cases: &[Case]) -> Vec<String> {
 /// Layer number `seed`, unless its sizes are no layer.
 fn case(seed: u64) -> Option<Case> {
     let mut layer = Layer::new(seed);
-    let made = match seed % 8 {
+    let made = match seed % 12 {
+        8 | 9 => layer.depthwise_records(),
+        10 | 11 => layer.conv_pairs(),
         0 => layer.pointwise(),
         1 | 2 => layer.conv(),
         3 | 4 => layer.depthwise(),
@@ -205,6 +207,47 @@ impl Layer {
         let inputs =
             [x, self.weights(&[1, kernel[0], kernel[1], c_out])?, self.table(c_out, kernel[0] * kernel[1])?];
         let op = ops::DepthwiseConv2d { window: self.window(kernel), bounds: self.bounds() };
+        self.graph.apply("layer", op, &inputs)
+    }
+
+    /// Whatever the words are.
+    fn depthwise_records(&mut self) -> Result<TensorId> {
+        let channels = 4 * self.rng.usize(1..9);
+        let images = self.rng.usize(1..3);
+        let at_once = if images == 1 { self.rng.u8(1..3) } else { 1 };
+        let dims = [images, self.rng.usize(1..7), self.rng.usize(1..36), channels];
+        let x = self.input(&dims)?;
+        let usual = self.rng.bool();
+        let words = |rng: &mut Rng| -> [i32; 8] {
+            let pairs: [i32; 5] = std::array::from_fn(|_| rng.i32(..) & 0x0FFF_0FFF);
+            let [a, b, c, d, e] = if usual { pairs } else { std::array::from_fn(|_| rng.i32(..)) };
+            let ends = if usual {
+                [rng.i32(-1 << 20..1 << 20), rng.i32(1 << 30..), rng.i32(..) >> 12]
+            } else {
+                std::array::from_fn(|_| rng.i32(..))
+            };
+            [a, b, c, d, e, ends[0], ends[1], ends[2]]
+        };
+        let data = (0..channels).flat_map(|_| words(&mut self.rng)).collect();
+        let records = self.graph.constant("records", &[channels, 8], Data::I32(data))?;
+        let mut pad = || self.rng.u8(..2);
+        let pads = [pad(), pad(), pad(), pad()];
+        let stride = if at_once == 2 { [1, 1] } else { [self.rng.u8(1..3), self.rng.u8(1..3)] };
+        let window = Window { stride, dilation: [1, 1], pads };
+        let op = ops::DepthwiseRecords { window, bounds: self.bounds(), at_once };
+        self.graph.apply("layer", op, &[x, records])
+    }
+
+    /// Whatever the bytes are, they are pairs.
+    fn conv_pairs(&mut self) -> Result<TensorId> {
+        let height = if self.rng.u8(..8) == 0 { 13..20 } else { 1..6 };
+        let kernel = if self.rng.bool() { [1, 1] } else { [self.rng.usize(height), self.rng.usize(1..6)] };
+        let (c_in, c_out) = (self.channels(60), 2 * self.rng.usize(1..26));
+        let x = self.image(c_in)?;
+        let window = if kernel == [1, 1] && self.rng.bool() { Window::UNIT } else { self.window(kernel) };
+        let op = ops::ConvPairs { window, bounds: self.bounds(), kernel: kernel.map(|taps| taps as u8) };
+        let n = kernel[0] * kernel[1] * c_in;
+        let inputs = [x, self.weights(&[c_out, op.taps(c_in)])?, self.table_of(c_out, n, false)?];
         self.graph.apply("layer", op, &inputs)
     }
 

@@ -136,6 +136,8 @@ impl Board {
         let cpu = self.cpu.as_deref().unwrap_or_default();
         match cpu {
             "cortex-m52" | "cortex-m55" | "cortex-m85" => Packing::Helium,
+            // Some of these kernels use the FPU's registers.
+            _ if !self.target.ends_with("eabihf") => Packing::Portable,
             "cortex-m33" | "cortex-m35p" => Packing::Dsp,
             _ if self.target.starts_with("thumbv7em") => Packing::Dsp,
             _ => Packing::Scalar,

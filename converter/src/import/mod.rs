@@ -47,6 +47,7 @@ pub fn compile(path: &Path) -> Result<Program> {
 /// # Errors
 /// As [`compile`], or if there is no such plan.
 pub fn compile_with(path: &Path, request: &Request, rewrite: impl Into<Rewrite>) -> Result<Program> {
+    let rewrite = request.rewrite(rewrite.into());
     Program::compile_with(&load_simplified(path)?, rewrite, |graph| request.plan(graph))
         .map_err(in_file(path))
 }

@@ -1,13 +1,14 @@
 //! Convolution: see the runtime's operator of this name.
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad};
+use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad, ConvPairs};
 
-use super::{Backward, Channels, HostOperator, InputRole, Layer, Op};
+use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, conv_pairs};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
-use crate::{Node, Result, TensorId};
+use crate::pack::{Packed, Packing};
+use crate::{Graph, Node, Result, TensorId};
 
 impl HostOperator for Conv2d {
     const TFLITE: &'static [Rule] = &[Rule::new("CONV_2D", import)];
@@ -45,6 +46,19 @@ impl HostOperator for Conv2d {
         let [x, w] = cx.stored_pair(node)?;
         let op = Conv2d { bounds: cx.bounds(node, self.bounds)?, ..*self };
         cx.emit(node, op, &[x, w, table])
+    }
+
+    fn pack(&self, graph: &Graph, node: &Node, packing: Packing) -> Option<Packed> {
+        let width = graph[node.outputs[0]].ty.shape.dim(2);
+        let is_worth_it = match packing {
+            Packing::Dsp => true,
+            Packing::DspByRows => conv_pairs::fills_groups(width),
+            Packing::Portable | Packing::Scalar | Packing::Helium => false,
+        };
+        let dims = graph.dims(*node.inputs.get(1)?);
+        let kernel = [u8::try_from(dims[1]).ok()?, u8::try_from(dims[2]).ok()?];
+        let op = ConvPairs { window: self.window, bounds: self.bounds, kernel };
+        if is_worth_it { conv_pairs::of(graph, node, op, self.bounds) } else { None }
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

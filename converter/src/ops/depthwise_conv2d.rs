@@ -1,14 +1,16 @@
 //! Depthwise convolution: see the runtime's operator of this name.
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{DepthwiseConv2d, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad};
+use dunlin::ops::depthwise_records::RECORD_WORDS;
+use dunlin::ops::{DepthwiseConv2d, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad, DepthwiseRecords};
 
 use super::conv2d::{taps, weights_role};
-use super::{Backward, Channels, HostOperator, InputRole, Layer, Op};
+use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, depthwise_records};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
-use crate::{Node, Result, TensorId};
+use crate::pack::{Input, Packed, Packing};
+use crate::{Data, Graph, Node, Result, TensorId};
 
 impl HostOperator for DepthwiseConv2d {
     const TFLITE: &'static [Rule] = &[Rule::new("DEPTHWISE_CONV_2D", import)];
@@ -46,6 +48,21 @@ impl HostOperator for DepthwiseConv2d {
         let [x, w] = cx.stored_pair(node)?;
         let op = DepthwiseConv2d { bounds: cx.bounds(node, self.bounds)?, ..*self };
         cx.emit(node, op, &[x, w, table])
+    }
+
+    fn pack(&self, graph: &Graph, node: &Node, packing: Packing) -> Option<Packed> {
+        let [x, w, table] = node.inputs[..] else { return None };
+        let in_pairs = match packing {
+            Packing::Dsp => true,
+            Packing::DspByRows => false,
+            Packing::Portable | Packing::Scalar | Packing::Helium => return None,
+        };
+        let (op, records) = depthwise_records::of(self, graph, node)?;
+        let at_once = if in_pairs && op.takes_pairs(&graph[x].ty) { 2 } else { 1 };
+        let op = DepthwiseRecords { at_once, ..op };
+        let dims = vec![graph.dims(w)[3], RECORD_WORDS];
+        let records = Input::Constant { of: table, dims, data: Data::I32(records) };
+        Some(Packed { op: op.into(), inputs: vec![Input::Kept(x), records] })
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

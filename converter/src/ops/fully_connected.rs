@@ -2,15 +2,15 @@
 
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::fully_connected::Weights;
-use dunlin::ops::{FullyConnected, MatMul};
+use dunlin::ops::{ConvPairs, FullyConnected, MatMul};
 
 use super::conv2d::weights_role;
 use super::reshape::reshape_to;
-use super::{Backward, Channels, HostOperator, InputRole, Layer, Op};
+use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, conv_pairs};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
-use crate::pack::{Packed, Packing};
+use crate::pack::{Input, Packed, Packing};
 use crate::{Data, Error, Graph, Node, Result, TensorId};
 
 impl HostOperator for FullyConnected {
@@ -56,16 +56,32 @@ impl HostOperator for FullyConnected {
 
     fn pack(&self, graph: &Graph, node: &Node, packing: Packing) -> Option<Packed> {
         let [x, w, table] = node.inputs[..] else { return None };
-        let (w, table) = (graph.constant_data(w)?, graph.constant_data(table)?);
+        let data = (graph.constant_data(w)?, graph.constant_data(table)?);
+        let k = graph.dims(w)[1];
+        if let Packing::Dsp | Packing::DspByRows = packing
+            && graph[x].ty.shape.rank() == 2
+            && k.is_multiple_of(4)
+            && is_small(graph, node)
+            && let Some(packed) = conv_pairs::of(graph, node, ConvPairs::of_vectors(self.bounds), self.bounds)
+        {
+            return Some(packed);
+        }
+        let constant = |of, data| Input::Constant { of, dims: graph.dims(of), data };
         let zero_point = || Some(graph[x].quant.as_ref()?.zero_point);
-        let folded = |weights, (w, table)| (weights, vec![(1, Data::I8(w)), (2, Data::I32(table))]);
-        let (weights, constants) = match packing {
-            Packing::Portable => return None,
-            Packing::Dsp => (Weights::Quads, vec![(1, Data::I8(pack_quads(w, table)?))]),
-            Packing::Helium => folded(Weights::Vectors, pack_vectors(w, table, zero_point()?)?),
-            Packing::Scalar => folded(Weights::Words, pack_words(w, table, zero_point()?)?),
+        let folded = |weights, (bytes, entries)| {
+            (weights, constant(w, Data::I8(bytes)), constant(table, Data::I32(entries)))
         };
-        Some((Op::FullyConnected(FullyConnected { weights, ..*self }), constants))
+        let (weights, w, table) = match packing {
+            Packing::Portable => return None,
+            Packing::Dsp | Packing::DspByRows => {
+                let quads = pack_quads(data.0, data.1)?;
+                (Weights::Quads, constant(w, Data::I8(quads)), Input::Kept(table))
+            }
+            Packing::Helium => folded(Weights::Vectors, pack_vectors(data.0, data.1, zero_point()?)?),
+            Packing::Scalar => folded(Weights::Words, pack_words(data.0, data.1, zero_point()?)?),
+        };
+        let op = Op::FullyConnected(FullyConnected { weights, ..*self });
+        Some(Packed { op, inputs: vec![Input::Kept(x), w, table] })
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
@@ -79,6 +95,17 @@ impl HostOperator for FullyConnected {
         cx.operator(code, &[x, weights, bias], &[output], Some((schema::options::FULLY_CONNECTED, options)));
         Ok(())
     }
+}
+
+/// Whether a layer is so small beside convolutions in pairs that it takes their kernel: it has a few instructions more,
+/// and flash does not hold a kernel for it alone.
+fn is_small(graph: &Graph, node: &Node) -> bool {
+    let macs = |node: &Node| {
+        let inputs: Vec<_> = node.inputs.iter().map(|&id| graph[id].ty).collect();
+        node.op.macs(&inputs)
+    };
+    let in_pairs = graph.nodes().iter().filter(|node| matches!(node.op, Op::ConvPairs(_)));
+    25 * macs(node) <= in_pairs.map(macs).sum()
 }
 
 /// Weights `[c_out, k]` as [`Weights::Quads`], if they can be with a channel table `[c_out, 3]`.

@@ -16,6 +16,8 @@ use crate::lower::Lowering;
 use crate::pack::{Packed, Packing};
 use crate::{Error, Graph, Node, Quant, Result, TensorId};
 
+mod sums;
+
 /// What the host knows of an operator beyond the runtime's [`Operator`].
 pub trait HostOperator: Operator + Into<Op> {
     /// The operators of TensorFlow Lite that are imported as this one.
@@ -51,8 +53,7 @@ pub trait HostOperator: Operator + Into<Op> {
         self.infer(inputs)
     }
 
-    /// The operator and the contents of some of its constant inputs, in device form, as `packing` has them, if they are to
-    /// be others.
+    /// What takes the place of a node, in device form, for `packing`, if something does.
     fn pack(&self, _graph: &Graph, _node: &Node, _packing: Packing) -> Option<Packed> {
         None
     }

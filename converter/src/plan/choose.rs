@@ -2,6 +2,7 @@
 
 use super::rows::{self, Options, Style};
 use super::{Alternative, Memory, Plan, memories, plan};
+use crate::program::Rewrite;
 use crate::{Error, Graph, Result};
 
 /// How a graph is to be planned.
@@ -45,6 +46,14 @@ impl Default for Request {
 }
 
 impl Request {
+    /// How a graph is rewritten for such a plan.
+    pub fn rewrite(&self, rewrite: Rewrite) -> Rewrite {
+        let is_whole =
+            matches!((self.choice, self.ram_bytes), (Some(Choice::Whole), _) | (None, None)) && !self.fed;
+        let packing = if is_whole { rewrite.packing } else { rewrite.packing.by_rows() };
+        Rewrite { packing, ..rewrite }
+    }
+
     /// The plan of a graph in device form.
     ///
     /// # Errors
@@ -163,7 +172,7 @@ mod tests {
 
     use super::*;
     use crate::Data;
-    use crate::pack::Packing;
+    use crate::program::Rewrite;
     use dunlin::ops::bounds::Bounds;
     use dunlin::ops::window::Window;
 

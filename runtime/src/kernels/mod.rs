@@ -16,8 +16,10 @@ pub(crate) use armv81m::{add, conv, depthwise, fully_connected, pool};
 
 #[cfg(dunlin_dsp)]
 mod armv7em;
+#[cfg(dunlin_dsp_fpu)]
+pub(crate) use armv7em::conv_pairs;
 #[cfg(dunlin_dsp)]
-pub(crate) use armv7em::{add, conv, depthwise, fully_connected};
+pub(crate) use armv7em::{add, conv, depthwise, depthwise_records, fully_connected, pool};
 
 #[cfg(dunlin_host)]
 mod wide;

@@ -85,6 +85,8 @@ macro_rules! for_each_operator {
             82 lstm_grad LstmGrad [f32];
             90 straight_through StraightThrough [f32];
             91 straight_through_grad StraightThroughGrad [f32];
+            128 depthwise_records DepthwiseRecords [i8];
+            129 conv_pairs ConvPairs [i8];
         }
     };
 }

@@ -1,6 +1,8 @@
 //! Activations widened to 16 bits, without their zero point, in the order that [`super::sums`] reads.
 
 use core::arch::asm;
+#[cfg(dunlin_dsp_fpu)]
+use core::arch::naked_asm;
 
 use crate::mem::{View, ViewMut};
 
@@ -50,6 +52,17 @@ impl<'a> Block<'a> {
         self.words.set(i.wrapping_add(self.positions), odd);
     }
 
+    /// Writes `len` taps of all four positions from tap `at` on: at least four, and a multiple of 4. The first one of each
+    /// position is `step` bytes behind that of the position before.
+    #[cfg(dunlin_dsp_fpu)]
+    #[inline(always)]
+    pub fn widen_all(&self, at: usize, x: *const i8, step: usize, len: usize) {
+        let to = self.words.slice(self.index(0, at), 1).as_ptr();
+        let offset = self.offset & 0xFFFF | self.offset << 16;
+        // SAFETY: reads `len` elements from each of four places, and writes the words of as many taps of four positions.
+        unsafe { widen_four(x, step, to, x.wrapping_add(len), offset) };
+    }
+
     /// Writes taps of a position from tap `at` on: at least four, and a multiple of 4.
     #[inline(never)]
     pub fn widen_fours(&self, position: usize, at: usize, x: View<i8>) {
@@ -88,4 +101,38 @@ impl<'a> Block<'a> {
             );
         }
     }
+}
+
+/// Widens vectors of four positions, from `x` to `end` and each `step` bytes behind the one before: at least four
+/// elements, and a multiple of 4.
+#[cfg(dunlin_dsp_fpu)]
+#[unsafe(naked)]
+unsafe extern "C" fn widen_four(x: *const i8, step: usize, to: *mut i32, end: *const i8, offset: i32) {
+    naked_asm!(
+        dsp_core!(),
+        "push {{r4-r11, lr}}",
+        "ldr.w r12, [sp, #36]",
+        "add.w r4, r0, r1, lsl #1",
+        "add.w r5, r4, r1",
+        "add r1, r0",
+        "20:",
+        "ldr r6, [r0], #4",
+        "ldr r7, [r1], #4",
+        "ldr r8, [r4], #4",
+        "ldr r9, [r5], #4",
+        "sxtab16 r10, r12, r6",
+        "sxtab16 r11, r12, r7",
+        "stm.w r2!, {{r10, r11}}",
+        "sxtab16 r10, r12, r8",
+        "sxtab16 r11, r12, r9",
+        "stm.w r2!, {{r10, r11}}",
+        "sxtab16 r6, r12, r6, ror #8",
+        "sxtab16 r7, r12, r7, ror #8",
+        "sxtab16 r8, r12, r8, ror #8",
+        "sxtab16 r9, r12, r9, ror #8",
+        "cmp r0, r3",
+        "stm.w r2!, {{r6-r9}}",
+        "bne 20b",
+        "pop {{r4-r11, pc}}",
+    )
 }

@@ -26,19 +26,10 @@ pub fn conv_row_i8(
     out: ViewMut<i8>,
     scratch: ViewMut<i32>,
 ) {
-    let ([_, _, c_in], [_, out_w, c_out]) = (geometry.input, geometry.output);
+    let [_, out_w, c_out] = geometry.output;
     let tile = Tile::of(geometry);
-    let mut patch = Patch {
-        geometry,
-        x,
-        y,
-        tile,
-        rows: [null(); MAX_LINES],
-        padding: arithmetic.x_offset.wrapping_neg() as i8,
-        bytes: lines(tile, scratch),
-    };
-    patch.find_rows(0, MAX_LINES);
-    let step = c_in.wrapping_mul(geometry.window.stride[1] as usize);
+    let mut patch = Patch::new(geometry, x, tile, arithmetic.x_offset, scratch);
+    patch.go_to(y);
     let mut ox = 0;
     while ox < out_w {
         let positions = Tile::positions(out_w.wrapping_sub(ox));
@@ -46,9 +37,9 @@ pub fn conv_row_i8(
         let out = out.slice(start, positions.wrapping_mul(c_out));
         Group { arithmetic, tile, positions, quads: 0, w, out, scratch }.compute(|taps, block| {
             if tile.pointwise {
-                widen_pixels(patch.rows[0], ox.wrapping_mul(step), step, &taps, &block);
+                widen_pixels(&patch, ox, &taps, 0..positions, &block);
             } else {
-                patch.widen(&taps, ox, &block);
+                patch.widen(&taps, ox, 0..positions, &block);
             }
         });
         ox = ox.wrapping_add(positions);
@@ -65,7 +56,7 @@ fn lines<'a>(tile: Tile, scratch: ViewMut<'a, i32>) -> ViewMut<'a, i8> {
 }
 
 /// What the positions of an output row read: lines of taps, one behind the other.
-struct Patch<'a> {
+pub struct Patch<'a> {
     geometry: &'a Geometry,
     x: &'a Rows<'a, i8>,
     /// The output row.
@@ -79,7 +70,28 @@ struct Patch<'a> {
     bytes: ViewMut<'a, i8>,
 }
 
-impl Patch<'_> {
+impl<'a> Patch<'a> {
+    /// The patches of a layer, of no row yet.
+    pub fn new(
+        geometry: &'a Geometry,
+        x: &'a Rows<'a, i8>,
+        tile: Tile,
+        x_offset: i32,
+        scratch: ViewMut<'a, i32>,
+    ) -> Patch<'a> {
+        let padding = x_offset.wrapping_neg() as i8;
+        let bytes = lines(tile, scratch);
+        Patch { geometry, x, y: usize::MAX, tile, rows: [null(); MAX_LINES], padding, bytes }
+    }
+
+    /// From now on of output row `y`.
+    pub fn go_to(&mut self, y: usize) {
+        if y != self.y {
+            self.y = y;
+            self.find_rows(0, MAX_LINES);
+        }
+    }
+
     /// Lines of a row of the window: more than one where dilation tears them apart.
     fn lines_of_row(&self) -> usize {
         let row_len = self.geometry.kernel[1].wrapping_mul(self.geometry.input[2]);
@@ -100,9 +112,47 @@ impl Patch<'_> {
         }
     }
 
-    /// Widens `taps` of a group's positions from output column `ox` on.
+    /// Widens `taps` of all four positions of a block from output column `ox` on, if they lie inside the image.
+    #[cfg(dunlin_dsp_fpu)]
     #[inline(never)]
-    fn widen(&mut self, taps: &Range<usize>, ox: usize, block: &Block) {
+    pub fn widen_all(&mut self, taps: &Range<usize>, ox: usize, block: &Block) -> bool {
+        let ([_, width, c_in], kw, line_len) =
+            (self.geometry.input, self.geometry.kernel[1], self.tile.line_len);
+        let stride = self.geometry.window.stride[1] as usize;
+        let column = ox.wrapping_mul(stride).wrapping_sub(self.geometry.window.pads[1] as usize);
+        let last = column.wrapping_add(stride.wrapping_mul(block.positions.wrapping_sub(1)));
+        let is_inside = column <= last && last.wrapping_add(kw) <= width;
+        if !is_inside || !c_in.is_multiple_of(4) || line_len != kw.wrapping_mul(c_in) {
+            return false;
+        }
+        let mut line = taps.start.checked_div(line_len).unwrap_or(0);
+        let mut from = taps.start.wrapping_sub(line.wrapping_mul(line_len));
+        if taps.len() != self.tile.taps {
+            self.find_rows(line, from.wrapping_add(taps.len()).div_ceil(line_len.max(1)));
+            line = 0;
+        }
+        let start = column.wrapping_mul(c_in);
+        let mut at = 0usize;
+        while at < taps.len() {
+            let len = line_len.wrapping_sub(from).min(taps.len().wrapping_sub(at));
+            match self.rows.get(line) {
+                Some(row) if !row.is_null() => {
+                    let x = row.wrapping_add(start).wrapping_add(from);
+                    block.widen_all(at, x, c_in.wrapping_mul(stride), len);
+                }
+                _ => {
+                    let words = |taps: usize| (taps / 2).wrapping_mul(block.positions);
+                    block.words.slice(words(at), words(len)).fill(0);
+                }
+            }
+            (at, line, from) = (at.wrapping_add(len), line.wrapping_add(1), 0);
+        }
+        true
+    }
+
+    /// Widens `taps` of the positions from output column `ox` on to `slots` of the block's.
+    #[inline(never)]
+    pub fn widen(&mut self, taps: &Range<usize>, ox: usize, slots: Range<usize>, block: &Block) {
         let Tile { line_len, .. } = self.tile;
         let stride = self.geometry.window.stride[1] as usize;
         let first = taps.start.checked_div(line_len).unwrap_or(0);
@@ -114,7 +164,7 @@ impl Patch<'_> {
         }
         // The image's column of the first tap.
         let mut column = ox.wrapping_mul(stride) as isize - self.geometry.window.pads[1] as isize;
-        for position in 0..block.positions {
+        for position in slots {
             let mut line = self.line(column);
             let mut at = 0usize;
             if self.bytes.len() != 0 && whole && lines == 1 {
@@ -263,11 +313,12 @@ impl Patch<'_> {
     }
 }
 
-/// Widens `taps` of pixels `step` elements apart, from element `start` of the row on: a window of one pixel without
-/// padding.
-fn widen_pixels(row: *const i8, mut start: usize, step: usize, taps: &Range<usize>, block: &Block) {
-    for position in 0..block.positions {
-        let x = elements(row, start.wrapping_add(taps.start), taps.len());
+/// [`Patch::widen`] for a window of one pixel without padding.
+pub fn widen_pixels(patch: &Patch, ox: usize, taps: &Range<usize>, slots: Range<usize>, block: &Block) {
+    let step = patch.geometry.input[2].wrapping_mul(patch.geometry.window.stride[1] as usize);
+    let mut start = ox.wrapping_mul(step);
+    for position in slots {
+        let x = elements(patch.rows[0], start.wrapping_add(taps.start), taps.len());
         if taps.len().is_multiple_of(4) {
             block.widen_fours(position, 0, x);
         } else {

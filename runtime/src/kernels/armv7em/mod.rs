@@ -16,10 +16,17 @@ macro_rules! dsp_core {
 }
 pub(crate) mod add;
 pub(crate) mod conv;
+#[cfg(dunlin_dsp_fpu)]
+pub(crate) mod conv_pairs;
 pub(crate) mod depthwise;
+pub(crate) mod depthwise_records;
 pub(crate) mod fully_connected;
 
+pub(crate) mod pool;
+
 mod block;
+#[cfg(dunlin_dsp_fpu)]
+mod pairs;
 mod quads;
 mod requantize;
 mod sums;

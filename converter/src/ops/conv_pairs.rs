@@ -1,0 +1,151 @@
+//! Convolution with weights in pairs of channels: see the runtime's operator of this name.
+
+use dunlin::ops::bounds::Bounds;
+use dunlin::ops::{ConvPairs, Factor};
+
+use super::sums::Sums;
+use super::{Backward, HostOperator};
+use crate::pack::{Input, Packed};
+use crate::{Data, Graph, Node, Result, TensorId};
+
+impl HostOperator for ConvPairs {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        Err(cx.none("it is made of a convolution that is ready for a core"))
+    }
+}
+
+/// Whether rows of `width` positions waste little of groups of four.
+pub(super) fn fills_groups(width: usize) -> bool {
+    5 * width.next_multiple_of(4) <= 6 * width
+}
+
+/// What an int8 node in device form becomes, whose operator's weights are `[c_out, taps]` and whose outputs are bounded.
+pub(super) fn of(graph: &Graph, node: &Node, op: ConvPairs, bounds: Bounds) -> Option<Packed> {
+    let [x, w, table] = node.inputs[..] else { return None };
+    let (Data::I8(weights), Data::I32(entries)) = (graph.constant_data(w)?, graph.constant_data(table)?) else {
+        return None;
+    };
+    let sums = Sums::of(graph, node, bounds)?;
+    let channels = entries.len() / 3;
+    let mut rows: Vec<Vec<i8>> = weights.chunks(weights.len() / channels).map(<[i8]>::to_vec).collect();
+    let mut entries = entries.clone();
+    for (row, entry) in rows.iter_mut().zip(entries.chunks_mut(3)) {
+        let factor = Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? };
+        if fits(row, entry) {
+            continue;
+        }
+        // Four times what is added to the zero point, times a quarter.
+        let q = i32::from(sums.constant(row, entry[0], factor)?);
+        entry.copy_from_slice(&[4 * (q - sums.zero_point), 1 << 30, -1]);
+        row.fill(0);
+    }
+    if !channels.is_multiple_of(2) {
+        return None;
+    }
+    let pairs = rows.chunks(2).flat_map(|pair| in_pairs(&pair[0], &pair[1])).collect();
+    let dims = vec![channels, rows[0].len().next_multiple_of(4)];
+    let pairs = Input::Constant { of: w, dims, data: Data::I8(pairs) };
+    let entries = Input::Constant { of: table, dims: graph.dims(table), data: Data::I32(entries) };
+    Some(Packed { op: op.into(), inputs: vec![Input::Kept(x), pairs, entries] })
+}
+
+/// Whether a channel can be one of a pair, for any activations and zero point: its sum has less than 24 bits, and its
+/// factor is a usual one.
+fn fits(row: &[i8], entry: &[i32]) -> bool {
+    let products: i64 = row.iter().map(|&w| 255 * i64::from(w).abs()).sum();
+    let sum_fits = products + i64::from(entry[0]).abs() < 1 << 23;
+    sum_fits && entry[1] >> 30 == 1 && (-31..0).contains(&entry[2]) && !row.contains(&i8::MIN)
+}
+
+/// The weights of two channels as 256 * second + first, by fours in the order 0, 2, 1, 3.
+fn in_pairs(first: &[i8], second: &[i8]) -> Vec<i8> {
+    let at = |row: &[i8], tap: usize| row.get(tap).map_or(0, |&w| i16::from(w));
+    let four = |start: usize| [0, 2, 1, 3].map(|tap| 256 * at(second, start + tap) + at(first, start + tap));
+    let words = (0..first.len()).step_by(4).flat_map(four);
+    words.flat_map(|word| word.to_le_bytes().map(|byte| byte as i8)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use dunlin::DType;
+    use dunlin::ops::Conv2d;
+    use dunlin::ops::window::Window;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Quant;
+    use crate::graph::Form;
+    use crate::pack::{Packing, pack};
+    use crate::plan::plan;
+    use crate::program::AlignedBytes;
+    use crate::write::write;
+
+    fn run(graph: &Graph, x: &[i8]) -> Vec<u8> {
+        let bytes = AlignedBytes::from(&write(graph, &plan(graph)).unwrap()[..]);
+        let model = dunlin::Model::check(&bytes, dunlin::ops::ALL).unwrap();
+        let mut arena = AlignedBytes::zeroed(model.arena_bytes());
+        let mut session = dunlin::Session::new(&model, &mut arena).unwrap();
+        session.input(0).unwrap().copy_from(x).unwrap();
+        session.run().output_bytes(0).unwrap().to_vec()
+    }
+
+    /// A layer of 4 channels in device form.
+    fn layer(weights: &[i8], table: &[i32], zero_points: [i32; 2], window: Window, c_in: usize) -> Graph {
+        let mut graph = Graph::new("layer");
+        graph.form = Form::Device;
+        let x = graph.input_of("x", DType::I8, &[1, 4, 5, c_in]).unwrap();
+        let w = graph.constant("w", &[4, 3, 2, c_in], Data::I8(weights.to_vec())).unwrap();
+        let table = graph.constant("table", &[4, 3], Data::I32(table.to_vec())).unwrap();
+        let y = graph.apply("y", Conv2d { window, bounds: Bounds::None }, &[x, w, table]).unwrap();
+        graph[x].quant = Some(Quant::i8(1.0, zero_points[0]));
+        graph[y].quant = Some(Quant::i8(1.0, zero_points[1]));
+        graph.mark_output(y);
+        graph
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_give_the_same_bytes(
+            c_in in 1usize..6,
+            weights in prop::collection::vec(-127i8..=127, 4 * 6 * 5),
+            factors in prop::collection::vec(
+                prop_oneof![
+                    (-70_000i32..70_000, 1 << 30..=i32::MAX, -14i32..0),
+                    (-1 << 30..1 << 30, 1 << 30..=i32::MAX, -31i32..=-27),
+                ],
+                4,
+            ),
+            x in prop::collection::vec(any::<i8>(), 20 * 5),
+            zero_points in [-128i32..=127, -128i32..=127],
+            pads in [0u8..2, 0u8..2, 0u8..2, 0u8..2],
+        ) {
+            let window = Window { pads, ..Window::UNIT };
+            let table: Vec<i32> = factors.iter().flat_map(|&(b, m, s)| [b, m, s]).collect();
+            let graph = layer(&weights[..24 * c_in], &table, zero_points, window, c_in);
+            let mut packed = graph.clone();
+            pack(&mut packed, Packing::Dsp).unwrap();
+            // Some channels of long sums are constant.
+            prop_assert!(packed.nodes()[0].op.name() == "conv_pairs" || factors.iter().any(|f| f.2 < -14));
+            prop_assert_eq!(run(&packed, &x[..20 * c_in]), run(&graph, &x[..20 * c_in]));
+        }
+    }
+
+    #[test]
+    fn layers_beyond_the_arithmetic_stay_as_they_are() {
+        let usual = [5, 3 << 29, -9];
+        let name = |weight: i8, entry: [i32; 3]| {
+            let table = [usual, usual, entry, usual].concat();
+            let mut graph = layer(&[weight; 24], &table, [0, 0], Window::UNIT, 1);
+            pack(&mut graph, Packing::Dsp).unwrap();
+            graph.nodes()[0].op.name()
+        };
+        assert_eq!(name(100, usual), "conv_pairs");
+        assert_eq!(name(-128, usual), "conv2d");
+        assert_eq!(name(100, [5, 3 << 29, 0]), "conv2d", "no shift to the right");
+        assert_eq!(name(100, [1 << 29, 3 << 29, -30]), "conv_pairs", "the same for every input");
+        assert_eq!(name(100, [5, 3 << 28, -9]), "conv2d", "a short multiplier");
+        // 6 * 100 * 255 = 153,000.
+        assert_eq!(name(100, [(1 << 23) - 153_001, 3 << 29, -15]), "conv_pairs");
+        assert_eq!(name(100, [(1 << 23) - 153_000, 3 << 29, -15]), "conv2d", "24 bits");
+    }
+}

@@ -1,0 +1,168 @@
+//! Depthwise convolution from records: see the runtime's operator of this name.
+
+use dunlin::ops::depthwise_records::{RECORD_WORDS, SHIFT};
+use dunlin::ops::{DepthwiseConv2d, DepthwiseRecords, Factor};
+
+use super::sums::Sums;
+use super::{Backward, HostOperator};
+use crate::{Data, Graph, Node, Result, TensorId};
+
+impl HostOperator for DepthwiseRecords {
+    fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
+        Err(cx.none("it is made of a depthwise convolution that is ready for a core"))
+    }
+}
+
+/// The operator and the records `[c, 8]` that compute what an int8 `node` in device form with the operator `op` does, if
+/// there are some.
+pub(super) fn of(op: &DepthwiseConv2d, graph: &Graph, node: &Node) -> Option<(DepthwiseRecords, Vec<i32>)> {
+    let [x, w, table] = node.inputs[..] else { return None };
+    let (Data::I8(weights), Data::I32(table)) = (graph.constant_data(w)?, graph.constant_data(table)?) else {
+        return None;
+    };
+    let dims = graph.dims(w);
+    let channels = dims[3];
+    let sums = Sums::of(graph, node, op.bounds)?;
+    let is_one = dims[1..3] == DepthwiseRecords::KERNEL
+        && graph.dims(x)[3] == channels
+        && DepthwiseRecords::takes(&op.window, channels)
+        // Of negative sums nothing is left: rounding away from zero need not be told from rounding up.
+        && i32::from(sums.bounds.0) >= sums.zero_point;
+    if !is_one {
+        return None;
+    }
+    let mut records = Vec::with_capacity(RECORD_WORDS * channels);
+    for (c, entry) in table.chunks_exact(3).enumerate() {
+        let weights: [i8; 9] = std::array::from_fn(|i| weights[i * channels + c]);
+        let factor = Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? };
+        records.extend(record(&sums, &weights, entry[0], factor)?);
+    }
+    Some((DepthwiseRecords { window: op.window, bounds: op.bounds, at_once: 1 }, records))
+}
+
+/// The record of a channel, if it has one: its sums have room for the bits that are shifted out.
+fn record(sums: &Sums, weights: &[i8; 9], bias: i32, factor: Factor) -> Option<[i32; RECORD_WORDS]> {
+    if let Some(q) = sums.constant(weights, bias, factor) {
+        return Some([0, 0, 0, 0, 0, 0, 1 << 30, i32::from(q) << SHIFT]);
+    }
+    let [least, most] = sums.range(weights, bias)?;
+    let scale = SHIFT as i32 + 1 + i32::from(factor.shift);
+    if factor.multiplier >> 30 != 1 || !(-16..=8).contains(&scale) {
+        return None;
+    }
+    // Of long shifts a part goes to the multiplier, which loses bits.
+    let lost = (2 - scale).max(0);
+    let (scale, multiplier) = (scale + lost, factor.multiplier >> lost);
+    let scaled = |x: i32| i32::try_from(i64::from(x) << scale).ok();
+    (scaled(least)?, scaled(most)?);
+    let weight = |i: usize| i16::try_from(scaled(i32::from(weights[i]))?).ok();
+    let pair = |low: i16, high: i16| i32::from(low) & 0xFFFF | i32::from(high) << 16;
+    // Halves of the two roundings and the zero point, as they are in the product's high word.
+    let addend = (1 << (scale - 2)) + (1 << (SHIFT - 1)) + (sums.zero_point << SHIFT);
+    let output = |sum: i32, addend: i32| {
+        let high = (i64::from(sum) << scale) * i64::from(multiplier) >> 32;
+        ((high as i32 + addend) >> SHIFT).clamp(sums.bounds.0.into(), sums.bounds.1.into())
+    };
+    // Whether that changes an output is tried, on every sum that there is.
+    let is_right = |addend: &i32| {
+        lost == 0 || (least..=most).all(|sum| output(sum, *addend) == i32::from(sums.output(factor, sum)))
+    };
+    let addend = [addend, addend + 1, addend - 1].into_iter().find(is_right)?;
+    Some([
+        pair(weight(0)?, weight(6)?),
+        pair(weight(1)?, weight(7)?),
+        pair(weight(2)?, weight(8)?),
+        pair(weight(3)?, weight(4)?),
+        pair(weight(5)?, 0),
+        scaled(bias)?,
+        multiplier,
+        addend,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use dunlin::DType;
+    use dunlin::ops::bounds::Bounds;
+    use dunlin::ops::window::Window;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::graph::Form;
+    use crate::pack::{Packing, pack};
+    use crate::plan::plan;
+    use crate::program::AlignedBytes;
+    use crate::write::write;
+    use crate::Quant;
+
+    /// A layer in device form.
+    fn layer(op: DepthwiseConv2d, weights: &[i8], table: &[i32], zero_points: [i32; 2]) -> Graph {
+        let mut graph = Graph::new("layer");
+        graph.form = Form::Device;
+        let channels = table.len() / 3;
+        let x = graph.input_of("x", DType::I8, &[1, 5, 6, channels]).unwrap();
+        let w = graph.constant("w", &[1, 3, 3, channels], Data::I8(weights.to_vec())).unwrap();
+        let table = graph.constant("table", &[channels, 3], Data::I32(table.to_vec())).unwrap();
+        let y = graph.apply("y", op, &[x, w, table]).unwrap();
+        graph[x].quant = Some(Quant::i8(1.0, zero_points[0]));
+        graph[y].quant = Some(Quant::i8(1.0, zero_points[1]));
+        graph.mark_output(y);
+        graph
+    }
+
+    fn run(graph: &Graph, x: &[i8]) -> Vec<u8> {
+        let bytes = AlignedBytes::from(&write(graph, &plan(graph)).unwrap()[..]);
+        let model = dunlin::Model::check(&bytes, dunlin::ops::ALL).unwrap();
+        let mut arena = AlignedBytes::zeroed(model.arena_bytes());
+        let mut session = dunlin::Session::new(&model, &mut arena).unwrap();
+        session.input(0).unwrap().copy_from(x).unwrap();
+        session.run().output_bytes(0).unwrap().to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn records_give_the_same_bytes(
+            weights in prop::collection::vec(-127i8..=127, 36),
+            factors in prop::collection::vec((-70_000i32..70_000, 1 << 30..=i32::MAX, -18i32..=-5), 4),
+            x in prop::collection::vec(any::<i8>(), 120),
+            zero_points in [-128i32..=127, -128i32..=127],
+            above in 0i32..40,
+            stride in [1u8..3, 1u8..3],
+            pads in [0u8..2, 0u8..2, 0u8..2, 0u8..2],
+        ) {
+            let lo = (zero_points[1] + above).min(127) as i8;
+            let window = Window { stride, dilation: [1, 1], pads };
+            let op = DepthwiseConv2d { window, bounds: Bounds::I8 { lo, hi: lo.max(100) } };
+            let table: Vec<i32> = factors.iter().flat_map(|&(b, m, s)| [b, m, s]).collect();
+            let graph = layer(op, &weights, &table, zero_points);
+            for packing in [Packing::Dsp, Packing::DspByRows] {
+                let mut packed = graph.clone();
+                pack(&mut packed, packing).unwrap();
+                // Of longer shifts some channels have no record.
+                let is_short = factors.iter().all(|factor| factor.2 >= -11);
+                prop_assert!(packed.nodes()[0].op.name() == "depthwise_records" || !is_short);
+                prop_assert_eq!(run(&packed, &x), run(&graph, &x));
+            }
+        }
+    }
+
+    #[test]
+    fn channels_that_are_constant_or_beyond_the_arithmetic() {
+        let op = DepthwiseConv2d { window: Window::UNIT, bounds: Bounds::I8 { lo: -3, hi: 127 } };
+        let packed = |table: &[i32], zero_point: i32| {
+            let mut graph = layer(op, &[100; 36], table, [-128, zero_point]);
+            pack(&mut graph, Packing::Dsp).unwrap();
+            graph
+        };
+        let usual = [5, 3 << 29, -9];
+        let name = |table: [i32; 3], zero_point| packed(&[usual, usual, usual, table].concat(), zero_point).nodes()[0].op.name();
+        assert_eq!(name(usual, -3), "depthwise_records");
+        assert_eq!(name(usual, -2), "depthwise_conv2d", "negative sums are seen");
+        assert_eq!(name([5, 3 << 29, -4], -3), "depthwise_conv2d", "weights beyond 16 bits");
+        // 25 bits for a sum of 18 bits and a bias of 26.
+        let constant = [1 << 26, 1 << 30, -25];
+        assert_eq!(name(constant, -3), "depthwise_records");
+        let outputs = run(&packed(&[usual, usual, usual, constant].concat(), -3), &[7; 120]);
+        assert_eq!(outputs[3] as i8, -3 + 1);
+    }
+}

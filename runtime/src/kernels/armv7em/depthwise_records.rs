@@ -1,0 +1,351 @@
+//! Output rows of an int8 depthwise convolution whose channels are records, four channels at a time.
+//!
+//! Columns of four rows are widened to the pairs of rows (0, 2) and (1, 3) of each channel. A record has its weights in
+//! the same form, so that two instructions multiply a column with an output's weights, and two rows of outputs share the
+//! four rows. Each column is added to the three outputs that read it while it is in registers.
+
+use core::arch::naked_asm;
+use core::ops::Range;
+
+use super::requantize::clamp_row;
+use crate::kernels::generic::depthwise_records::{COLUMN_WORDS, Strip};
+pub use crate::kernels::generic::depthwise_records::{
+    RECORD_WORDS, Records, SHIFT, depthwise_records_scratch_bytes,
+};
+use crate::mem::{Rows, RowsMut, ViewMut};
+use crate::ops::window::Geometry;
+
+/// Rows of a depthwise convolution of `x` with a 3x3 window, `records.at_once` at a time where so many are in one image.
+// Inlined, its variables would lie beside those of what calls it.
+#[inline(never)]
+pub fn depthwise_record_rows(
+    records: &Records,
+    geometry: &Geometry,
+    x: &Rows<i8>,
+    rows: Range<usize>,
+    out: &RowsMut<i8>,
+    scratch: ViewMut<i32>,
+) {
+    let layer = Layer { records, geometry, strip: Strip::of(geometry), x, out, scratch };
+    let at_once = records.at_once as usize;
+    let mut y = rows.start;
+    while y < rows.end {
+        // Two rows only where the first of them is even: so says the operator what they read.
+        let is_pair = at_once == 2 && y & 1 == 0 && y.wrapping_add(1) < rows.end;
+        let n = 1usize.wrapping_add(is_pair as usize);
+        layer.compute(y, is_pair);
+        for y in y..y.wrapping_add(n) {
+            clamp_row(out.row(y), records.bounds);
+        }
+        y = y.wrapping_add(n);
+    }
+}
+
+/// What all rows have in common.
+struct Layer<'a> {
+    records: &'a Records<'a>,
+    geometry: &'a Geometry,
+    strip: Strip,
+    x: &'a Rows<'a, i8>,
+    out: &'a RowsMut<'a, i8>,
+    scratch: ViewMut<'a, i32>,
+}
+
+impl Layer<'_> {
+    /// Computes row `y` of the output, and the next one, clamped to int8 alone.
+    #[inline(always)]
+    fn compute(&self, y: usize, is_pair: bool) {
+        let Geometry { input: [height, width, channels], output: [_, out_w, _], window, .. } = *self.geometry;
+        let stride = window.stride[1] as usize;
+        let (image, taps) = self.geometry.row_taps(y);
+        // What keeps rows that are not in the padding, for which any row will do; and a fourth one that nothing reads.
+        let mut masks = [-1; 2];
+        let last = height.wrapping_sub(1) as i32;
+        let rows = [0, 1, 2, 3].map(|i| {
+            let y = taps.start.wrapping_add(i);
+            if !(0..=last).contains(&y) && (i < 3 || is_pair) {
+                masks[i as usize & 1] &= if i < 2 { -0x10000 } else { 0xFFFF };
+            }
+            self.x.row(image.wrapping_add(y.max(0).min(last) as usize)).as_ptr()
+        });
+        let out = self.out.row(y).as_ptr();
+        let (kind, step) = match (is_pair, stride) {
+            (true, _) => {
+                (Kind::Pairs, (self.out.row(y.wrapping_add(1)).as_ptr() as usize).wrapping_sub(out as usize))
+            }
+            (_, 1) => (Kind::Ones, channels),
+            _ => (Kind::Twos, channels),
+        };
+        let mut ox = 0;
+        while ox < out_w {
+            let n = self.strip.outputs.min(out_w.wrapping_sub(ox));
+            // Column 0 of the strip stands for the image's column `first`, which may lie in the padding, as may the last.
+            let first = ox.wrapping_mul(stride) as isize - window.pads[1] as isize;
+            let n_columns = Strip::columns(self.geometry, n);
+            let start = (first < 0) as usize;
+            let end = n_columns.min((width as isize).wrapping_sub(first) as usize);
+            let byte = |column: usize| (first.wrapping_add(column as isize) as usize).wrapping_mul(channels);
+            let column =
+                |column: usize| self.scratch.as_ptr().wrapping_add(column.wrapping_mul(COLUMN_WORDS));
+            self.scratch.slice(0, start.wrapping_mul(COLUMN_WORDS)).fill(0);
+            let behind = n_columns.wrapping_sub(end).wrapping_mul(COLUMN_WORDS);
+            self.scratch.slice(end.wrapping_mul(COLUMN_WORDS), behind).fill(0);
+            let mut widen = Widen {
+                end: byte(end),
+                offset: self.records.x_offset & 0xFFFF | self.records.x_offset << 16,
+                rows,
+                at: byte(start),
+                to: column(start),
+                step: channels,
+            };
+            let mut sweep = Sweep {
+                stride: channels,
+                // The last column is not passed where the next output would begin with it.
+                end: column(if stride == 1 { n_columns.wrapping_sub(1) } else { n_columns }),
+                out: out.wrapping_add(ox.wrapping_mul(channels)),
+                step,
+                columns: self.scratch.as_ptr(),
+                records: self.records.words.as_ptr(),
+                kind: kind as usize,
+            };
+            let all = self.scratch.slice(0, n_columns.wrapping_mul(COLUMN_WORDS));
+            for _ in 0..channels / 4 {
+                // SAFETY: four channels of columns inside the rows, for which `Strip` has made room, and of their records;
+                // the rows of the output have as many columns.
+                unsafe {
+                    widen_columns(&widen);
+                    mask(all, masks);
+                    sweep_columns(&sweep);
+                }
+                widen.at = widen.at.wrapping_add(4);
+                widen.end = widen.end.wrapping_add(4);
+                sweep.out = sweep.out.wrapping_add(4);
+                sweep.records = sweep.records.wrapping_add(4 * RECORD_WORDS);
+            }
+            ox = ox.wrapping_add(n);
+        }
+    }
+}
+
+/// Makes rows in the padding 0.
+#[inline(always)]
+fn mask(columns: ViewMut<i32>, [even, odd]: [i32; 2]) {
+    if even & odd == -1 {
+        return;
+    }
+    let mut at = 0usize;
+    while at < columns.len() {
+        columns.set(at, columns.at(at) & even);
+        columns.set(at.wrapping_add(1), columns.at(at.wrapping_add(1)) & odd);
+        at = at.wrapping_add(2);
+    }
+}
+
+/// What [`widen_columns`] works on. The assembly knows the order of the fields.
+#[repr(C)]
+struct Widen {
+    /// The byte in each row at which the next column would begin.
+    end: usize,
+    /// Added to every element: a pair of 16-bit numbers.
+    offset: i32,
+    rows: [*const i8; 4],
+    /// First byte in each row.
+    at: usize,
+    to: *mut i32,
+    /// Bytes from column to column.
+    step: usize,
+}
+
+/// Makes eight words of four channels in each column of four rows; at least one column.
+#[unsafe(naked)]
+unsafe extern "C" fn widen_columns(job: &Widen) {
+    naked_asm!(
+        dsp_core!(),
+        "push {{r4-r11, lr}}",
+        "ldm.w r0, {{r5-r12, lr}}",
+        "push {{r5}}",
+        "20:",
+        "ldr.w r0, [r7, r11]",
+        "ldr.w r1, [r8, r11]",
+        "ldr.w r2, [r9, r11]",
+        "ldr.w r3, [r10, r11]",
+        "add r11, lr",
+        // Channels 2 and 3, then 0 and 1, of rows (0, 2) and (1, 3).
+        "pkhtb r4, r2, r0, asr #16",
+        "pkhbt r0, r0, r2, lsl #16",
+        "pkhtb r5, r3, r1, asr #16",
+        "pkhbt r1, r1, r3, lsl #16",
+        "sxtab16 r2, r6, r0, ror #8",
+        "sxtab16 r3, r6, r1, ror #8",
+        "sxtab16 r0, r6, r0",
+        "sxtab16 r1, r6, r1",
+        "stm.w r12!, {{r0-r3}}",
+        "sxtab16 r0, r6, r4",
+        "sxtab16 r1, r6, r5",
+        "sxtab16 r2, r6, r4, ror #8",
+        "sxtab16 r3, r6, r5, ror #8",
+        "ldr r4, [sp]",
+        "stm.w r12!, {{r0-r3}}",
+        "cmp r11, r4",
+        "bne 20b",
+        "pop {{r0, r4-r11, pc}}",
+    )
+}
+
+/// How [`sweep_columns`] goes through a row.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Two rows of outputs at a time.
+    Pairs,
+    /// One row.
+    Ones,
+    /// One row, of which every output is two columns behind the one before.
+    Twos,
+}
+
+/// What [`sweep_columns`] works on. The assembly knows the order of the fields.
+#[repr(C)]
+struct Sweep {
+    /// From output to output.
+    stride: usize,
+    /// Where the columns are left behind the last output.
+    end: *const i32,
+    out: *const i8,
+    /// From there to the first output of the second row, or to the next output if there is no second row.
+    step: usize,
+    columns: *const i32,
+    records: *const i32,
+    kind: usize,
+}
+
+/// Adds the products of the column in r9 and r10 to sums of the upper row, and of the lower one.
+macro_rules! column {
+    ($sum:literal = $old:literal, $pair:literal, $single:literal, $half:literal) => {
+        concat!(
+            "smlad ", $sum, ", r9, ", $pair, ", ", $old, "\n", "smlab", $half, " ", $sum, ", r10, ", $single,
+            ", ", $sum, "\n",
+        )
+    };
+    ($sum:literal = $old:literal, $pair:literal, $single:literal, $half:literal, lower) => {
+        concat!(
+            "smlad ", $sum, ", r10, ", $pair, ", ", $old, "\n", "smlat", $half, " ", $sum, ", r9, ", $single,
+            ", ", $sum, "\n",
+        )
+    };
+}
+
+/// Computes and requantizes the outputs of four channels, at least one in each row.
+///
+/// Weights are in r0 to r4. Sums that have taken two columns are in r5 (and r6), those that have taken one in r7 (and r8).
+/// On the stack: multiplier, addend, bias, bias; stride, end of the columns, outputs, step, columns, next record; entry of
+/// the loop, columns behind the fourth channel's.
+#[unsafe(naked)]
+unsafe extern "C" fn sweep_columns(job: &Sweep) {
+    naked_asm!(
+        dsp_core!(),
+        "push {{r4-r11, lr}}",
+        "ldm.w r0, {{r1-r7}}",
+        "adr.w r0, 90f",
+        "ldrh.w r0, [r0, r7, lsl #1]",
+        "adr.w r7, 20f",
+        "add r7, r0",
+        "add.w r8, r5, #32",
+        "sub sp, #16",
+        "push {{r1-r8}}",
+        "b 10f",
+        // The next channel.
+        "30:",
+        "add.w r8, sp, #4",
+        "ldm.w r8, {{r1-r4}}",
+        "ldr r5, [sp, #28]",
+        "adds r1, #8",
+        "adds r2, #1",
+        "adds r4, #8",
+        "stm.w r8, {{r1-r4}}",
+        "cmp r4, r5",
+        "beq 40f",
+        "10:",
+        "ldr.w r12, [sp, #20]",
+        "ldm.w r12!, {{r0-r7}}",
+        "str.w r12, [sp, #20]",
+        "strd r6, r7, [sp, #32]",
+        "strd r5, r5, [sp, #40]",
+        "mov r8, r7",
+        "mov r7, r5",
+        "add.w r9, sp, #8",
+        "ldm.w r9, {{r11, r12, lr}}",
+        "ldrd r9, r10, [lr], #32",
+        "ldr.w pc, [sp, #24]",
+        ".p2align 2",
+        "20:",
+        // Two rows.
+        "21:",
+        "mov r8, r7",
+        column!("r7" = "r7", "r0", "r3", "b"),
+        column!("r8" = "r8", "r0", "r3", "b", lower),
+        "22:",
+        "ldrd r9, r10, [lr], #32",
+        column!("r5" = "r7", "r1", "r3", "t"),
+        column!("r6" = "r8", "r1", "r3", "t", lower),
+        "ldrd r7, r8, [sp, #40]",
+        column!("r7" = "r7", "r0", "r3", "b"),
+        column!("r8" = "r8", "r0", "r3", "b", lower),
+        "ldrd r9, r10, [lr]",
+        column!("r5" = "r5", "r2", "r4", "b"),
+        column!("r6" = "r6", "r2", "r4", "b", lower),
+        "ldrd r9, r10, [sp, #32]",
+        "smmla r5, r5, r9, r10",
+        "smmla r6, r6, r9, r10",
+        "ldrd r9, r10, [sp]",
+        "ssat r5, #8, r5, asr #12",
+        "ssat r6, #8, r6, asr #12",
+        "strb.w r5, [r11]",
+        "strb.w r6, [r11, r12]",
+        "cmp lr, r10",
+        "add r11, r9",
+        "bne 22b",
+        "b 30b",
+        // One row: the multiplier is in r6, the addend in r8.
+        "23:",
+        column!("r7" = "r7", "r0", "r3", "b"),
+        "24:",
+        "ldrd r9, r10, [lr], #32",
+        column!("r5" = "r7", "r1", "r3", "t"),
+        "ldr r7, [sp, #40]",
+        column!("r7" = "r7", "r0", "r3", "b"),
+        "ldrd r9, r10, [lr]",
+        column!("r5" = "r5", "r2", "r4", "b"),
+        "smmla r5, r5, r6, r8",
+        "ldr.w r9, [sp, #4]",
+        "ssat r5, #8, r5, asr #12",
+        "cmp lr, r9",
+        "strb.w r5, [r11]",
+        "add r11, r12",
+        "bne 24b",
+        "b 30b",
+        // One row, two columns from output to output.
+        "25:",
+        column!("r5" = "r7", "r0", "r3", "b"),
+        "ldrd r9, r10, [lr], #32",
+        column!("r5" = "r5", "r1", "r3", "t"),
+        "ldrd r9, r10, [lr], #32",
+        column!("r5" = "r5", "r2", "r4", "b"),
+        "smmla r5, r5, r6, r8",
+        "ldr r7, [sp, #4]",
+        "ssat r5, #8, r5, asr #12",
+        "cmp lr, r7",
+        "ldr r7, [sp, #40]",
+        "strb.w r5, [r11]",
+        "add r11, r12",
+        "bne 25b",
+        "b 30b",
+        "40:",
+        "add sp, #48",
+        "pop {{r4-r11, pc}}",
+        ".p2align 2",
+        // Where each kind of loop begins (an address of Thumb code is odd).
+        "90:",
+        ".hword 21b - 20b + 1, 23b - 20b + 1, 25b - 20b + 1",
+        ".p2align 2",
+    )
+}

@@ -1,0 +1,149 @@
+//! [`Conv2d`](super::Conv2d) of int8 with weights in pairs of channels, as the converter arranges them for cores with
+//! 16-bit products: the same outputs from as many bytes.
+//!
+//! Inputs: image `[n, h, w, c_in]`, weights `[c_out, taps]`, channel table `[c_out, 3]` of i32 (bias, multiplier, shift).
+//! Output `[n, oh, ow, c_out]`, `c_out` even. Instead of an image, vectors `[n, c_in]` give vectors `[n, c_out]`, for a
+//! window of one pixel. The `kh * kw * c_in` taps, with zeros up to the next multiple of 4, come by
+//! fours in the order 0, 2, 1, 3. Of two channels each, a tap is a 16-bit number, 256 * second + first. The second
+//! channel's sum has at most 24 bits, no weight is -128, and all factors use all bits of their multiplier and shift right.
+
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::bounds::Bounds;
+use super::conv2d::Operands;
+use super::window::{Geometry, Window, all_rows};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
+use crate::kernels::conv_pairs::{conv_pair_rows, conv_pairs_scratch_bytes};
+use crate::kernels::requantize::Channels;
+use crate::mem::Memory;
+use crate::model::Node;
+use crate::{DType, Error, Shape, TensorType};
+
+/// Parameters of a 2-D convolution with weights in pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConvPairs {
+    /// Stride, dilation, padding.
+    pub window: Window,
+    /// Fused activation.
+    pub bounds: Bounds,
+    /// Taps `[h, w]` of the window.
+    pub kernel: [u8; 2],
+}
+
+impl ConvPairs {
+    /// Of vectors.
+    pub fn of_vectors(bounds: Bounds) -> ConvPairs {
+        ConvPairs { window: Window::UNIT, bounds, kernel: [1, 1] }
+    }
+
+    #[inline(always)]
+    fn kernel(&self) -> [usize; 2] {
+        self.kernel.map(usize::from)
+    }
+
+    /// The sizes for an image, or for vectors as a column of pixels.
+    fn geometry(&self, x: &Shape, channels: usize) -> Option<Geometry> {
+        if x.rank() == 2 {
+            let (input, output) = ([x.dim(0), 1, x.dim(1)], [x.dim(0), 1, channels]);
+            let is_one = self.kernel == [1, 1] && self.window == Window::UNIT;
+            return is_one.then_some(Geometry { window: self.window, kernel: [1, 1], input, output });
+        }
+        Geometry::infer(self.window, self.kernel(), x, channels)
+    }
+
+    /// Bytes of weights of a channel that reads images of `c_in` channels.
+    pub fn taps(&self, c_in: usize) -> usize {
+        let [kh, kw] = self.kernel();
+        kh.wrapping_mul(kw).wrapping_mul(c_in).next_multiple_of(4)
+    }
+}
+
+impl Operator for ConvPairs {
+    const CODE: OpCode = OpCode::ConvPairs;
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+        let &[x, w, table] = inputs else { return Err(Error::Arity) };
+        if x.dtype != DType::I8 || w.dtype != DType::I8 || table.dtype != DType::I32 {
+            return Err(Error::DType);
+        }
+        let c_out = w.shape.dim(0);
+        let Geometry { input, output: [oh, ow, _], .. } =
+            self.geometry(&x.shape, c_out).ok_or(Error::Shape)?;
+        let [w, table] = [w, table].map(|ty| (ty.shape.rank(), ty.shape.dim(0), ty.shape.dim(1)));
+        if w != (2, c_out, self.taps(input[2])) || table != (2, c_out, 3) {
+            return Err(Error::Shape);
+        }
+        self.bounds.check(DType::I8)?;
+        if !c_out.is_multiple_of(2) {
+            return Err(Error::Parameters);
+        }
+        let n = x.shape.dim(0);
+        let image = [n, oh, ow, c_out];
+        let shape = if x.shape.rank() == 2 { Shape::new(&[n, c_out]) } else { Shape::new(&image) };
+        one(TensorType::new(DType::I8, shape?))
+    }
+
+    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        match (input, inputs) {
+            (0, [x, ..]) if x.shape.rank() == 4 => self.window.rows(self.kernel(), &x.shape, y),
+            (0, _) => y..y.wrapping_add(1),
+            _ => all_rows(inputs, input),
+        }
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
+    }
+
+    fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
+        let geometry = match inputs {
+            [x, w, ..] => self.geometry(&x.shape, w.shape.dim(0)),
+            _ => None,
+        };
+        geometry.map_or(0, |geometry| conv_pairs_scratch_bytes(&geometry))
+    }
+
+    fn macs(&self, inputs: &[TensorType]) -> u64 {
+        match (self.infer(inputs).as_deref(), inputs) {
+            (Ok([out, ..]), [x, ..]) => {
+                let [kh, kw] = self.kernel();
+                out.shape.count() as u64 * (kh * kw * x.shape.channels()) as u64
+            }
+            _ => 0,
+        }
+    }
+}
+
+impl Run<i8> for ConvPairs {
+    fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
+        let (w, table) = (node.input(1), node.input(2));
+        if !w.is_constant() || !table.is_constant() {
+            return Err(Error::TensorPlace);
+        }
+        // Kernels load words of them.
+        if !w.offset().is_multiple_of(4) {
+            return Err(Error::Alignment);
+        }
+        Channels(table.view(mem)).check_normal()
+    }
+
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        let operands = Operands::of(node);
+        let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
+        let Operands { x, w, out } = operands;
+        // The check has found one.
+        let Some(geometry) = self.geometry(&x.ty.shape, out.ty.shape.channels()) else { return };
+        let scratch = node.scratch(mem);
+        conv_pair_rows(
+            &arithmetic,
+            &geometry,
+            &x.rows(mem),
+            w.view(mem),
+            rows,
+            &out.rows_mut(mem),
+            scratch,
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! [`DepthwiseConv2d`](super::DepthwiseConv2d) of int8 with a 3x3 window and an activation that cuts at the zero point,
+//! as the converter arranges it for cores with 16-bit products: the same outputs from channels whose weights, bias and
+//! rounding are ready to be used.
+//!
+//! Inputs: image `[n, h, w, c]`, records `[c, 8]` of i32, `c` a multiple of 4. Output `[n, oh, ow, c]`. A record has the
+//! weights in pairs of 16 bits: rows (0, 2) of columns 0, 1 and 2, then of row 1 columns (0, 1) and (2, none); then
+//! bias, multiplier M and addend C. An output is `(sum * M >> 32) + C >> 12`, saturated to int8, then clamped. If weights and
+//! bias are those of a channel with the shift `-e`, times `2^(13 - e)`, that is what rounding twice gives wherever it is
+//! not clamped: a sum of floors in which the first one divides exactly is one floor.
+
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::bounds::Bounds;
+use super::window::{Geometry, Window, all_rows};
+use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
+pub use crate::kernels::depthwise_records::{RECORD_WORDS, SHIFT};
+use crate::kernels::depthwise_records::{Records, depthwise_record_rows, depthwise_records_scratch_bytes};
+use crate::mem::Memory;
+use crate::model::Node;
+use crate::{DType, Error, Shape, TensorType};
+
+/// Parameters of a depthwise convolution whose channels are records.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DepthwiseRecords {
+    /// Stride, of at most 2 along rows, and padding, of at most 1 on each side. No dilation.
+    pub window: Window,
+    /// Fused activation.
+    pub bounds: Bounds,
+    /// Rows that are computed at a time from an even one on, by cores that gain by it: 1, or 2 with stride 1 on one image.
+    /// The second one needs what the first one reads.
+    pub at_once: u8,
+}
+
+impl DepthwiseRecords {
+    /// Taps `[h, w]` of the window.
+    pub const KERNEL: [usize; 2] = [3, 3];
+
+    /// Whether there is such a layer for this window and so many channels.
+    pub fn takes(window: &Window, channels: usize) -> bool {
+        let Window { stride: [_, stride], dilation, pads } = *window;
+        channels.is_multiple_of(4)
+            && (stride == 1 || stride == 2)
+            && dilation == [1, 1]
+            && pads.iter().all(|&pad| pad <= 1)
+    }
+
+    /// Whether two rows can be computed at a time.
+    pub fn takes_pairs(&self, x: &TensorType) -> bool {
+        self.window.stride == [1, 1] && x.shape.dim(0) == 1
+    }
+}
+
+impl Operator for DepthwiseRecords {
+    const CODE: OpCode = OpCode::DepthwiseRecords;
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+        let &[x, records] = inputs else { return Err(Error::Arity) };
+        if x.dtype != DType::I8 || records.dtype != DType::I32 {
+            return Err(Error::DType);
+        }
+        let [oh, ow] = self.window.output(Self::KERNEL, &x.shape)?;
+        let channels = x.shape.dim(3);
+        let [rank, n, words] = [records.shape.rank(), records.shape.dim(0), records.shape.dim(1)];
+        if rank != 2 || n != channels || words != RECORD_WORDS {
+            return Err(Error::Shape);
+        }
+        self.bounds.check(DType::I8)?;
+        let in_pairs = self.at_once == 2 && self.takes_pairs(&x);
+        if !Self::takes(&self.window, channels) || !(in_pairs || self.at_once == 1) {
+            return Err(Error::Parameters);
+        }
+        one(TensorType::new(DType::I8, Shape::new(&[x.shape.dim(0), oh, ow, channels])?))
+    }
+
+    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        match (input, inputs) {
+            (0, [x, ..]) => {
+                let rows = self.window.rows(Self::KERNEL, &x.shape, y);
+                // The row before an odd one begins a row further up, unless that is in the padding.
+                rows.start.saturating_sub(y & (self.at_once as usize >> 1))..rows.end
+            }
+            _ => all_rows(inputs, input),
+        }
+    }
+
+    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
+        1 | OUTPUT
+    }
+
+    fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
+        let geometry =
+            inputs.first().and_then(|x| Geometry::infer(self.window, Self::KERNEL, &x.shape, x.shape.dim(3)));
+        geometry.map_or(0, |geometry| depthwise_records_scratch_bytes(&geometry))
+    }
+
+    fn macs(&self, inputs: &[TensorType]) -> u64 {
+        match self.infer(inputs).as_deref() {
+            Ok([out, ..]) => 9 * out.shape.count() as u64,
+            _ => 0,
+        }
+    }
+}
+
+impl Run<i8> for DepthwiseRecords {
+    fn check(&self, node: &Node, _mem: &Memory) -> Result<(), Error> {
+        if node.input(1).is_constant() { Ok(()) } else { Err(Error::TensorPlace) }
+    }
+
+    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
+        let (x, out) = (node.input(0), node.output(0));
+        let geometry = Geometry::new(self.window, Self::KERNEL, &x.ty.shape, &out.ty.shape);
+        let DepthwiseRecords { bounds, at_once, .. } = *self;
+        let words = node.input(1).view(mem);
+        let records = Records { x_offset: -x.zero_point(), words, bounds: bounds.i8(), at_once };
+        depthwise_record_rows(&records, &geometry, &x.rows(mem), rows, &out.rows_mut(mem), node.scratch(mem));
+    }
+}
