@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
     use crate::Data;
-    use crate::program::Rewrite;
+    use crate::pack::Packing;
     use dunlin::ops::bounds::Bounds;
     use dunlin::ops::window::Window;
 
