@@ -59,7 +59,7 @@ mod tests {
     /// `--keep-dead-channels`, and of a file with plain weights).
     const COUNTED: [(&str, Rewrite, u64); 6] = [
         ("mlperf_kws_int8", DSP, 3_123_269),
-        ("mlperf_vww_int8", DSP, 7_736_737),
+        ("mlperf_vww_int8", DSP, 6_735_341),
         ("mlperf_vww_int8", KEEP, 10_501_981),
         ("mlperf_ic_int8", DSP, 12_301_132),
         ("mlperf_ad_int8", DSP, 291_097),
