@@ -14,7 +14,7 @@ const MAX_CODE_BYTES: u64 = 27 * 1024;
 /// Bytes of RAM that the runtime may keep beside the arena: variables, model and session.
 const MAX_KEPT_BYTES: u64 = 512;
 /// Bytes of stack that checking and running the small network may take, the firmware's own frames included.
-const MAX_STACK_BYTES: u32 = 1840;
+const MAX_STACK_BYTES: u32 = 1888;
 
 /// Parts of (mangled) symbol names that no firmware may have, and what they would mean.
 const FORBIDDEN: &[(&str, &str)] = &[

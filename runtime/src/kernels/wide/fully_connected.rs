@@ -101,9 +101,10 @@ impl<N: Numbers> Row<'_, N> {
         let mut products = Products { sums: [cpu.splat(0); AT_ONCE], weights: [cpu.splat(0); AT_ONCE] };
         let (x, step) = (self.x.as_ptr(), C::LANES * N::TAPS);
         let mut at = 0;
-        // Of long rows that begin at the same place of a vector, those of weights are read where vectors begin.
+        // Of long rows that begin at the same place of a vector, those of weights are read where vectors begin: where the
+        // order of sums counts, it must not depend on where the weights happen to lie.
         let begin = rows[0] as usize % (4 * C::LANES) / size_of::<N::T>();
-        let is_long = k.is_multiple_of(step) && k >= 4 * step;
+        let is_long = N::ANY_ORDER && k.is_multiple_of(step) && k >= 4 * step;
         // SAFETY: there are so many activations, and as many weights of each channel.
         unsafe {
             if is_long && begin > 0 {

@@ -12,6 +12,8 @@ pub trait Numbers: Copy {
     type Staged: Copy;
     /// Activations or weights in a word.
     const TAPS: usize;
+    /// Whether sums are the same in every order.
+    const ANY_ORDER: bool;
     /// The constants of as many channels as a vector has lanes.
     type Channels<C: Cpu>: Copy;
 
@@ -94,6 +96,7 @@ impl Numbers for Int8<'_> {
     type T = i8;
     type Staged = u8;
     const TAPS: usize = TAPS_I8;
+    const ANY_ORDER: bool = true;
     type Channels<C: Cpu> = Int8Channels<C>;
 
     #[inline(always)]
@@ -266,6 +269,7 @@ impl Numbers for Float32<'_> {
     type T = f32;
     type Staged = f32;
     const TAPS: usize = 1;
+    const ANY_ORDER: bool = false;
     /// The biases.
     type Channels<C: Cpu> = C::V;
 
