@@ -22,7 +22,8 @@ pub(super) fn fills_groups(width: usize) -> bool {
 /// What an int8 node in device form becomes, whose operator's weights are `[c_out, taps]` and whose outputs are bounded.
 pub(super) fn of(graph: &Graph, node: &Node, op: ConvPairs, bounds: Bounds) -> Option<Packed> {
     let [x, w, table] = node.inputs[..] else { return None };
-    let (Data::I8(weights), Data::I32(entries)) = (graph.constant_data(w)?, graph.constant_data(table)?) else {
+    let (Data::I8(weights), Data::I32(entries)) = (graph.constant_data(w)?, graph.constant_data(table)?)
+    else {
         return None;
     };
     let sums = Sums::of(graph, node, bounds)?;

@@ -88,12 +88,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Quant;
     use crate::graph::Form;
     use crate::pack::{Packing, pack};
     use crate::plan::plan;
     use crate::program::AlignedBytes;
     use crate::write::write;
-    use crate::Quant;
 
     /// A layer in device form.
     fn layer(op: DepthwiseConv2d, weights: &[i8], table: &[i32], zero_points: [i32; 2]) -> Graph {
@@ -155,7 +155,9 @@ mod tests {
             graph
         };
         let usual = [5, 3 << 29, -9];
-        let name = |table: [i32; 3], zero_point| packed(&[usual, usual, usual, table].concat(), zero_point).nodes()[0].op.name();
+        let name = |table: [i32; 3], zero_point| {
+            packed(&[usual, usual, usual, table].concat(), zero_point).nodes()[0].op.name()
+        };
         assert_eq!(name(usual, -3), "depthwise_records");
         assert_eq!(name(usual, -2), "depthwise_conv2d", "negative sums are seen");
         assert_eq!(name([5, 3 << 29, -4], -3), "depthwise_conv2d", "weights beyond 16 bits");

@@ -136,14 +136,6 @@ impl Run<i8> for ConvPairs {
         // The check has found one.
         let Some(geometry) = self.geometry(&x.ty.shape, out.ty.shape.channels()) else { return };
         let scratch = node.scratch(mem);
-        conv_pair_rows(
-            &arithmetic,
-            &geometry,
-            &x.rows(mem),
-            w.view(mem),
-            rows,
-            &out.rows_mut(mem),
-            scratch,
-        );
+        conv_pair_rows(&arithmetic, &geometry, &x.rows(mem), w.view(mem), rows, &out.rows_mut(mem), scratch);
     }
 }
