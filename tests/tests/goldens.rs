@@ -31,13 +31,12 @@ fn operators_agree_with_their_oracles() {
     for operator in operators() {
         for case in cases(&operator) {
             n_cases += 1;
-            for packing in [Packing::Portable, Packing::Dsp, Packing::Helium] {
+            for packing in [Packing::Portable, Packing::Scalar, Packing::Dsp, Packing::Helium] {
                 let program = Program::compile_with(&case.graph, packing, |graph| Ok(plan(graph)));
                 match program.and_then(|program| program.run(&case.inputs)) {
-                    Ok(outputs) => {
-                        failures.extend(difference(&outputs[0], &case.expected).map(|d| (case.name, d)))
-                    }
-                    Err(error) => failures.push((case.name, error.to_string())),
+                    Ok(outputs) => failures
+                        .extend(difference(&outputs[0], &case.expected).map(|d| (case.name.clone(), d))),
+                    Err(error) => failures.push((case.name.clone(), error.to_string())),
                 }
             }
         }

@@ -54,13 +54,14 @@ fn record(sums: &Sums, weights: &[i8; 9], bias: i32, factor: Factor) -> Option<[
     let lost = (2 - scale).max(0);
     let (scale, multiplier) = (scale + lost, factor.multiplier >> lost);
     let scaled = |x: i32| i32::try_from(i64::from(x) << scale).ok();
-    (scaled(least)?, scaled(most)?);
+    scaled(least)?;
+    scaled(most)?;
     let weight = |i: usize| i16::try_from(scaled(i32::from(weights[i]))?).ok();
     let pair = |low: i16, high: i16| i32::from(low) & 0xFFFF | i32::from(high) << 16;
     // Halves of the two roundings and the zero point, as they are in the product's high word.
     let addend = (1 << (scale - 2)) + (1 << (SHIFT - 1)) + (sums.zero_point << SHIFT);
     let output = |sum: i32, addend: i32| {
-        let high = (i64::from(sum) << scale) * i64::from(multiplier) >> 32;
+        let high = ((i64::from(sum) << scale) * i64::from(multiplier)) >> 32;
         ((high as i32 + addend) >> SHIFT).clamp(sums.bounds.0.into(), sums.bounds.1.into())
     };
     // Whether that changes an output is tried, on every sum that there is.
