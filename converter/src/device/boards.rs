@@ -137,9 +137,8 @@ impl Board {
         match cpu {
             "cortex-m52" | "cortex-m55" | "cortex-m85" => Packing::Helium,
             // Some of these kernels use the FPU's registers.
-            _ if !self.target.ends_with("eabihf") => Packing::Portable,
-            "cortex-m33" | "cortex-m35p" => Packing::Dsp,
-            _ if self.target.starts_with("thumbv7em") => Packing::Dsp,
+            "cortex-m33" | "cortex-m35p" if self.target.ends_with("eabihf") => Packing::Dsp,
+            _ if self.target == "thumbv7em-none-eabihf" => Packing::Dsp,
             _ => Packing::Scalar,
         }
     }
