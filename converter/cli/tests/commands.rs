@@ -238,8 +238,9 @@ fn plan_prints_the_ways_to_run_and_draws_one() {
     let (plain, packed) = (of("plain"), of("for DSP"));
     assert_eq!((plain.len(), packed.len()), (5, 5));
     let instructions = |way: &serde_json::Value| way["estimated_instructions"].as_u64().unwrap();
-    assert!(instructions(packed[0]) < instructions(plain[0]), "quads take fewer");
-    assert!(packed[0]["best"] == true && plain[0]["best"] == false && packed[2]["best"] == true, "{json}");
+    assert!(instructions(packed[0]) < instructions(plain[0]), "packed weights take fewer");
+    // Depthwise layers grow by it: with the plain ones the file is the smaller one.
+    assert!(packed[0]["best"] == true && packed[2]["best"] == true, "{json}");
     let text = folder.prints(&with(&["--core", "cortex-m55"]));
     assert!(text.contains("for vectors") && text.contains("kernels of the Cortex-M4F alone"), "{text}");
 

@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(name(100, [1 << 29, 3 << 29, -30]), "conv_pairs", "the same for every input");
         assert_eq!(name(100, [5, 3 << 28, -9]), "conv2d", "a short multiplier");
         // 6 * 100 * 255 = 153,000.
-        assert_eq!(name(100, [(1 << 23) - 153_001, 3 << 29, -15]), "conv_pairs");
-        assert_eq!(name(100, [(1 << 23) - 153_000, 3 << 29, -15]), "conv2d", "24 bits");
+        assert_eq!(name(100, [(1 << 23) - 153_001, 3 << 29, -16]), "conv_pairs");
+        assert_eq!(name(100, [(1 << 23) - 153_000, 3 << 29, -16]), "conv2d", "24 bits");
     }
 }

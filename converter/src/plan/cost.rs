@@ -32,8 +32,8 @@ fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorType) -> Opti
     Some(match op {
         Op::Conv2d(_) => 0.95 * macs + 17.0 * outputs,
         Op::DepthwiseConv2d(_) => 3.6 * macs,
-        Op::ConvPairs(_) => 0.78 * macs + 16.0 * outputs,
-        Op::DepthwiseRecords(_) => 2.3 * macs,
+        Op::ConvPairs(_) => 0.82 * macs + 17.0 * outputs,
+        Op::DepthwiseRecords(_) => 2.5 * macs,
         Op::FullyConnected(layer) => {
             let per_mac = if layer.weights == Weights::Rows { 2.25 } else { 0.88 };
             per_mac * macs + 14.0 * outputs + 1600.0
