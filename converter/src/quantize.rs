@@ -8,10 +8,7 @@ use std::collections::HashMap;
 use dunlin::DType;
 use dunlin::mem::cast;
 
-use crate::host::Executor;
 use crate::ops::{InputRole, OutputQuant};
-use crate::pack::Packing;
-use crate::plan::whole;
 use crate::program::set_input;
 use crate::{Data, Error, Graph, Kind, Node, Program, Quant, Result, TensorId};
 
@@ -67,11 +64,10 @@ pub fn calibrate(graph: &Graph, samples: &[Vec<Data>]) -> Result<Ranges> {
     if samples.is_empty() {
         return Err(Error::Invalid("calibration needs at least one sample".to_string()));
     }
-    let program = Program::compile_with(graph, Packing::Portable, |graph| Ok(whole(graph)))?;
-    let (model, mut arena) = (program.model()?, program.arena());
+    let program = Program::compile(graph)?;
+    let model = program.model()?;
+    let mut arena = program.arena();
     let mut session = program.session(&model, &mut arena)?;
-    // Its sums have one order on every machine, so that the quantization has the same bytes.
-    let mut executor = Executor::new(&program);
     let mut ranges = Ranges::new();
     for (n, sample) in samples.iter().enumerate() {
         if sample.len() != graph.inputs().len() {
@@ -88,7 +84,8 @@ pub fn calibrate(graph: &Graph, samples: &[Vec<Data>]) -> Result<Ranges> {
         }
         let mut outputs = graph.nodes().iter().map(|node| &node.outputs);
         let mut outcome = Ok(());
-        executor.run_each(&mut session, |step| {
+        session.run_each(|step| {
+            step.run();
             for (i, &id) in outputs.next().into_iter().flatten().enumerate() {
                 let reals =
                     (graph[id].ty.dtype == DType::F32).then(|| cast::<f32>(step.output_bytes(i))).flatten();

@@ -42,10 +42,12 @@ pub struct OperatorTime {
 }
 
 /// Times `model` on one made-up sample, each time the best of all runs in about a second.
+/// Turns on [`dunlin::fast_f32`], as programs do that look for speed.
 ///
 /// # Errors
 /// If the model takes its input by rows: its runs are no single call.
 pub fn time(model: &Model) -> Result<HostTiming> {
+    dunlin::fast_f32(true);
     if model.fed_input().is_some() {
         return Err(Error::Invalid(
             "takes its input row by row, and is not timed here: choose another plan".to_string(),

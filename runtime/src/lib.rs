@@ -36,6 +36,8 @@ pub mod shape;
 mod span;
 
 pub use error::Error;
+#[cfg(not(target_os = "none"))]
+pub use kernels::fast_f32;
 pub use mem::Arena;
 pub use model::Model;
 pub use ops::Entry;

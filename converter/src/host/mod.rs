@@ -27,7 +27,6 @@ mod update;
 
 use dunlin::Session;
 use dunlin::mem::cast_mut;
-use dunlin::session::Step;
 
 use crate::ops::Op;
 use crate::{Node, Program};
@@ -55,18 +54,17 @@ impl Executor {
 
     /// Runs every step of a session of the program.
     pub(crate) fn run(&mut self, session: &mut Session) {
-        self.run_each(session, |_| {});
-    }
-
-    /// [`Executor::run`], which shows each step that has run to `seen`.
-    pub(crate) fn run_each(&mut self, session: &mut Session, mut seen: impl FnMut(&Step)) {
         session.run_each(|step| {
             let kernel = self.kernels.get_mut(step.index()).and_then(Option::as_mut);
-            match kernel.filter(|_| step.rows().start == 0).zip(cast_mut(step.arena_mut())) {
-                Some((kernel, arena)) => kernel.run(arena),
-                None => step.run(),
+            match (kernel, step.rows().start) {
+                (Some(kernel), 0) => {
+                    if let Some(arena) = cast_mut(step.arena_mut()) {
+                        return kernel.run(arena);
+                    }
+                    step.run();
+                }
+                _ => step.run(),
             }
-            seen(step);
         });
     }
 }

@@ -21,6 +21,23 @@ pub(crate) use armv7em::conv_pairs;
 #[cfg(dunlin_dsp)]
 pub(crate) use armv7em::{add, conv, depthwise, depthwise_records, fully_connected, pool};
 
+/// Whether layers in f32 run on this host's vectors, several times as fast. Their sums then have another order and are
+/// rounded once less, so that last digits differ from those of other machines; without it, which is the default, a host
+/// computes what every chip computes. For the whole program; int8 has the same bytes either way. Where there are no kernels
+/// for this host, it changes nothing.
+#[cfg(not(target_os = "none"))]
+pub fn fast_f32(fast: bool) {
+    FAST_F32.store(fast, core::sync::atomic::Ordering::Relaxed);
+}
+
+#[cfg(not(target_os = "none"))]
+static FAST_F32: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
+
+#[cfg(dunlin_host)]
+fn is_f32_fast() -> bool {
+    FAST_F32.load(core::sync::atomic::Ordering::Relaxed)
+}
+
 #[cfg(dunlin_host)]
 mod wide;
 #[cfg(dunlin_host)]

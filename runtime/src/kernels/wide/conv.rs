@@ -11,7 +11,7 @@ use super::room::{MAX_BYTES, Room, with_room};
 use super::tile::tile_vectors;
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::{F32, I8};
-use crate::kernels::vectors;
+use crate::kernels::{is_f32_fast, vectors};
 use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -46,7 +46,7 @@ pub fn conv_rows_f32(
     rows: Range<usize>,
     out: &RowsMut<f32>,
 ) {
-    if !conv_rows(Float32(arithmetic), geometry, x, w, rows.clone(), out) {
+    if !is_f32_fast() || !conv_rows(Float32(arithmetic), geometry, x, w, rows.clone(), out) {
         generic::conv::conv_rows_f32(arithmetic, geometry, x, w, rows, out);
     }
 }

@@ -5,7 +5,7 @@ use super::cpu::{Cpu, MAX_LANES, Work, load};
 use super::numbers::{Float32, Int8, Numbers, Sums};
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::{F32, I8};
-use crate::kernels::vectors;
+use crate::kernels::{is_f32_fast, vectors};
 use crate::mem::{View, ViewMut};
 
 pub use crate::kernels::generic::fully_connected::{blocks_row_i8, fully_connected_scratch_bytes};
@@ -28,7 +28,7 @@ pub fn fully_connected_row_i8(
 
 /// [`generic::fully_connected::fully_connected_row_f32`].
 pub fn fully_connected_row_f32(arithmetic: &F32, x: View<f32>, w: View<f32>, out: ViewMut<f32>) {
-    if !vectors::run(Row { numbers: Float32(arithmetic), x, w, out }) {
+    if !is_f32_fast() || !vectors::run(Row { numbers: Float32(arithmetic), x, w, out }) {
         generic::fully_connected::fully_connected_row_f32(arithmetic, x, w, out);
     }
 }

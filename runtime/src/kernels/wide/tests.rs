@@ -215,6 +215,7 @@ proptest! {
         channels in channels(),
         has_bias: bool,
     ) {
+        crate::fast_f32(true);
         assert_near(&Layer { channels, ..layer }, has_bias, false);
         assert_near(&Layer { channels: layer.image[2], ..layer }, has_bias, true);
     }
@@ -351,6 +352,7 @@ fn windows_that_do_not_fit_the_stack_are_left_to_the_generic_kernels() {
 
 #[test]
 fn f32_that_is_no_number_stays_so() {
+    crate::fast_f32(true);
     let x = [f32::NAN, 1.0, -9.0, 9.0];
     let w = [1f32, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
     let arithmetic = F32 { bias: None, bounds: (-2.0, 2.0) };
