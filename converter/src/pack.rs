@@ -39,7 +39,8 @@ impl Packing {
         match self {
             Packing::Portable => "plain",
             Packing::Scalar => "in words",
-            Packing::Dsp | Packing::DspByRows => "for DSP",
+            Packing::Dsp => "for DSP",
+            Packing::DspByRows => "for DSP, by rows",
             Packing::Helium => "for vectors",
         }
     }

@@ -42,7 +42,7 @@ pub struct OperatorTime {
 }
 
 /// Times `model` on one made-up sample, each time the best of all runs in about a second.
-/// Turns on [`dunlin::fast_f32`], as programs do that look for speed.
+/// It turns on [`dunlin::fast_f32`], as programs do that look for speed.
 ///
 /// # Errors
 /// If the model takes its input by rows: its runs are no single call.

@@ -240,7 +240,7 @@ fn plan_prints_the_ways_to_run_and_draws_one() {
     let instructions = |way: &serde_json::Value| way["estimated_instructions"].as_u64().unwrap();
     assert!(instructions(packed[0]) < instructions(plain[0]), "packed weights take fewer");
     // Depthwise layers grow by it: with the plain ones the file is the smaller one.
-    assert!(packed[0]["best"] == true && packed[2]["best"] == true, "{json}");
+    assert!(packed[0]["best"] == true, "{json}");
     let text = folder.prints(&with(&["--core", "cortex-m55"]));
     assert!(text.contains("for vectors") && text.contains("kernels of the Cortex-M4F alone"), "{text}");
 

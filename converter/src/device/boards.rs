@@ -143,9 +143,10 @@ impl Board {
         }
     }
 
-    /// All ways to arrange constants between which one can choose for its core, the plain one first.
+    /// All ways to arrange constants between which one can choose for its core, or a plan by rows chooses: the plain one
+    /// first.
     pub fn packings(&self) -> Vec<Packing> {
-        let mut packings = vec![Packing::Portable, self.packing()];
+        let mut packings = vec![Packing::Portable, self.packing(), self.packing().by_rows()];
         packings.dedup();
         packings
     }
