@@ -3,7 +3,7 @@
 //! ```
 //! use dunlin_arrays::{Array, axes};
 //! use dunlin_converter::function::Function;
-//! # fn main() -> dunlin_converter::Result<()> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // The mean squared error of a line through points, and its gradient.
 //! let loss = Function::new(&[&[4], &[4], &[1], &[1]], |v| {
 //!     let [x, y, slope, offset] = [v[0], v[1], v[2], v[3]];
