@@ -33,9 +33,10 @@ fn main() {
     } else if is_any_of(&["riscv32im"]) {
         println!("cargo::rustc-cfg=dunlin_rv32im");
     }
-    // Which vectors a host has, its operating system tells when the program runs.
+    // Which vectors a host has, its operating system tells when the program runs. Miri has none of them.
     let (arch, os) = (env::var("CARGO_CFG_TARGET_ARCH"), env::var("CARGO_CFG_TARGET_OS"));
-    if matches!(arch.as_deref(), Ok("x86_64" | "aarch64")) && os.as_deref() != Ok("none") {
+    let is_host = matches!(arch.as_deref(), Ok("x86_64" | "aarch64")) && os.as_deref() != Ok("none");
+    if is_host && env::var_os("CARGO_CFG_MIRI").is_none() {
         println!("cargo::rustc-cfg=dunlin_host");
     }
     if of_cpu {

@@ -13,8 +13,10 @@ pub(super) fn states(cx: &mut Backward, every: Option<Op>) -> Result<[TensorId; 
     let inputs = cx.node.inputs.clone();
     let h = cx.apply("states", every, &inputs)?;
     let [n, t, units] = cx.graph.dims(h)[..] else { unreachable!("states are sequences") };
+    let before =
+        u16::try_from(t - 1).map_err(|_| cx.none("sequences of more than 65,536 steps are not padded"))?;
     let last = cx.reshape("last", dy, &[n, 1, units])?;
-    let dh = cx.apply("dstates", Pad { pads: [[0, 0], [t as u16 - 1, 0], [0, 0], [0, 0]] }, &[last])?;
+    let dh = cx.apply("dstates", Pad { pads: [[0, 0], [before, 0], [0, 0], [0, 0]] }, &[last])?;
     Ok([h, dh])
 }
 
