@@ -4,7 +4,9 @@
 use dunlin::Shape;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pointwise::Function;
-use dunlin::ops::{Add, BatchNorm, MatMul, Maximum, Mean, Minimum, Mul, Pointwise, Reshape, Sub, Transpose};
+use dunlin::ops::{
+    Add, BatchNorm, MatMul, Maximum, Mean, Minimum, Mul, Pointwise, Reshape, Sub, Tanh, Transpose,
+};
 
 use crate::{Data, Error, Graph, Result, TensorId};
 
@@ -144,6 +146,28 @@ impl Graph {
             Some(power) if exponent < 0.0 => self.pointwise(name, Function::Reciprocal, power),
             Some(power) => Ok(power),
         }
+    }
+
+    /// Of a number with the standard normal distribution, the share that is below `x`: GELU is `x` times it. Approximately
+    /// it is `(1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2`.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    pub fn normal_share(&mut self, name: &str, x: TensorId, is_approximate: bool) -> Result<TensorId> {
+        use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+        let curve = if is_approximate {
+            let cube = self.pow(&format!("{name}/cube"), x, 3.0)?;
+            let bent = self.scale(&format!("{name}/bent"), cube, 0.044715)?;
+            let sum = self.add(&format!("{name}/sum"), x, bent)?;
+            let scaled = self.scale(&format!("{name}/scaled"), sum, FRAC_2_SQRT_PI * FRAC_1_SQRT_2)?;
+            self.apply(&format!("{name}/tanh"), Tanh {}, &[scaled])?
+        } else {
+            let scaled = self.scale(&format!("{name}/scaled"), x, FRAC_1_SQRT_2)?;
+            self.pointwise(&format!("{name}/erf"), Function::Erf, scaled)?
+        };
+        let half = self.filled(&format!("{name}/half"), &[1], 0.5)?;
+        let scaled = self.scale(&format!("{name}/halved"), curve, 0.5)?;
+        self.add(&format!("{name}/share"), scaled, half)
     }
 
     /// `x`, through which no gradient flows back. (A reshape to its own shape, which the device does in place.)

@@ -34,6 +34,7 @@ pub mod pack;
 pub mod padding;
 pub mod passes;
 pub mod plan;
+pub mod post_training;
 pub mod program;
 pub mod quantize;
 pub mod report;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dunlin::model::Port;
-use dunlin::{DType, Model, Session};
+use dunlin::{DType, Model, Session, TensorType};
 
 use crate::npy::{self, Array};
 use crate::program::{self, AlignedBytes};
@@ -93,6 +93,28 @@ impl Samples {
         let n_samples = n_samples.min(self.n_samples);
         let run_bytes = self.bytes.len().checked_div(self.n_samples).unwrap_or(0);
         Samples { bytes: self.bytes[..run_bytes * n_samples].to_vec(), n_samples, ..*self }
+    }
+
+    /// The inputs of each run.
+    ///
+    /// # Errors
+    /// If the samples are another model's.
+    pub fn runs(&self, model: &Model) -> Result<Vec<Vec<Data>>> {
+        let types: Vec<TensorType> = ports(model, Side::Inputs)?.iter().map(|named| named.port.ty).collect();
+        let run_bytes: usize = types.iter().map(TensorType::bytes).sum();
+        if self.bytes.len() != run_bytes * self.n_samples {
+            return Err(other_model());
+        }
+        let run = |mut rest: &[u8]| {
+            let mut inputs = Vec::new();
+            for ty in &types {
+                let (bytes, after) = rest.split_at(ty.bytes());
+                inputs.push(Data::from_bytes(ty.dtype, bytes));
+                rest = after;
+            }
+            inputs
+        };
+        Ok(self.bytes.chunks_exact(run_bytes.max(1)).map(run).collect())
     }
 
     /// How many runs.
@@ -344,6 +366,8 @@ mod tests {
         let program = program();
         let model = program.model().unwrap();
         let samples = Samples::read(&model, &[path("x.npy"), path("t.npy")]).unwrap();
+        let runs = samples.runs(&model).unwrap();
+        assert_eq!(runs[1], [Data::F32(vec![3.0, 4.0, 5.0]), Data::F32(vec![2.0, 3.0])]);
         let outputs = arrays(&model, &samples, &run(&model, &samples).unwrap()).unwrap();
         assert_eq!(outputs[0], Array { dims: vec![2, 1], data: Data::F32(vec![8.0, 26.0]) });
         assert_eq!(outputs[1], Array { dims: vec![2, 2], data: f32s(4) });

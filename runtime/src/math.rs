@@ -72,6 +72,15 @@ pub fn tanh(x: f32) -> f32 {
     chosen::tanh(x)
 }
 
+/// The error function, within 2e-7 of the exact one where [`exp`] is accurate: formula 7.1.26 of Abramowitz and Stegun's
+/// Handbook of Mathematical Functions.
+pub fn erf(x: f32) -> f32 {
+    const FACTORS: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
+    let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
+    let series = FACTORS.iter().fold(0.0, |sum, factor| (sum + factor) * t);
+    (1.0 - series * exp(-x * x)).copysign(x)
+}
+
 /// 1 / (1 + e^-x).
 pub fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))

@@ -17,6 +17,8 @@ ONNX = {
     "ln": "Log",
     "sqrt": "Sqrt",
     "reciprocal": "Reciprocal",
+    "elu": "Elu",
+    "erf": "Erf",
 }
 EXACT = {
     "abs": abs,
@@ -26,6 +28,8 @@ EXACT = {
     "sqrt": lambda x: math.sqrt(x) if x >= 0 else math.nan,
     "rsqrt": lambda x: 1 / math.sqrt(x) if x > 0 else math.inf if x == 0 else math.nan,
     "reciprocal": lambda x: 1 / x if x else math.inf,
+    "elu": lambda x: x if x > 0 else math.expm1(x),
+    "erf": math.erf,
 }
 
 
@@ -60,7 +64,7 @@ def cases():
     positive = np.geomspace(1e-6, 1e6, 60).reshape(3, 20)
     both = np.concatenate([-positive, positive])
     for function in EXACT:
-        narrow = np.linspace(-20, 10, 61) if function == "exp" else None
+        narrow = np.linspace(-20, 10, 61) if function in ("exp", "elu", "erf") else None
         some = positive if function in ("ln", "sqrt", "rsqrt") else both
         yield f32(function, some if narrow is None else narrow)
         yield int8(f"{function}_from_the_bottom", function, 0.031, -128, Output(0.037, -60))

@@ -38,6 +38,11 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("import")
 }
 
+fn records(folder: &Path) -> Vec<Record> {
+    let golden = std::fs::read(folder.join("golden.json")).unwrap();
+    serde_json::from_slice::<Golden>(&golden).unwrap().models
+}
+
 fn data(dtype: DType, numbers: &[f64]) -> Data {
     match dtype {
         DType::F32 => Data::F32(numbers.iter().map(|&x| x as f32).collect()),
@@ -74,9 +79,8 @@ fn check(name: &str, program: &Program, inputs: &[Vec<f64>], outputs: &[Vec<f64>
 
 #[test]
 fn imported_models_give_the_numbers_of_the_goldens() {
-    let golden = std::fs::read(folder().join("golden.json")).unwrap();
-    let golden: Golden = serde_json::from_slice(&golden).unwrap();
-    for Record { name, inputs, outputs } in &golden.models {
+    let records = records(&folder());
+    for Record { name, inputs, outputs } in &records {
         let path = folder().join(format!("{name}.tflite"));
         if let Some((_, part)) = REFUSED.iter().find(|(refused, _)| refused == name) {
             let error = import::compile(&path).unwrap_err().to_string();
@@ -88,7 +92,34 @@ fn imported_models_give_the_numbers_of_the_goldens() {
         check(name, &plain.unwrap_or_else(|e| panic!("{name}: {e}")), inputs, outputs);
         check(name, &import::compile(&path).unwrap(), inputs, outputs);
     }
-    assert!(golden.models.len() >= 48, "{} models", golden.models.len());
+    assert!(records.len() >= 48, "{} models", records.len());
+}
+
+/// What `tests/keras/make.py` lets Keras export, for any batch.
+#[test]
+fn networks_of_keras_give_the_numbers_of_the_goldens() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("keras");
+    let records = records(&folder);
+    for Record { name, inputs, outputs } in &records {
+        let path = folder.join(format!("{name}.tflite"));
+        let outputs = outputs.as_ref().unwrap_or_else(|| panic!("{name} has no golden"));
+        let program = import::compile(&path).unwrap_or_else(|error| panic!("{error}"));
+        check(name, &program, inputs, outputs);
+    }
+    assert!(records.len() >= 40, "{} records", records.len());
+}
+
+/// A dilated convolution is one step, and copies of pixels are made by one of resizing for each direction.
+#[test]
+fn what_keras_writes_as_several_operators_is_one() {
+    use dunlin::ops::OpCode::{Conv2d, DepthwiseConv2d, ResizeNearest};
+    let codes = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("keras/{name}.tflite"));
+        let program = import::compile(&path).unwrap();
+        program.graph.nodes().iter().map(|node| node.op.code()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("dilated_image_f32"), [Conv2d, DepthwiseConv2d, Conv2d]);
+    assert_eq!(codes("repeated_f32"), [ResizeNearest, ResizeNearest, DepthwiseConv2d, Conv2d]);
 }
 
 /// A padding that a convolution can take over does not run by itself.

@@ -4,8 +4,9 @@ use clap::ValueEnum;
 use dunlin_converter::device::boards;
 use dunlin_converter::device::fit::Fit;
 use dunlin_converter::pack::Packing;
+use dunlin_converter::post_training::{QuantizationReport, Quantized, quantize_with_samples};
 use dunlin_converter::report::ModelReport;
-use dunlin_converter::{Error, Result, export, file, import};
+use dunlin_converter::{Error, Graph, Result, export, file, import};
 use serde::Serialize;
 
 use crate::plan_args::PlanArgs;
@@ -13,7 +14,8 @@ use crate::{print, print_json};
 
 /// Convert a .tflite file to a .dunlin file, with the Rust source of its arena and operators beside it
 ///
-/// Integer models give byte for byte what TensorFlow Lite Micro gives. What is printed is what the device needs:
+/// Integer models give byte for byte what TensorFlow Lite Micro gives; float32 models are quantized to int8 with --samples of
+/// their inputs, and what is printed first is how near int8 comes to float32 on these. Then follows what the device needs:
 /// every operator, and the planned arena.
 #[derive(clap::Args)]
 pub struct Args {
@@ -21,6 +23,10 @@ pub struct Args {
     file: PathBuf,
     #[command(flatten)]
     plan: PlanArgs,
+    /// Quantize a float32 file to int8: samples of an input as .npy, some hundred of those that the network will meet, as the
+    /// first dimension; once for each of the model's inputs, in their order
+    #[arg(long, value_name = "X.npy")]
+    samples: Vec<PathBuf>,
     /// Where the result goes; FILE with the extension of its format if not given. The Rust source goes beside it
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -44,7 +50,9 @@ enum Format {
 
 pub fn convert(args: &Args) -> Result<()> {
     let packing = args.target.as_deref().map_or(Ok(Packing::Portable), boards::packing_for)?;
-    let program = import::compile_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
+    let (graph, quantization) = graph(args)?;
+    let (request, rewrite) = (args.plan.request(), args.plan.rewrite(packing));
+    let program = import::compile_graph(&graph, &request, rewrite).map_err(import::in_file(&args.file))?;
     let report = ModelReport::of(&program.model()?)?
         .with_scales(&program.graph)
         .with_dead_channels(program.dead_channels.without_proofs())
@@ -58,18 +66,34 @@ pub fn convert(args: &Args) -> Result<()> {
         }
         Format::Tflite => {
             let path = output_path(args, "tflite")?;
-            export::write_tflite(&path, &import::load_simplified(&args.file)?)?;
+            export::write_tflite(&path, &graph)?;
             path.display().to_string()
         }
     };
     if args.json {
-        return print_json(&Converted { report: &report, target: fit.as_ref() });
+        return print_json(&Converted { report: &report, target: fit.as_ref(), quantization });
+    }
+    if let Some(quantization) = quantization {
+        print(&quantization.to_string())?;
     }
     print(&format!("{report}"))?;
     if let Some(fit) = fit {
         print(&fit.to_string())?;
     }
     print(&format!("{written} written"))
+}
+
+/// The network, and what quantization cost if it took place.
+fn graph(args: &Args) -> Result<(Graph, Option<QuantizationReport>)> {
+    let real = import::load_simplified(&args.file)?;
+    if args.samples.is_empty() {
+        return Ok((real, None));
+    }
+    match quantize_with_samples(&real, &args.samples) {
+        Ok(Quantized { graph, report }) => Ok((graph, Some(report))),
+        Err(error @ Error::File { .. }) => Err(error),
+        Err(error) => Err(import::in_file(&args.file)(error)),
+    }
 }
 
 /// What is printed for programs.
@@ -79,6 +103,8 @@ struct Converted<'a> {
     report: &'a ModelReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<&'a Fit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantization: Option<QuantizationReport>,
 }
 
 /// Where the result goes: never over what it is made from, unless that is asked for.

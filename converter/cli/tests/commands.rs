@@ -102,6 +102,32 @@ fn run_quantizes_real_numbers_and_takes_stored_ones() {
 }
 
 #[test]
+fn convert_quantizes_with_samples() {
+    let folder = Folder::new();
+    let mut g = Graph::new("real");
+    let x = g.input("x", &[1, 3]).unwrap();
+    let w = g.constant("w", &[2, 3], Data::F32(vec![1.0, -1.0, 0.5, 0.25, 0.0, 2.0])).unwrap();
+    let y = g.apply("y", FullyConnected::new(Bounds::None), &[x, w]).unwrap();
+    g.mark_output(y);
+    dunlin_converter::export::write_tflite(&folder.path("real.tflite"), &g).unwrap();
+    let quantize = ["convert", "real.tflite", "--samples", "x.npy"];
+    folder.write("x.npy", &[2, 3], Data::F32(vec![1.0, 2.0, f32::NAN, -1.0, 0.5, -2.0]));
+    let error = folder.error(&quantize);
+    assert!(error.contains("real.tflite: x: is NaN on calibration data"), "{error}");
+    folder.write("x.npy", &[2, 3], Data::F32(vec![1.0, 2.0, 3.0, -1.0, 0.5, -2.0]));
+    let text = folder.prints(&quantize);
+    assert!(text.contains("2 of 2") && text.contains("real.dunlin and real.rs written"), "{text}");
+    folder.prints(&["convert", "real.tflite", "--samples", "x.npy", "--to", "tflite", "-o", "int8.tflite"]);
+    folder.prints(&["run", "int8.tflite", "--input", "x.npy", "--output", "y.npy"]);
+    assert_eq!(read(&folder.path("y.npy")).data.dtype(), dunlin::DType::I8);
+    let error = folder.error(&["convert", "int8.tflite", "--samples", "x.npy"]);
+    assert!(error.contains("int8.tflite") && error.contains("already"), "{error}");
+    folder.write("x.npy", &[2, 4], Data::F32(vec![0.0; 8]));
+    let error = folder.error(&quantize);
+    assert!(error.contains("x.npy") && error.contains("[2, 4]"), "{error}");
+}
+
+#[test]
 fn bad_input_is_one_message_that_names_the_file() {
     let folder = Folder::new();
     let contains = |message: &str, parts: &[&str]| {

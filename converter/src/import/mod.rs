@@ -47,9 +47,15 @@ pub fn compile(path: &Path) -> Result<Program> {
 /// # Errors
 /// As [`compile`], or if there is no such plan.
 pub fn compile_with(path: &Path, request: &Request, rewrite: impl Into<Rewrite>) -> Result<Program> {
-    let rewrite = request.rewrite(rewrite.into());
-    Program::compile_with(&load_simplified(path)?, rewrite, |graph| request.plan(graph))
-        .map_err(in_file(path))
+    compile_graph(&load_simplified(path)?, request, rewrite).map_err(in_file(path))
+}
+
+/// The program of a graph in real form, planned as asked.
+///
+/// # Errors
+/// As [`compile_with`].
+pub fn compile_graph(graph: &Graph, request: &Request, rewrite: impl Into<Rewrite>) -> Result<Program> {
+    Program::compile_with(graph, request.rewrite(rewrite.into()), |graph| request.plan(graph))
 }
 
 /// Says of an error in which file it is.

@@ -1,9 +1,11 @@
 //! Concatenation: see the runtime's operator of this name.
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{Concat, MAX_INPUTS, Slice};
+use dunlin::ops::resize::Resize;
+use dunlin::ops::{Concat, ResizeNearest, Slice};
 
 use super::quantize::requantized_inputs;
+use super::reshape::reshape_to;
 use super::{Backward, Channels, HostOperator};
 use crate::autograd::padded_dims;
 use crate::export::tflite::{Table, Writer};
@@ -12,7 +14,7 @@ use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Concat {
-    const TFLITE: &'static [Rule] = &[Rule::new("CONCATENATION", import)];
+    const TFLITE: &'static [Rule] = &[Rule::new("CONCATENATION", import), Rule::new("PACK", import_pack), Rule::new("TILE", import_tile)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let dy = cx.grad()?;
@@ -51,23 +53,63 @@ impl HostOperator for Concat {
     }
 }
 
-/// More inputs than the device takes at once are joined step by step.
 fn import(cx: &mut Operator) -> Result<()> {
     use schema::concatenation::*;
     if cx.activation(ACTIVATION)? != Bounds::None {
         return Err(Error::Invalid("has a fused activation, which no converter makes".to_string()));
     }
-    let (mut inputs, rank) = (cx.inputs()?, cx.dims(0)?.len());
+    let (inputs, rank) = (cx.inputs()?, cx.dims(0)?.len());
     let axis = cx.axis(cx.option(AXIS, 0)?, rank)?;
     let op = Concat { axis: axis as u8 };
-    let quant = cx.output_quant(0)?;
-    while inputs.len() > MAX_INPUTS {
-        let rest = inputs.split_off(MAX_INPUTS);
-        let joined = cx.apply(&format!("first{}", rest.len()), op, &inputs, quant.clone())?;
-        inputs = [vec![joined], rest].concat();
-    }
-    cx.emit(op, &inputs)
+    cx.emit_joined(op, inputs)
 }
+
+/// PACK: inputs of one shape side by side along a new dimension.
+fn import_pack(cx: &mut Operator) -> Result<()> {
+    use schema::pack::*;
+    let (inputs, mut dims, quant) = (cx.inputs()?, cx.dims(0)?, cx.input_quant(0)?);
+    let axis = cx.axis(cx.option(AXIS, 0)?, dims.len() + 1)?;
+    dims.insert(axis, 1);
+    let reshape = reshape_to(&dims)?;
+    let mut parts = Vec::new();
+    for (i, input) in inputs.into_iter().enumerate() {
+        parts.push(cx.apply(&format!("part{i}"), reshape, &[input], quant.clone())?);
+    }
+    cx.emit_joined(Concat { axis: axis as u8 }, parts)
+}
+
+/// TILE: copies side by side; or, joined with what is around it, of each element along one dimension.
+fn import_tile(cx: &mut Operator) -> Result<()> {
+    let (mut x, dims, copies) = (cx.input(0)?, cx.dims(0)?, cx.ints(1)?);
+    if dims.len() == 4 && copies.len() == 5 {
+        let Some(axis) = copies.iter().position(|&n| n != 1) else { return cx.forward(0) };
+        return import_repetition(cx, axis.saturating_sub(1), copies[axis]);
+    }
+    if copies.len() != dims.len() || copies.iter().any(|&n| !(1..=MAX_COPIES).contains(&n)) {
+        return Err(Error::Invalid(format!("makes {copies:?} copies: 1 to {MAX_COPIES} along each dimension")));
+    }
+    for (axis, &n) in copies.iter().enumerate().filter(|&(_, &n)| n > 1) {
+        x = cx.join(&format!("copies{axis}"), Concat { axis: axis as u8 }, vec![x; n as usize])?;
+    }
+    let dims: Vec<usize> = dims.iter().zip(&copies).map(|(dim, &n)| dim * n as usize).collect();
+    cx.emit(reshape_to(&dims)?, &[x])
+}
+
+/// Elements of an image that are repeated: the image is larger by so much.
+fn import_repetition(cx: &mut Operator, axis: usize, copies: i32) -> Result<()> {
+    let dims = cx.dims(0)?;
+    let larger = |image_axis: usize| {
+        let size = if axis == image_axis { dims[image_axis].saturating_mul(copies.max(0) as usize) } else { dims[image_axis] };
+        u16::try_from(size).ok().filter(|_| axis == 1 || axis == 2)
+    };
+    let (Some(h), Some(w)) = (larger(1), larger(2)) else {
+        return Err(Error::Invalid(format!("repeats {copies} times along dimension {axis} of {dims:?}")));
+    };
+    cx.emit_unary(ResizeNearest(Resize { size: [h, w], align_corners: false, half_pixel_centers: false }))
+}
+
+/// Each is an input of an operator.
+const MAX_COPIES: i32 = 64;
 
 #[cfg(test)]
 mod tests {

@@ -95,7 +95,7 @@ fn import(cx: &mut Operator) -> Result<()> {
     let stride = cx.pair("stride", [STRIDE_H, STRIDE_W])?;
     let dilation = cx.pair("dilation", [DILATION_H, DILATION_W])?;
     let window = cx.window(kernel, PADDING, stride, dilation)?;
-    cx.emit(DepthwiseConv2d { window, bounds: cx.activation(ACTIVATION)? }, &inputs)
+    cx.emit_layer(DepthwiseConv2d { window, bounds: cx.activation(ACTIVATION)? }, &inputs)
 }
 
 #[cfg(test)]

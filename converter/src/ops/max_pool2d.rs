@@ -2,16 +2,18 @@
 
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
+use dunlin::ops::window::Window;
 use dunlin::ops::{MaxPool2d, MaxPool2dGrad};
 
+use super::reshape::reshape_to;
 use super::{Backward, Channels, HostOperator, Op, OutputQuant};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
-use crate::{Node, Result, TensorId};
+use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for MaxPool2d {
-    const TFLITE: &'static [Rule] = &[Rule::new("MAX_POOL_2D", import)];
+    const TFLITE: &'static [Rule] = &[Rule::new("MAX_POOL_2D", import), Rule::new("REDUCE_MAX", import_reduction)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let (x, dy) = (cx.input(0), cx.grad_before(self.0.bounds)?);
@@ -46,6 +48,33 @@ impl HostOperator for MaxPool2d {
 fn import(cx: &mut Operator) -> Result<()> {
     let (x, pooling) = (cx.input(0)?, cx.pooling()?);
     cx.emit(MaxPool2d(pooling), &[x])
+}
+
+/// REDUCE_MAX along neighbouring dimensions: a window as large as they are.
+fn import_reduction(cx: &mut Operator) -> Result<()> {
+    let (x, dims, quant) = (cx.input(0)?, cx.dims(0)?, cx.input_quant(0)?);
+    let axes: Vec<usize> = cx.ints(1)?.iter().map(|&axis| cx.axis(axis, dims.len())).collect::<Result<_>>()?;
+    let (Some(&first), Some(&last)) = (axes.iter().min(), axes.iter().max()) else {
+        return cx.emit(reshape_to(&dims)?, &[x]);
+    };
+    let sizes = match &dims[first..=last] {
+        [size] => [*size, 1],
+        sizes => [sizes[0], sizes[1..].iter().product()],
+    };
+    let [Ok(h), Ok(w)] = sizes.map(u8::try_from) else {
+        let what = format!("takes the greatest of {} numbers along a dimension: at most 255", sizes[0].max(sizes[1]));
+        return Err(Error::Invalid(what));
+    };
+    if (first..=last).any(|axis| !axes.contains(&axis)) {
+        return Err(Error::Invalid(format!("reduces dimensions {axes:?}, which are not side by side")));
+    }
+    let (outer, inner) = (dims[..first].iter().product(), dims[last + 1..].iter().product());
+    let image = reshape_to(&[outer, h.into(), w.into(), inner])?;
+    let image = cx.apply("image", image, &[x], quant.clone())?;
+    let pooling = Pooling { kernel: [h, w], window: Window::UNIT, bounds: Bounds::None };
+    let greatest = cx.apply("greatest", MaxPool2d(pooling), &[image], quant)?;
+    let dims = cx.output_dims(0)?;
+    cx.emit(reshape_to(&dims)?, &[greatest])
 }
 
 #[cfg(test)]

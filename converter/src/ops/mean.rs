@@ -50,13 +50,19 @@ impl HostOperator for Mean {
 }
 
 fn import(cx: &mut Operator) -> Result<()> {
-    let (x, rank) = (cx.input(0)?, cx.dims(0)?.len());
+    let (x, mean) = (cx.input(0)?, imported(cx)?);
+    cx.emit(mean, &[x])
+}
+
+/// The mean over the dimensions that a reduction's input 1 and options name.
+pub(super) fn imported(cx: &mut Operator) -> Result<Mean> {
+    let rank = cx.dims(0)?.len();
     let mut axes = 0;
     for axis in cx.ints(1)? {
         axes |= 1 << cx.axis(axis, rank)?;
     }
     let keep_dims = cx.flag(schema::reducer::KEEP_DIMS)?;
-    cx.emit(Mean { axes, keep_dims, factor: None }, &[x])
+    Ok(Mean { axes, keep_dims, factor: None })
 }
 
 #[cfg(test)]

@@ -1,16 +1,24 @@
 //! Product of two tensors: see the runtime's operator of this name.
 
-use dunlin::ops::Mul;
+use dunlin::ops::{Mul, Pointwise, Sub};
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::pointwise::Function;
 
-use super::{Backward, Channels, HostOperator, Op};
+use super::{Backward, Channels, HostOperator, Op, mean};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
-use crate::{Node, Result, TensorId};
+use crate::{Data, Error, Node, Result, TensorId};
 
 impl HostOperator for Mul {
-    const TFLITE: &'static [Rule] = &[Rule::new("MUL", import)];
+    const TFLITE: &'static [Rule] = &[
+        Rule::new("MUL", import),
+        Rule::new("NEG", import_negation),
+        Rule::new("SQUARE", import_square),
+        Rule::new("SQUARED_DIFFERENCE", import_squared_difference),
+        Rule::new("DIV", import_quotient),
+        Rule::new("SUM", import_sum),
+    ];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let dy = cx.grad_before(self.bounds)?;
@@ -52,6 +60,48 @@ impl HostOperator for Mul {
 fn import(cx: &mut Operator) -> Result<()> {
     let (inputs, bounds) = (cx.inputs()?, cx.activation(schema::arithmetic::ACTIVATION)?);
     cx.emit(Mul { bounds, factor: None }, &inputs)
+}
+
+const PRODUCT: Mul = Mul { bounds: Bounds::None, factor: None };
+
+fn import_negation(cx: &mut Operator) -> Result<()> {
+    cx.check_real()?;
+    let (x, minus_one) = (cx.input(0)?, cx.constant("minus_one", &[1], Data::F32(vec![-1.0]))?);
+    cx.emit(PRODUCT, &[x, minus_one])
+}
+
+fn import_square(cx: &mut Operator) -> Result<()> {
+    cx.check_real()?;
+    let x = cx.input(0)?;
+    cx.emit(PRODUCT, &[x, x])
+}
+
+fn import_squared_difference(cx: &mut Operator) -> Result<()> {
+    cx.check_real()?;
+    let inputs = cx.inputs()?;
+    let difference = cx.apply("difference", Sub { bounds: Bounds::None, factors: None }, &inputs, None)?;
+    cx.emit(PRODUCT, &[difference, difference])
+}
+
+fn import_quotient(cx: &mut Operator) -> Result<()> {
+    cx.check_real()?;
+    let (inputs, bounds) = (cx.inputs()?, cx.activation(schema::arithmetic::ACTIVATION)?);
+    let &[a, b] = &inputs[..] else {
+        return Err(Error::Invalid(format!("divides {} tensors, not 2", inputs.len())));
+    };
+    let reciprocal = cx.apply("reciprocal", Pointwise { function: Function::Reciprocal }, &[b], None)?;
+    cx.emit(Mul { bounds, ..PRODUCT }, &[a, reciprocal])
+}
+
+/// A sum is so many times the mean.
+fn import_sum(cx: &mut Operator) -> Result<()> {
+    cx.check_real()?;
+    let (x, count) = (cx.input(0)?, cx.dims(0)?.iter().product::<usize>());
+    let mean = mean::imported(cx)?;
+    let mean = cx.apply("mean", mean, &[x], None)?;
+    let n = count / cx.graph().dims(mean).iter().product::<usize>();
+    let n = cx.constant("n", &[1], Data::F32(vec![n as f32]))?;
+    cx.emit(PRODUCT, &[mean, n])
 }
 
 #[cfg(test)]

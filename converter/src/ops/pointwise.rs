@@ -1,11 +1,12 @@
 //! Functions of single numbers: see the runtime's operator of this name.
 
-use dunlin::ops::Pointwise;
+use dunlin::ops::bounds::Bounds;
+use dunlin::ops::{Minimum, Mul, Pointwise};
 use dunlin::ops::pointwise::Function;
 
 use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::Writer;
-use crate::import::tflite::{Operator, Rule};
+use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
@@ -16,6 +17,8 @@ impl HostOperator for Pointwise {
         Rule::new("LOG", |cx| import(cx, Function::Ln)),
         Rule::new("SQRT", |cx| import(cx, Function::Sqrt)),
         Rule::new("RSQRT", |cx| import(cx, Function::Rsqrt)),
+        Rule::new("ELU", |cx| cx.emit_unary(Pointwise { function: Function::Elu })),
+        Rule::new("GELU", import_gelu),
     ];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
@@ -24,6 +27,18 @@ impl HostOperator for Pointwise {
         let slope = match self.function {
             Function::Abs => of(cx, Function::Sign, x)?,
             Function::Sign => return Ok(vec![None]),
+            Function::Erf => {
+                let square = cx.mul("square", x, x)?;
+                let negative = cx.scale("negative", square, -1.0)?;
+                let bell = of(cx, Function::Exp, negative)?;
+                cx.scale("slope", bell, std::f32::consts::FRAC_2_SQRT_PI)?
+            }
+            Function::Elu => {
+                let dims = cx.graph.dims(x);
+                let zeros = cx.filled("zeros", &dims, 0.0)?;
+                let negative = cx.apply("negative", Minimum {}, &[x, zeros])?;
+                of(cx, Function::Exp, negative)?
+            }
             Function::Exp => y,
             Function::Ln => of(cx, Function::Reciprocal, x)?,
             Function::Sqrt => {
@@ -61,13 +76,14 @@ impl HostOperator for Pointwise {
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
         let name = match self.function {
+            Function::Elu => Some("ELU"),
             _ if cx.graph[node.inputs[0]].quant.is_some() => None,
             Function::Abs => Some("ABS"),
             Function::Exp => Some("EXP"),
             Function::Ln => Some("LOG"),
             Function::Sqrt => Some("SQRT"),
             Function::Rsqrt => Some("RSQRT"),
-            Function::Sign | Function::Reciprocal => None,
+            Function::Sign | Function::Reciprocal | Function::Erf => None,
         };
         match name {
             Some(name) => cx.operator_of(node, (name, 1), None),
@@ -90,16 +106,26 @@ fn exact(function: Function, x: f64) -> f64 {
         Function::Sqrt => libm::sqrt(x),
         Function::Rsqrt => 1.0 / libm::sqrt(x),
         Function::Reciprocal => 1.0 / x,
+        Function::Elu if x > 0.0 => x,
+        Function::Elu => libm::expm1(x),
+        Function::Erf => libm::erf(x),
     }
 }
 
-/// Only f32: in int8 TensorFlow Lite Micro rounds each of them in a way of its own.
+/// Only f32; ELU is a table in TensorFlow Lite Micro, too.
 fn import(cx: &mut Operator, function: Function) -> Result<()> {
-    if cx.output_quant(0)?.is_some() {
-        let what = format!("{} in int8 is not supported: keep it in float", cx.name());
-        return Err(Error::Invalid(what));
-    }
+    cx.check_real()?;
     cx.emit_unary(Pointwise { function })
+}
+
+/// GELU: x times the share of a normal distribution below it, exactly or by its usual approximation.
+fn import_gelu(cx: &mut Operator) -> Result<()> {
+    cx.check_real()?;
+    let (x, is_approximate) = (cx.input(0)?, cx.flag(schema::gelu::APPROXIMATE)?);
+    let name = cx.output_name()?;
+    let graph = cx.graph();
+    let share = graph.normal_share(&name, x, is_approximate)?;
+    cx.emit(Mul { bounds: Bounds::None, factor: None }, &[x, share])
 }
 
 #[cfg(test)]
@@ -116,9 +142,11 @@ mod tests {
             Function::Sqrt,
             Function::Rsqrt,
             Function::Reciprocal,
+            Function::Elu,
+            Function::Erf,
         ] {
             // Far enough from 0 for differences to be slopes.
-            let shift = if matches!(function, Function::Abs | Function::Exp) { 0.0 } else { 4.0 };
+            let shift = if matches!(function, Function::Abs | Function::Exp | Function::Elu | Function::Erf) { 0.0 } else { 4.0 };
             Case::of(Pointwise { function }, &[&[3, 4]]).shifted(0, shift).check();
         }
     }

@@ -11,9 +11,10 @@ use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Reshape {
     const TFLITE: &'static [Rule] = &[
-        Rule { name: "RESHAPE", data_inputs: 1, import },
-        Rule { name: "SQUEEZE", data_inputs: 1, import },
-        Rule { name: "EXPAND_DIMS", data_inputs: 1, import },
+        Rule { name: "RESHAPE", data_inputs: 0..1, import },
+        Rule { name: "SQUEEZE", data_inputs: 0..1, import },
+        Rule { name: "EXPAND_DIMS", data_inputs: 0..1, import },
+        Rule { name: "FILL", data_inputs: 1..2, import: import_fill },
     ];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
@@ -44,14 +45,36 @@ impl HostOperator for Reshape {
     }
 }
 
-/// Every operator that only renames dimensions: the file declares the shape of its output.
+/// Every operator that only renames dimensions: the file declares the shape of its output. Where it leaves more than the
+/// batch open, the shape is an input.
 fn import(cx: &mut Operator) -> Result<()> {
-    let (x, dims) = (cx.input(0)?, cx.output_dims(0)?);
+    let (x, mut dims) = (cx.input(0)?, cx.output_dims(0)?);
+    let count = cx.dims(0)?.iter().product();
+    if cx.name() == "RESHAPE" && dims.iter().product::<usize>() != count {
+        dims = given_dims(&cx.ints(1)?, count)?;
+    }
     cx.emit(reshape_to(&dims)?, &[x])
 }
 
+/// FILL: a constant of a shape that may be computed from others.
+fn import_fill(cx: &mut Operator) -> Result<()> {
+    let given = cx.ints(0)?;
+    let count = given.iter().filter_map(|&dim| usize::try_from(dim).ok()).product();
+    cx.emit_filled(&given_dims(&given, count)?, 1)
+}
+
+/// Dimensions for `count` elements, of which one may be left open as -1.
+fn given_dims(given: &[i32], count: usize) -> Result<Vec<usize>> {
+    let given_count: usize = given.iter().filter_map(|&dim| usize::try_from(dim).ok()).product();
+    let open = count.checked_div(given_count).unwrap_or(0);
+    let dim = |&dim: &i32| if dim == -1 { Ok(open) } else { usize::try_from(dim) };
+    given.iter().map(dim).collect::<Result<_, _>>().map_err(|_| {
+        Error::Invalid(format!("reshapes {count} elements to {given:?}: export it with fixed shapes"))
+    })
+}
+
 /// A reshape to `dims`.
-pub(super) fn reshape_to(dims: &[usize]) -> Result<Reshape> {
+pub(crate) fn reshape_to(dims: &[usize]) -> Result<Reshape> {
     let shape = Shape::new(dims);
     let shape = shape.map_err(|_| Error::Invalid(format!("{dims:?} has more than 4 dimensions or none")))?;
     Ok(Reshape::new(&shape))

@@ -1,6 +1,6 @@
 //! A part of a tensor: see the runtime's operator of this name. It also serves operators that split.
 
-use dunlin::ops::{Pad, Slice};
+use dunlin::ops::{Concat, Pad, Slice};
 
 use super::reshape::reshape_to;
 use super::{Backward, Channels, HostOperator, OutputQuant};
@@ -15,6 +15,9 @@ impl HostOperator for Slice {
         Rule::new("STRIDED_SLICE", import_strided),
         Rule::new("SPLIT", import_split),
         Rule::new("SPLIT_V", import_split_v),
+        Rule::new("UNPACK", import_unpack),
+        Rule::new("REVERSE_V2", import_reverse),
+        Rule::new("MIRROR_PAD", import_mirror_pad),
     ];
 
     /// Zeros around the part; where indices are skipped or reversed, a product with the matrix that picks them.
@@ -197,6 +200,68 @@ fn import_split_v(cx: &mut Operator) -> Result<()> {
         return Err(Error::Invalid(format!("has {} lengths for {} outputs", lens.len(), cx.n_outputs())));
     }
     emit_parts(cx, x, axis, &lens)
+}
+
+/// UNPACK: every index along an axis, which is dropped.
+fn import_unpack(cx: &mut Operator) -> Result<()> {
+    let (x, dims, quant) = (cx.input(0)?, cx.dims(0)?, cx.input_quant(0)?);
+    let axis = cx.axis(cx.option(schema::unpack::AXIS, 0)?, dims.len())?;
+    if dims[axis] != cx.n_outputs() {
+        return Err(Error::Invalid(format!("unpacks {} parts into {} outputs", dims[axis], cx.n_outputs())));
+    }
+    let mut op = Slice::all(&cx.graph()[x].ty.shape);
+    op.len[axis] = 1;
+    for i in 0..dims[axis] {
+        op.begin[axis] = i as u32;
+        let part = cx.apply(&format!("part{i}"), op, &[x], quant.clone())?;
+        let dims = cx.output_dims(i)?;
+        cx.emit_output(i, reshape_to(&dims)?, &[part])?;
+    }
+    Ok(())
+}
+
+/// REVERSE_V2: backwards along axes.
+fn import_reverse(cx: &mut Operator) -> Result<()> {
+    let x = cx.input(0)?;
+    let shape = cx.graph()[x].ty.shape;
+    let mut op = Slice::all(&shape);
+    for axis in cx.ints(1)? {
+        let axis = cx.axis(axis, shape.rank())?;
+        (op.begin[axis], op.stride[axis]) = (op.len[axis] - 1, -1);
+    }
+    cx.emit(op, &[x])
+}
+
+/// MIRROR_PAD: around the tensor what lies behind its border, as in a mirror; with the border itself in mode 1.
+fn import_mirror_pad(cx: &mut Operator) -> Result<()> {
+    let (mut x, rank, quant) = (cx.input(0)?, cx.dims(0)?.len(), cx.input_quant(0)?);
+    let (pads, border) = (cx.ints(1)?, u32::from(cx.flag(schema::mirror_pad::MODE)?));
+    if pads.len() != 2 * rank || pads.iter().all(|&pad| pad == 0) {
+        return Err(Error::Invalid(format!("has the paddings {pads:?} for {rank} dimensions")));
+    }
+    let padded: Vec<usize> = (0..rank).filter(|&axis| pads[2 * axis..][..2] != [0; 2]).collect();
+    for &axis in &padded {
+        let all = Slice::all(&cx.graph()[x].ty.shape);
+        let size = all.len[axis];
+        let mut parts = Vec::new();
+        for (end, what) in ["before", "behind"].into_iter().enumerate() {
+            let pad = u32::try_from(pads[2 * axis + end]).ok().filter(|&pad| pad + 1 <= size + border);
+            let pad = pad.ok_or_else(|| Error::Invalid(format!("pads by {pads:?}, further than it mirrors")))?;
+            let mut op = all;
+            op.len[axis] = pad;
+            op.stride[axis] = if pad > 1 { -1 } else { 1 };
+            op.begin[axis] = if end == 0 { (pad - pad.min(1)) + 1 - border } else { (size + border).saturating_sub(2) };
+            let mirrored = (pad > 0).then(|| cx.apply(&format!("{what}{axis}"), op, &[x], quant.clone()));
+            parts.extend(mirrored.transpose()?);
+            parts.extend((end == 0).then_some(x));
+        }
+        let op = Concat { axis: axis as u8 };
+        if Some(&axis) == padded.last() {
+            return cx.emit(op, &parts);
+        }
+        x = cx.join(&format!("padded{axis}"), op, parts)?;
+    }
+    Ok(())
 }
 
 fn split_axis(cx: &mut Operator, x: TensorId, axis: &[i32]) -> Result<usize> {

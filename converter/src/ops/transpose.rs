@@ -2,14 +2,19 @@
 
 use dunlin::ops::Transpose;
 
+use super::reshape::reshape_to;
 use super::{Backward, Channels, HostOperator, OutputQuant};
 use crate::export::tflite::Writer;
-use crate::import::tflite::{Operator, Rule};
+use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Transpose {
-    const TFLITE: &'static [Rule] = &[Rule::new("TRANSPOSE", import)];
+    const TFLITE: &'static [Rule] = &[
+        Rule::new("TRANSPOSE", import),
+        Rule::new("DEPTH_TO_SPACE", |cx| import_blocks(cx, true)),
+        Rule::new("SPACE_TO_DEPTH", |cx| import_blocks(cx, false)),
+    ];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let dy = cx.grad()?;
@@ -51,6 +56,25 @@ fn import(cx: &mut Operator) -> Result<()> {
         *slot = cx.axis(axis, rank)? as u8;
     }
     cx.emit(Transpose { perm }, &[x])
+}
+
+/// DEPTH_TO_SPACE makes blocks of pixels of a pixel's channels, SPACE_TO_DEPTH goes back.
+fn import_blocks(cx: &mut Operator, to_space: bool) -> Result<()> {
+    let (x, dims, quant) = (cx.input(0)?, cx.dims(0)?, cx.input_quant(0)?);
+    let outputs = cx.output_dims(0)?;
+    let block = usize::try_from(cx.option(schema::block::SIZE, 0i32)?).unwrap_or(0).max(1);
+    let (deep, wide) = if to_space { (&dims, &outputs) } else { (&outputs, &dims) };
+    let (&[n, h, w, c], &[_, tall, _, _]) = (&deep[..], &wide[..]) else {
+        return Err(Error::Invalid("takes images of 4 dimensions alone".to_string()));
+    };
+    if tall != h * block || c % (block * block) != 0 {
+        return Err(Error::Invalid(format!("has blocks of {block} pixels between {dims:?} and {outputs:?}")));
+    }
+    // Rows of pixels, rows of a block; or the other way round.
+    let rows = if to_space { [n * h, w, block, c / block] } else { [n * h, block, w, c / block] };
+    let rows = cx.apply("rows", reshape_to(&rows)?, &[x], quant.clone())?;
+    let turned = cx.apply("turned", Transpose { perm: [0, 2, 1, 3] }, &[rows], quant)?;
+    cx.emit(reshape_to(&outputs)?, &[turned])
 }
 
 #[cfg(test)]

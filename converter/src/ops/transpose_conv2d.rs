@@ -16,7 +16,7 @@ use crate::{Error, Node, Result, TensorId};
 const EXCHANGE: Transpose = Transpose { perm: [3, 1, 2, 0] };
 
 impl HostOperator for TransposeConv2d {
-    const TFLITE: &'static [Rule] = &[Rule { name: "TRANSPOSE_CONV", data_inputs: 4, import }];
+    const TFLITE: &'static [Rule] = &[Rule { name: "TRANSPOSE_CONV", data_inputs: 1..4, import }];
 
     /// Back goes the convolution from output to input.
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
@@ -87,7 +87,7 @@ fn padding_rules(op: &TransposeConv2d, kernel: &[usize], output: &[usize]) -> Re
     Ok([plain && pads == [top, left, bottom, right], plain && pads == [0; 4]])
 }
 
-/// Inputs are the output's shape, weights, image and perhaps a bias.
+/// Inputs are the output's shape, which the file declares, weights, image and perhaps a bias.
 fn import(cx: &mut Operator) -> Result<()> {
     use schema::transpose_conv::*;
     let (weights, output) = (cx.dims(1)?, cx.output_dims(0)?);

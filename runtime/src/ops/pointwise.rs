@@ -32,6 +32,10 @@ pub enum Function {
     Rsqrt,
     /// `1 / x`.
     Reciprocal,
+    /// `x` above 0, else `e^x - 1`.
+    Elu,
+    /// The error function.
+    Erf,
 }
 
 impl Function {
@@ -47,6 +51,9 @@ impl Function {
             Function::Sqrt => math::sqrt(x),
             Function::Rsqrt => 1.0 / math::sqrt(x),
             Function::Reciprocal => 1.0 / x,
+            Function::Elu if x > 0.0 => x,
+            Function::Elu => math::exp(x) - 1.0,
+            Function::Erf => math::erf(x),
         }
     }
 }
@@ -107,8 +114,13 @@ mod tests {
         assert_eq!(run(Function::Reciprocal), [0.25, 4.0, 1.0, f32::INFINITY]);
         assert_eq!(run(Function::Ln)[2..], [0.0, f32::NEG_INFINITY]);
         assert_eq!(run(Function::Exp)[3], 1.0);
+        assert_eq!(run(Function::Elu), [4.0, 0.25, 1.0, 0.0]);
+        assert!((Function::Elu.apply(-1.0) + 0.632_120_6).abs() < 1e-6);
         assert_eq!(run(Function::Sign), [1.0, 1.0, 1.0, 0.0]);
         assert_eq!([-2.5, 0.0, -1e-9].map(|x| Function::Sign.apply(x)), [-1.0, 0.0, -1.0]);
         assert_eq!(Function::Abs.apply(-2.5), 2.5);
+        let erf = [0.0, 0.5, -1.0, 3.0].map(|x| Function::Erf.apply(x));
+        let exact = [0.0, 0.520_499_9, -0.842_700_8, 0.999_977_9];
+        assert!(erf.iter().zip(exact).all(|(erf, exact)| (erf - exact).abs() < 1e-6), "{erf:?}");
     }
 }

@@ -4,6 +4,7 @@
 use dunlin::DType;
 
 use super::flatbuffer::{Scalar, Table, Tables};
+use super::joins::Dilation;
 use super::schema;
 use crate::{Error, Quant, Result};
 
@@ -30,8 +31,10 @@ pub struct File<'a> {
 pub struct TensorRecord<'a> {
     /// Its name.
     pub name: String,
-    /// Its dimensions; a batch that is left open is 1.
+    /// Its dimensions; those that are left open as one sample at a time has them, or as 1.
     pub dims: Vec<usize>,
+    /// Which of them are left open; empty if none is.
+    pub open: Vec<bool>,
     /// Its element type, see [`schema::element`].
     pub element: i8,
     /// How its integers are to be read.
@@ -52,6 +55,8 @@ pub struct OperatorRecord<'a> {
     pub outputs: Vec<usize>,
     /// Its options, unless all have their defaults.
     pub options: Option<Table<'a>>,
+    /// What operators around it, which are joined with it, make its window.
+    pub(super) dilation: Option<Dilation>,
     code: Table<'a>,
 }
 
@@ -124,6 +129,7 @@ impl<'a> File<'a> {
                 .collect::<Result<_>>()?,
             outputs: outputs.into_iter().map(|i| self.tensor_index(i)).collect::<Result<_>>()?,
             options: table.table(schema::operator::OPTIONS)?,
+            dilation: None,
             code,
         })
     }
@@ -166,7 +172,9 @@ impl<'a> File<'a> {
         let quant = self.quant(i)?;
         let dims = dims(&name, &table.scalars(schema::tensor::SHAPE)?)?;
         let data = self.buffer(table.scalar::<u32>(schema::tensor::BUFFER, 0)? as usize)?;
-        Ok(TensorRecord { name, dims, element, quant, data })
+        let open =
+            table.scalars(schema::tensor::SHAPE_SIGNATURE)?.iter().map(|&dim: &i32| dim == -1).collect();
+        Ok(TensorRecord { name, dims, open, element, quant, data })
     }
 
     /// The quantization of tensor `i`, which may be a variable.

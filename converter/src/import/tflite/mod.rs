@@ -5,16 +5,22 @@
 
 pub mod file;
 pub mod flatbuffer;
+mod grouped;
+mod joins;
 mod metadata;
 mod operator;
 pub mod schema;
+mod shapes;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 
 use dunlin::DType;
 
 use file::{File, OperatorRecord, TensorRecord};
+pub use grouped::emit as emit_grouped;
 pub use operator::Operator;
+use shapes::Shapes;
 
 use crate::ops::tflite_rules;
 use crate::{Data, Error, Graph, Result, TensorId};
@@ -26,8 +32,8 @@ const MAX_CONSTANT_BYTES: usize = 64 << 20;
 pub struct Rule {
     /// Its name in the schema: `CONV_2D`.
     pub name: &'static str,
-    /// How many of its inputs carry data; those behind only describe shapes, and need not be known.
-    pub data_inputs: usize,
+    /// Which of its inputs carry data; the others only describe shapes, and what computes them is not imported.
+    pub data_inputs: Range<usize>,
     /// Appends the nodes that compute its outputs.
     pub import: fn(&mut Operator) -> Result<()>,
 }
@@ -35,7 +41,7 @@ pub struct Rule {
 impl Rule {
     /// A rule for an operator whose inputs are all needed.
     pub const fn new(name: &'static str, import: fn(&mut Operator) -> Result<()>) -> Rule {
-        Rule { name, data_inputs: usize::MAX, import }
+        Rule { name, data_inputs: 0..usize::MAX, import }
     }
 }
 
@@ -52,9 +58,10 @@ pub fn recognizes(bytes: &[u8]) -> bool {
 pub fn read(bytes: &[u8], name: &str) -> Result<Graph> {
     let file = File::new(bytes)?;
     let (inputs, outputs) = (file.ports(schema::subgraph::INPUTS)?, file.ports(schema::subgraph::OUTPUTS)?);
-    let operators = needed(file.operators()?, &outputs);
+    let shapes = Shapes::of(&file)?;
+    let operators = joins::join(&file, needed(file.operators()?, &outputs), &outputs)?;
     refuse_unsupported(&file, &operators)?;
-    let mut import = Import { file, graph: Graph::new(name), ids: HashMap::new(), constant_bytes: 0 };
+    let mut import = Import { file, shapes, graph: Graph::new(name), ids: HashMap::new(), constant_bytes: 0 };
     for input in inputs {
         import.input(input)?;
     }
@@ -80,8 +87,9 @@ fn needed<'a>(operators: Vec<OperatorRecord<'a>>, outputs: &[usize]) -> Vec<Oper
     let mut kept: Vec<OperatorRecord> = Vec::new();
     for operator in operators.into_iter().rev() {
         if operator.outputs.iter().any(|output| wanted.contains(output)) {
-            let data_inputs = rule(operator.name).map_or(usize::MAX, |rule| rule.data_inputs);
-            wanted.extend(operator.inputs.iter().take(data_inputs).flatten());
+            let data_inputs = rule(operator.name).map_or(0..usize::MAX, |rule| rule.data_inputs.clone());
+            let inputs = operator.inputs.iter().enumerate();
+            wanted.extend(inputs.filter(|(i, _)| data_inputs.contains(i)).filter_map(|(_, &input)| input));
             kept.push(operator);
         }
     }
@@ -112,6 +120,7 @@ fn refuse_unsupported(file: &File, operators: &[OperatorRecord]) -> Result<()> {
 /// An import in progress.
 struct Import<'a> {
     file: File<'a>,
+    shapes: Shapes<'a>,
     graph: Graph,
     /// Tensors of the file that are in the graph.
     ids: HashMap<usize, TensorId>,

@@ -4,10 +4,12 @@ use dunlin::DType;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
+use dunlin::ops::{Concat, MAX_INPUTS};
 
 use super::flatbuffer::Scalar;
-use super::{Import, OperatorRecord, TensorRecord, data, schema};
+use super::{Import, OperatorRecord, TensorRecord, schema, shapes};
 use crate::ops::Op;
+use crate::ops::reshape::reshape_to;
 use crate::padding::same;
 use crate::{Data, Error, Graph, Quant, Result, TensorId};
 
@@ -23,6 +25,14 @@ impl Operator<'_, '_> {
         self.record.name
     }
 
+    /// The name of its first output.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn output_name(&self) -> Result<String> {
+        self.import.file.tensor_name(self.output(0)?)
+    }
+
     /// Number of inputs, those that are left out included.
     pub fn n_inputs(&self) -> usize {
         self.record.inputs.len()
@@ -31,6 +41,20 @@ impl Operator<'_, '_> {
     /// Number of outputs.
     pub fn n_outputs(&self) -> usize {
         self.record.outputs.len()
+    }
+
+    /// Refuses int8, which TensorFlow Lite Micro rounds in a way of its own for each operator.
+    ///
+    /// # Errors
+    /// If output 0 is quantized.
+    pub fn check_real(&self) -> Result<()> {
+        match self.output_quant(0)? {
+            Some(_) => Err(Error::Invalid(
+                "is not supported in int8: quantize the float32 model with `dunlin convert --samples`, or keep it in float32"
+                    .to_string(),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// The graph so far.
@@ -110,14 +134,18 @@ impl Operator<'_, '_> {
     /// The integers of input `i`, which describes a shape, axes, paddings.
     ///
     /// # Errors
-    /// If it is no constant of int32.
+    /// If it is neither a constant of int32 nor computed from shapes alone.
     pub fn ints(&self, i: usize) -> Result<Vec<i32>> {
         let tensor = self.record.inputs.get(i).copied().flatten();
         let tensor = tensor.ok_or_else(|| Error::Invalid(format!("input {i} is missing")))?;
-        let tensor = self.import.file.tensor(tensor)?;
-        match tensor.data.map(|bytes| data(&tensor, bytes)) {
-            Some(Ok(Data::I32(ints))) => Ok(ints),
-            _ => Err(Error::graph(&tensor.name, "must be a constant of int32: export with fixed shapes")),
+        let import = &self.import;
+        let dims = |tensor| import.ids.get(&tensor).map(|&id| import.graph.dims(id));
+        match import.shapes.ints(&import.file, tensor, &dims)? {
+            Some(ints) => Ok(ints),
+            None => {
+                let what = "must be a constant of int32, or follow from shapes: export with fixed shapes";
+                Err(Error::graph(&import.file.tensor_name(tensor)?, what))
+            }
         }
     }
 
@@ -200,6 +228,9 @@ impl Operator<'_, '_> {
         stride: [u8; 2],
         dilation: [u8; 2],
     ) -> Result<Window> {
+        if let Some(dilation) = &self.record.dilation {
+            return dilation.window(kernel, self.option(padding, schema::padding::SAME)?, stride);
+        }
         let dims = self.dims(0)?;
         let &[_, h, w, _] = &dims[..] else {
             return Err(Error::Invalid(format!("its input has {} dimensions, not 4", dims.len())));
@@ -243,6 +274,11 @@ impl Operator<'_, '_> {
     /// As [`Operator::input`].
     pub fn layer_inputs_at(&mut self, [x, weights, bias]: [usize; 3]) -> Result<Vec<TensorId>> {
         let mut inputs = vec![self.input(x)?, self.input(weights)?];
+        let (dims, taps) = (self.import.graph.dims(inputs[0]), self.import.graph.dims(inputs[1]));
+        if let (Some(_), &[n, len, c], &[_, kh, _, _]) = (&self.record.dilation, &dims[..], &taps[..]) {
+            let image = if kh == 1 { [n, 1, len, c] } else { [n, len, 1, c] };
+            inputs[0] = self.apply("image", reshape_to(&image)?, &inputs[..1], self.input_quant(x)?)?;
+        }
         if let Some(bias) = self.optional_input(bias)? {
             let tensor = &mut self.import.graph[bias];
             if tensor.ty.dtype == DType::I32 {
@@ -253,6 +289,50 @@ impl Operator<'_, '_> {
             inputs.push(bias);
         }
         Ok(inputs)
+    }
+
+    /// Lets input `i` stand for the output, too.
+    ///
+    /// # Errors
+    /// As [`Operator::input`].
+    pub fn forward(&mut self, i: usize) -> Result<()> {
+        let (input, output) = (self.input(i)?, self.output(0)?);
+        self.import.ids.insert(output, input);
+        Ok(())
+    }
+
+    /// The name of the operator that computes input `i`, and that operator's inputs.
+    pub fn producer(&self, i: usize) -> Option<(&'static str, &[Option<usize>])> {
+        let tensor = self.record.inputs.get(i).copied().flatten()?;
+        self.import.shapes.producer(tensor).map(|record| (record.name, &record.inputs[..]))
+    }
+
+    /// Whether input `i` is tensor `tensor` of the file.
+    pub fn is_input(&self, i: usize, tensor: Option<usize>) -> bool {
+        tensor.is_some() && self.record.inputs.get(i).copied().flatten() == tensor
+    }
+
+    /// Whether tensor `tensor` of the file is a constant of the integer `number`.
+    pub fn is_constant(&self, tensor: Option<usize>, number: i32) -> bool {
+        let ints = tensor.and_then(|tensor| shapes::constant(&self.import.file, tensor).ok().flatten());
+        ints.is_some_and(|ints| ints == [number])
+    }
+
+    /// Makes a constant of `dims`, everywhere as constant input `i`, the output.
+    ///
+    /// # Errors
+    /// If input `i` is no constant of one number.
+    pub fn emit_filled(&mut self, dims: &[usize], i: usize) -> Result<()> {
+        let id = self.input(i)?;
+        let graph = &mut self.import.graph;
+        let number = graph.constant_data(id).filter(|data| data.len() == 1);
+        let number = number.ok_or_else(|| Error::Invalid(format!("input {i} is no constant number")))?;
+        let bytes = number.bytes().repeat(dims.iter().product());
+        let data = Data::from_bytes(number.dtype(), &bytes);
+        let (dtype, output) = (graph[id].ty.dtype, self.output(0)?);
+        let made = self.constant("filled", dims, data)?;
+        self.import.graph[made].ty.dtype = dtype;
+        self.bind(output, made)
     }
 
     /// If input 0 is a constant, makes the real numbers that it stands for the output, and returns whether it
@@ -285,6 +365,48 @@ impl Operator<'_, '_> {
             self.bind(output, made)?;
         }
         Ok(())
+    }
+
+    /// Appends the node of a layer with a window, whose image may have been a series: see [`Operator::layer_inputs`].
+    ///
+    /// # Errors
+    /// As [`Operator::emit`].
+    pub fn emit_layer(&mut self, op: impl Into<Op>, inputs: &[TensorId]) -> Result<()> {
+        let dims = self.output_dims(0)?;
+        if self.record.dilation.is_none() || dims.len() == 4 {
+            return self.emit(op, inputs);
+        }
+        let image = self.apply("outputs", op, inputs, self.output_quant(0)?)?;
+        self.emit(reshape_to(&dims)?, &[image])
+    }
+
+    /// Appends what joins `inputs` to the operator's output, step by step where there are more than the device takes at
+    /// once.
+    ///
+    /// # Errors
+    /// As [`Operator::emit`].
+    pub fn emit_joined(&mut self, op: Concat, inputs: Vec<TensorId>) -> Result<()> {
+        let inputs = self.join_first(op, inputs)?;
+        self.emit_layer(op, &inputs)
+    }
+
+    /// Appends what joins `inputs`, in between.
+    ///
+    /// # Errors
+    /// As [`Operator::apply`].
+    pub fn join(&mut self, what: &str, op: Concat, inputs: Vec<TensorId>) -> Result<TensorId> {
+        let (inputs, quant) = (self.join_first(op, inputs)?, self.output_quant(0)?);
+        self.apply(what, op, &inputs, quant)
+    }
+
+    /// Joins the first ones until as many are left as the device takes at once.
+    fn join_first(&mut self, op: Concat, mut inputs: Vec<TensorId>) -> Result<Vec<TensorId>> {
+        while inputs.len() > MAX_INPUTS {
+            let (rest, quant) = (inputs.split_off(MAX_INPUTS), self.output_quant(0)?);
+            let joined = self.apply(&format!("first{}", rest.len()), op, &inputs, quant)?;
+            inputs = [vec![joined], rest].concat();
+        }
+        Ok(inputs)
     }
 
     /// Appends a node with input 0 only.
@@ -338,7 +460,9 @@ impl Operator<'_, '_> {
         let declared = self.import.file.tensor(output)?;
         let graph = &mut self.import.graph;
         let (have, want) = (graph.dims(made), declared.dims.clone());
-        if have != want {
+        let is_open = |i: usize| declared.open.get(i).is_some_and(|&open| open);
+        let fits = |(i, (have, want)): (usize, (&usize, &usize))| have == want || is_open(i);
+        if have.len() != want.len() || !have.iter().zip(&want).enumerate().all(fits) {
             return Err(Error::graph(&declared.name, format!("is declared {want:?}, and computed {have:?}")));
         }
         if graph[made].ty.dtype != super::dtype(&declared)? {

@@ -35,7 +35,7 @@ fields! {
     /// A graph.
     subgraph { TENSORS = 0 INPUTS = 1 OUTPUTS = 2 OPERATORS = 3 NAME = 4 }
     /// A tensor.
-    tensor { SHAPE = 0 TYPE = 1 BUFFER = 2 NAME = 3 QUANTIZATION = 4 IS_VARIABLE = 5 SPARSITY = 6 HAS_RANK = 8 }
+    tensor { SHAPE = 0 TYPE = 1 BUFFER = 2 NAME = 3 QUANTIZATION = 4 IS_VARIABLE = 5 SPARSITY = 6 SHAPE_SIGNATURE = 7 HAS_RANK = 8 }
     /// Scales and zero points.
     quantization { SCALE = 2 ZERO_POINT = 3 DIMENSION = 6 }
     /// An operator of a graph.
@@ -72,8 +72,18 @@ fields! {
     reshape { NEW_SHAPE = 0 }
     /// Options of ARG_MAX and ARG_MIN.
     arg_max { OUTPUT_TYPE = 0 }
-    /// Options of MEAN.
+    /// Options of MEAN and the other reductions.
     reducer { KEEP_DIMS = 0 }
+    /// Options of PACK.
+    pack { COUNT = 0 AXIS = 1 }
+    /// Options of UNPACK.
+    unpack { COUNT = 0 AXIS = 1 }
+    /// Options of MIRROR_PAD: 0 leaves the border out, 1 repeats it.
+    mirror_pad { MODE = 0 }
+    /// Options of DEPTH_TO_SPACE and SPACE_TO_DEPTH.
+    block { SIZE = 0 }
+    /// Options of GELU.
+    gelu { APPROXIMATE = 0 }
     /// Options of LEAKY_RELU.
     leaky_relu { ALPHA = 0 }
     /// Options of RESIZE_BILINEAR.

@@ -1,0 +1,101 @@
+//! Convolutions in groups: each group of channels of the image has output channels of its own.
+
+use std::ops::Range;
+
+use dunlin::ops::{Concat, Conv2d, DepthwiseConv2d, Slice};
+
+use super::Operator;
+use crate::graph::{Data, Kind, Quant, TensorId};
+use crate::{Error, Result};
+
+/// Appends what computes `op` on `inputs`, an image, weights and perhaps a bias: a convolution, if the weights read all
+/// channels; a depthwise one if they read one each; else one of a part of the channels for each group, whose outputs are
+/// joined. Every output is the same sum in each of these.
+///
+/// # Errors
+/// If the channels cannot be shared out evenly, or weights of groups are not constant.
+pub fn emit(cx: &mut Operator, op: Conv2d, inputs: &[TensorId]) -> Result<()> {
+    let (image, weights) = (cx.graph().dims(inputs[0]), cx.graph().dims(inputs[1]));
+    let (&[n, h, w, channels], &[c_out, kh, kw, taps]) = (&image[..], &weights[..]) else {
+        return cx.emit_layer(op, inputs);
+    };
+    let n_groups = channels.checked_div(taps).unwrap_or(0);
+    if n_groups <= 1 || n_groups * taps != channels || c_out % n_groups != 0 {
+        return cx.emit_layer(op, inputs);
+    }
+    if taps == 1 {
+        let weights = depthwise_weights(cx, inputs[1], [kh * kw, c_out], [1, kh, kw, c_out])?;
+        let inputs = [&inputs[..1], &[weights], &inputs[2..]].concat();
+        return cx.emit_layer(DepthwiseConv2d { window: op.window, bounds: op.bounds }, &inputs);
+    }
+    let (x_quant, quant) = (cx.graph()[inputs[0]].quant.clone(), cx.output_quant(0)?);
+    let mut parts = Vec::new();
+    for group in 0..n_groups {
+        let begin = [0, 0, 0, (group * taps) as u32];
+        let slice = Slice { begin, len: [n, h, w, taps].map(|len| len as u32), stride: [1; 4] };
+        let mut of_group = vec![cx.apply(&format!("image{group}"), slice, &inputs[..1], x_quant.clone())?];
+        let rows = group * c_out / n_groups..(group + 1) * c_out / n_groups;
+        for (&id, what) in inputs[1..].iter().zip(["weights", "bias"]) {
+            of_group.push(part(cx, id, &format!("{what}{group}"), rows.clone())?);
+        }
+        parts.push(cx.apply(&format!("group{group}"), op, &of_group, quant.clone())?);
+    }
+    cx.emit_joined(Concat { axis: 3 }, parts)
+}
+
+/// Rows along the outermost dimension of a constant.
+fn part(cx: &mut Operator, id: TensorId, what: &str, rows: Range<usize>) -> Result<TensorId> {
+    let (data, mut dims) = constant(cx, id)?;
+    let row_bytes = data.bytes().len() / dims[0];
+    let bytes = data.bytes()[rows.start * row_bytes..rows.end * row_bytes].to_vec();
+    dims[0] = rows.len();
+    let quant = cx.graph()[id].quant.clone().map(|quant| match quant.scales.get(rows) {
+        Some(scales) if quant.scales.len() > 1 => Quant { scales: scales.to_vec(), ..quant },
+        _ => quant,
+    });
+    with_quant(cx, id, what, &dims, Data::from_bytes(data.dtype(), &bytes), quant)
+}
+
+/// Weights `[c_out, kh, kw, 1]` as `[1, kh, kw, c_out]`.
+fn depthwise_weights(
+    cx: &mut Operator,
+    id: TensorId,
+    [taps, c_out]: [usize; 2],
+    dims: [usize; 4],
+) -> Result<TensorId> {
+    let (data, _) = constant(cx, id)?;
+    let bytes = data.bytes();
+    let size = bytes.len() / (taps * c_out);
+    let element = |i: usize| &bytes[i * size..(i + 1) * size];
+    let turned: Vec<u8> = (0..taps)
+        .flat_map(|tap| (0..c_out).flat_map(move |c| element(c * taps + tap).iter().copied()))
+        .collect();
+    let quant = cx.graph()[id].quant.clone();
+    let quant = quant.map(|quant| Quant { axis: quant.axis.map(|_| 3), ..quant });
+    with_quant(cx, id, "weights", &dims, Data::from_bytes(data.dtype(), &turned), quant)
+}
+
+fn constant(cx: &mut Operator, id: TensorId) -> Result<(Data, Vec<usize>)> {
+    let graph = cx.graph();
+    let dims = graph.dims(id);
+    match &graph[id].kind {
+        Kind::Constant(data) => Ok((data.clone(), dims)),
+        _ => Err(Error::graph(&graph[id].name, "is read in groups and not constant")),
+    }
+}
+
+/// A constant that stands for a part of constant `id`, with a quantization of its own.
+fn with_quant(
+    cx: &mut Operator,
+    id: TensorId,
+    what: &str,
+    dims: &[usize],
+    data: Data,
+    quant: Option<Quant>,
+) -> Result<TensorId> {
+    let made = cx.constant(what, dims, data)?;
+    let graph = cx.graph();
+    graph[made].ty.dtype = graph[id].ty.dtype;
+    graph[made].quant = quant;
+    Ok(made)
+}
