@@ -14,7 +14,8 @@ use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Concat {
-    const TFLITE: &'static [Rule] = &[Rule::new("CONCATENATION", import), Rule::new("PACK", import_pack), Rule::new("TILE", import_tile)];
+    const TFLITE: &'static [Rule] =
+        &[Rule::new("CONCATENATION", import), Rule::new("PACK", import_pack), Rule::new("TILE", import_tile)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let dy = cx.grad()?;
@@ -86,7 +87,9 @@ fn import_tile(cx: &mut Operator) -> Result<()> {
         return import_repetition(cx, axis.saturating_sub(1), copies[axis]);
     }
     if copies.len() != dims.len() || copies.iter().any(|&n| !(1..=MAX_COPIES).contains(&n)) {
-        return Err(Error::Invalid(format!("makes {copies:?} copies: 1 to {MAX_COPIES} along each dimension")));
+        return Err(Error::Invalid(format!(
+            "makes {copies:?} copies: 1 to {MAX_COPIES} along each dimension"
+        )));
     }
     for (axis, &n) in copies.iter().enumerate().filter(|&(_, &n)| n > 1) {
         x = cx.join(&format!("copies{axis}"), Concat { axis: axis as u8 }, vec![x; n as usize])?;
@@ -99,7 +102,11 @@ fn import_tile(cx: &mut Operator) -> Result<()> {
 fn import_repetition(cx: &mut Operator, axis: usize, copies: i32) -> Result<()> {
     let dims = cx.dims(0)?;
     let larger = |image_axis: usize| {
-        let size = if axis == image_axis { dims[image_axis].saturating_mul(copies.max(0) as usize) } else { dims[image_axis] };
+        let size = if axis == image_axis {
+            dims[image_axis].saturating_mul(copies.max(0) as usize)
+        } else {
+            dims[image_axis]
+        };
         u16::try_from(size).ok().filter(|_| axis == 1 || axis == 2)
     };
     let (Some(h), Some(w)) = (larger(1), larger(2)) else {

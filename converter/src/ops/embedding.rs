@@ -9,10 +9,8 @@ use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Embedding {
-    const TFLITE: &'static [Rule] = &[
-        Rule::new("GATHER", import),
-        Rule { name: "SELECT_V2", data_inputs: 2..3, import: import_indices },
-    ];
+    const TFLITE: &'static [Rule] =
+        &[Rule::new("GATHER", import), Rule { name: "SELECT_V2", data_inputs: 2..3, import: import_indices }];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let (indices, dy) = (cx.input(1), cx.grad()?);

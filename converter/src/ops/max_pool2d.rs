@@ -13,7 +13,8 @@ use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for MaxPool2d {
-    const TFLITE: &'static [Rule] = &[Rule::new("MAX_POOL_2D", import), Rule::new("REDUCE_MAX", import_reduction)];
+    const TFLITE: &'static [Rule] =
+        &[Rule::new("MAX_POOL_2D", import), Rule::new("REDUCE_MAX", import_reduction)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let (x, dy) = (cx.input(0), cx.grad_before(self.0.bounds)?);
@@ -53,7 +54,8 @@ fn import(cx: &mut Operator) -> Result<()> {
 /// REDUCE_MAX along neighbouring dimensions: a window as large as they are.
 fn import_reduction(cx: &mut Operator) -> Result<()> {
     let (x, dims, quant) = (cx.input(0)?, cx.dims(0)?, cx.input_quant(0)?);
-    let axes: Vec<usize> = cx.ints(1)?.iter().map(|&axis| cx.axis(axis, dims.len())).collect::<Result<_>>()?;
+    let axes: Vec<usize> =
+        cx.ints(1)?.iter().map(|&axis| cx.axis(axis, dims.len())).collect::<Result<_>>()?;
     let (Some(&first), Some(&last)) = (axes.iter().min(), axes.iter().max()) else {
         return cx.emit(reshape_to(&dims)?, &[x]);
     };
@@ -62,7 +64,10 @@ fn import_reduction(cx: &mut Operator) -> Result<()> {
         sizes => [sizes[0], sizes[1..].iter().product()],
     };
     let [Ok(h), Ok(w)] = sizes.map(u8::try_from) else {
-        let what = format!("takes the greatest of {} numbers along a dimension: at most 255", sizes[0].max(sizes[1]));
+        let what = format!(
+            "takes the greatest of {} numbers along a dimension: at most 255",
+            sizes[0].max(sizes[1])
+        );
         return Err(Error::Invalid(what));
     };
     if (first..=last).any(|axis| !axes.contains(&axis)) {

@@ -1,8 +1,8 @@
 //! Product of two tensors: see the runtime's operator of this name.
 
-use dunlin::ops::{Mul, Pointwise, Sub};
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pointwise::Function;
+use dunlin::ops::{Mul, Pointwise, Sub};
 
 use super::{Backward, Channels, HostOperator, Op, mean};
 use crate::export::tflite::{Table, Writer};

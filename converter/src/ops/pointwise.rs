@@ -1,8 +1,8 @@
 //! Functions of single numbers: see the runtime's operator of this name.
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{Minimum, Mul, Pointwise};
 use dunlin::ops::pointwise::Function;
+use dunlin::ops::{Minimum, Mul, Pointwise};
 
 use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::Writer;
@@ -146,7 +146,11 @@ mod tests {
             Function::Erf,
         ] {
             // Far enough from 0 for differences to be slopes.
-            let shift = if matches!(function, Function::Abs | Function::Exp | Function::Elu | Function::Erf) { 0.0 } else { 4.0 };
+            let shift = if matches!(function, Function::Abs | Function::Exp | Function::Elu | Function::Erf) {
+                0.0
+            } else {
+                4.0
+            };
             Case::of(Pointwise { function }, &[&[3, 4]]).shifted(0, shift).check();
         }
     }

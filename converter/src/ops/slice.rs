@@ -245,12 +245,14 @@ fn import_mirror_pad(cx: &mut Operator) -> Result<()> {
         let size = all.len[axis];
         let mut parts = Vec::new();
         for (end, what) in ["before", "behind"].into_iter().enumerate() {
-            let pad = u32::try_from(pads[2 * axis + end]).ok().filter(|&pad| pad + 1 <= size + border);
-            let pad = pad.ok_or_else(|| Error::Invalid(format!("pads by {pads:?}, further than it mirrors")))?;
+            let pad = u32::try_from(pads[2 * axis + end]).ok().filter(|&pad| pad < size + border);
+            let pad =
+                pad.ok_or_else(|| Error::Invalid(format!("pads by {pads:?}, further than it mirrors")))?;
             let mut op = all;
             op.len[axis] = pad;
             op.stride[axis] = if pad > 1 { -1 } else { 1 };
-            op.begin[axis] = if end == 0 { (pad - pad.min(1)) + 1 - border } else { (size + border).saturating_sub(2) };
+            op.begin[axis] =
+                if end == 0 { (pad - pad.min(1)) + 1 - border } else { (size + border).saturating_sub(2) };
             let mirrored = (pad > 0).then(|| cx.apply(&format!("{what}{axis}"), op, &[x], quant.clone()));
             parts.extend(mirrored.transpose()?);
             parts.extend((end == 0).then_some(x));
