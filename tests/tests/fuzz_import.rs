@@ -10,10 +10,19 @@ use fastrand::Rng;
 
 /// Files that are made of each model: many of the small ones, where most bytes are structure. The first ones
 /// are in the repository; one of those has labels in an archive behind it.
-const SEEDS: [(&str, usize); 8] = [
+const SEEDS: [(&str, usize); 17] = [
     ("../tests/import/labelled", 30_000),
     ("../tests/import/strided_slice_masks_int8", 30_000),
     ("../models/digits/digits_int8", 10_000),
+    ("../tests/keras/dilated_image_int8", 6000),
+    ("../tests/keras/dilated_series_int8", 4000),
+    ("../tests/keras/grouped_int8", 6000),
+    ("../tests/keras/greatest_int8", 6000),
+    ("../tests/keras/repeated_f32", 6000),
+    ("../tests/keras/mirrored_int8", 6000),
+    ("../tests/keras/blocks_int8", 6000),
+    ("../tests/keras/words_f32", 6000),
+    ("../tests/keras/transformer_f32", 2000),
     ("tflm_hello_world_int8", 20_000),
     ("tflm_hello_world_float", 10_000),
     ("mlperf_kws_int8", 3000),

@@ -50,22 +50,27 @@ impl HostOperator for Reshape {
 fn import(cx: &mut Operator) -> Result<()> {
     let (x, mut dims) = (cx.input(0)?, cx.output_dims(0)?);
     let count = cx.dims(0)?.iter().product();
-    if cx.name() == "RESHAPE" && dims.iter().product::<usize>() != count {
+    if cx.name() == "RESHAPE" && product(dims.iter().copied()) != count {
         dims = given_dims(&cx.ints(1)?, count)?;
     }
     cx.emit(reshape_to(&dims)?, &[x])
 }
 
+/// Of numbers that a file may name: as large as it gets.
+fn product(dims: impl Iterator<Item = usize>) -> usize {
+    dims.fold(1, usize::saturating_mul)
+}
+
 /// FILL: a constant of a shape that may be computed from others.
 fn import_fill(cx: &mut Operator) -> Result<()> {
     let given = cx.ints(0)?;
-    let count = given.iter().filter_map(|&dim| usize::try_from(dim).ok()).product();
+    let count = product(given.iter().filter_map(|&dim| usize::try_from(dim).ok()));
     cx.emit_filled(&given_dims(&given, count)?, 1)
 }
 
 /// Dimensions for `count` elements, of which one may be left open as -1.
 fn given_dims(given: &[i32], count: usize) -> Result<Vec<usize>> {
-    let given_count: usize = given.iter().filter_map(|&dim| usize::try_from(dim).ok()).product();
+    let given_count = product(given.iter().filter_map(|&dim| usize::try_from(dim).ok()));
     let open = count.checked_div(given_count).unwrap_or(0);
     let dim = |&dim: &i32| if dim == -1 { Ok(open) } else { usize::try_from(dim) };
     given.iter().map(dim).collect::<Result<_, _>>().map_err(|_| {

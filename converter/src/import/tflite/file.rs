@@ -31,7 +31,7 @@ pub struct File<'a> {
 pub struct TensorRecord<'a> {
     /// Its name.
     pub name: String,
-    /// Its dimensions; those that are left open as one sample at a time has them, or as 1.
+    /// Its dimensions; a batch that is left open is 1.
     pub dims: Vec<usize>,
     /// Which of them are left open; empty if none is.
     pub open: Vec<bool>,
@@ -170,10 +170,13 @@ impl<'a> File<'a> {
         }
         let element = table.scalar(schema::tensor::TYPE, 0i8)?;
         let quant = self.quant(i)?;
-        let dims = dims(&name, &table.scalars(schema::tensor::SHAPE)?)?;
-        let data = self.buffer(table.scalar::<u32>(schema::tensor::BUFFER, 0)? as usize)?;
-        let open =
+        let open: Vec<bool> =
             table.scalars(schema::tensor::SHAPE_SIGNATURE)?.iter().map(|&dim: &i32| dim == -1).collect();
+        let mut dims = dims(&name, &table.scalars(schema::tensor::SHAPE)?)?;
+        if let (Some(batch), Some(true)) = (dims.first_mut(), open.first()) {
+            *batch = 1;
+        }
+        let data = self.buffer(table.scalar::<u32>(schema::tensor::BUFFER, 0)? as usize)?;
         Ok(TensorRecord { name, dims, open, element, quant, data })
     }
 

@@ -20,7 +20,10 @@ pub fn emit(cx: &mut Operator, op: Conv2d, inputs: &[TensorId]) -> Result<()> {
         return cx.emit_layer(op, inputs);
     };
     let n_groups = channels.checked_div(taps).unwrap_or(0);
-    if n_groups <= 1 || n_groups * taps != channels || c_out % n_groups != 0 {
+    let fits_channels = |cx: &mut Operator, id| cx.graph().dims(id).first() == Some(&c_out);
+    let is_whole = inputs[1..].iter().all(|&id| fits_channels(cx, id));
+    if n_groups <= 1 || n_groups * taps != channels || c_out % n_groups != 0 || !is_whole {
+        // Its shape rule says what is wrong, if something is.
         return cx.emit_layer(op, inputs);
     }
     if taps == 1 {

@@ -324,10 +324,16 @@ impl Operator<'_, '_> {
     /// If input `i` is no constant of one number.
     pub fn emit_filled(&mut self, dims: &[usize], i: usize) -> Result<()> {
         let id = self.input(i)?;
-        let graph = &mut self.import.graph;
+        let graph = &self.import.graph;
         let number = graph.constant_data(id).filter(|data| data.len() == 1);
         let number = number.ok_or_else(|| Error::Invalid(format!("input {i} is no constant number")))?;
-        let bytes = number.bytes().repeat(dims.iter().product());
+        let number_bytes = number.bytes();
+        let n_bytes = dims.iter().fold(number_bytes.len(), |product, &dim| product.saturating_mul(dim));
+        self.import.constant_bytes = self.import.constant_bytes.saturating_add(n_bytes);
+        if self.import.constant_bytes > super::MAX_CONSTANT_BYTES {
+            return Err(Error::Invalid(format!("fills {dims:?}, more than a network may hold")));
+        }
+        let bytes = number_bytes.repeat(n_bytes / number_bytes.len().max(1));
         let data = Data::from_bytes(number.dtype(), &bytes);
         let (dtype, output) = (graph[id].ty.dtype, self.output(0)?);
         let made = self.constant("filled", dims, data)?;
