@@ -6,7 +6,7 @@ use dunlin::ops::Pad;
 use dunlin::ops::bounds::Bounds;
 
 use crate::ops::{InputRole, Op};
-use crate::{Data, Graph, Kind, Node, NodeId, Program, Result, TensorId};
+use crate::{Data, Graph, Kind, Node, NodeId, Program, Result, Tensor, TensorId};
 
 /// What [`simplify`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,10 @@ pub struct Simplified {
 /// # Errors
 /// If the graph contradicts itself.
 pub fn simplify(graph: &mut Graph) -> Result<Simplified> {
+    let constants = fold_constants(graph)?;
+    sink_reshapes(graph);
     let simplified = Simplified {
-        constants: fold_constants(graph)?,
+        constants,
         batch_norms: fold_batch_norms(graph)?,
         activations: fuse_activations(graph),
         pads: fuse_pads(graph),
@@ -78,6 +80,34 @@ fn compute(graph: &Graph, node: &Node) -> Result<Vec<Data>> {
         alone.mark_output(output);
     }
     Program::compile(&alone)?.run(&values)
+}
+
+/// Moves reshapes that keep the channels behind batch normalizations and clamps, which so meet the layer that they fold into:
+/// a 1-D convolution is one in 2-D between reshapes. Returns how many. What is quantized stays as it is.
+pub fn sink_reshapes(graph: &mut Graph) -> usize {
+    (0..graph.nodes().len()).filter(|&i| sink_reshape(graph, i).is_some()).count()
+}
+
+/// Moves the reshape in front of node `i` behind it, if there is one that may.
+fn sink_reshape(graph: &mut Graph, i: usize) -> Option<()> {
+    let node = graph.nodes()[i].clone();
+    if !matches!(node.op, Op::BatchNorm(_) | Op::Clamp(_)) {
+        return None;
+    }
+    let before = sole_producer(graph, node.inputs[0])?;
+    let reshape = graph.nodes()[before].clone();
+    let (x, reshaped, y) = (reshape.inputs[0], node.inputs[0], node.outputs[0]);
+    let channels = |id: TensorId| graph[id].ty.shape.channels();
+    let is_quantized = [x, reshaped, y].iter().any(|&id| graph[id].quant.is_some());
+    if !matches!(reshape.op, Op::Reshape(_)) || channels(x) != channels(reshaped) || is_quantized {
+        return None;
+    }
+    let made =
+        graph.add_tensor(Tensor { kind: Kind::Value, name: graph[y].name.clone(), ..graph[x].clone() });
+    let inputs = [&[x], &node.inputs[1..]].concat();
+    graph.nodes_mut()[before] = Node { inputs, outputs: vec![made], ..node };
+    graph.nodes_mut()[i] = Node { inputs: vec![made], outputs: vec![y], ..reshape };
+    Some(())
 }
 
 /// Folds batch normalizations into the weights and biases of the layers before them. Returns how many.
@@ -140,13 +170,22 @@ fn fold_into(graph: &mut Graph, layer: usize, norm: &Node, scale: &[f64], shift:
         weights.iter().enumerate().map(|(i, &w)| (w as f64 * scale[(i / inner) % dims[axis]]) as f32);
     let weights = Data::F32(weights.collect());
     let bias = (0..scale.len()).map(|c| (bias[c] as f64 * scale[c] + shift[c]) as f32).collect();
-    let w = graph.constant(&graph[node.inputs[1]].name.clone(), &dims, weights)?;
-    let b = graph.constant(&format!("{}/bias", node.name), &[scale.len()], Data::F32(bias))?;
+    let w = constant_once(graph, &graph[node.inputs[1]].name.clone(), &dims, weights)?;
+    let b = constant_once(graph, &format!("{}/bias", node.name), &[scale.len()], Data::F32(bias))?;
     // Other users of the old weights keep them.
     let layer = &mut graph.nodes_mut()[layer];
     layer.inputs = vec![node.inputs[0], w, b];
     layer.outputs = norm.outputs.clone();
     Ok(true)
+}
+
+/// A constant; the one that is there where a layer that is used twice has been folded before.
+fn constant_once(graph: &mut Graph, name: &str, dims: &[usize], data: Data) -> Result<TensorId> {
+    let same = |(id, tensor): &(TensorId, &Tensor)| {
+        tensor.name == name && graph.constant_data(*id) == Some(&data) && graph.dims(*id) == dims
+    };
+    let found = graph.tensors().find(same).map(|(id, _)| id);
+    found.map_or_else(|| graph.constant(name, dims, data), Ok)
 }
 
 /// The node whose first output is `id`, if `id` has one use and is no output of the graph.
@@ -301,6 +340,30 @@ mod tests {
         let x = Data::F32((0..32).map(|i| (i * 23 % 17) as f32 / 5.0 - 1.0).collect());
         let run = |g: &Graph| Program::compile(g).unwrap().run(std::slice::from_ref(&x)).unwrap();
         let (before, after) = (run(&before), run(&after));
+        for (b, a) in before[0].as_f32().unwrap().iter().zip(after[0].as_f32().unwrap()) {
+            assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} {b}");
+        }
+    }
+
+    /// A 1-D convolution between reshapes takes in what stands behind it.
+    #[test]
+    fn reshapes_make_way() {
+        let mut g = Graph::new("conv1d");
+        let x = g.input("x", &[1, 5, 2]).unwrap();
+        let image = g.reshape("image", x, &[1, 5, 1, 2]).unwrap();
+        let w = constant(&mut g, "w", &[3, 2, 1, 2], -0.7);
+        let conv = Conv2d { window: Window::UNIT, bounds: Bounds::None };
+        let y = g.apply("conv", conv, &[image, w]).unwrap();
+        let y = g.reshape("sequence", y, &[1, 4, 3]).unwrap();
+        let y = norm(&mut g, y, 3);
+        let y = g.apply("relu", RELU, &[y]).unwrap();
+        g.mark_output(y);
+        let before = g.clone();
+        let done = simplify(&mut g).unwrap();
+        assert_eq!(done, Simplified { batch_norms: 1, activations: 1, ..Simplified::default() });
+        let x = Data::F32((0..10).map(|i| (i * 23 % 17) as f32 / 5.0 - 1.0).collect());
+        let run = |g: &Graph| Program::compile(g).unwrap().run(std::slice::from_ref(&x)).unwrap();
+        let (before, after) = (run(&before), run(&g));
         for (b, a) in before[0].as_f32().unwrap().iter().zip(after[0].as_f32().unwrap()) {
             assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} {b}");
         }

@@ -5,15 +5,13 @@ use std::path::PathBuf;
 
 use dunlin_converter::device::{self, baked, baked::BoardReport, boards, setup};
 use dunlin_converter::file::{self, ModelFile};
-use dunlin_converter::nn::{Dataset, Loss, Network, Progress};
+use dunlin_converter::nn::{Dataset, Loss, Progress};
 use dunlin_converter::npy::Array;
 use dunlin_converter::pack::Packing;
-use dunlin_converter::passes::simplify;
 use dunlin_converter::plan::plan;
-use dunlin_converter::quantize::{calibrate, quantize};
 use dunlin_converter::report::ModelReport;
 use dunlin_converter::samples::{self, Samples};
-use dunlin_converter::{Data, Graph, Program, Result, export};
+use dunlin_converter::{Data, Program, Result, export};
 use serde::Serialize;
 
 use crate::digits;
@@ -86,7 +84,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<DemoReport> {
     say(&format!("trained on {} scanned digits, {} are held out", training.len(), held_out.len()));
     say(&format!("f32 reads  {:.2} % of the held-out digits rightly", 100.0 * f32_accuracy));
 
-    let graph = quantized(&trained.network, training)?;
+    let graph = trained.network.quantized(training)?;
     let program = Program::compile_with(&graph, Packing::Dsp, |graph| Ok(plan(graph)))?;
     file::write_program(&options.output, &program)?;
     if let Some(path) = &options.tflite {
@@ -150,35 +148,6 @@ fn prepare(install: bool, say: &mut dyn FnMut(&str)) -> Option<String> {
     };
     let advice = "`cargo run --release -- setup` installs what it can; then run the demo again";
     (!items.is_empty()).then(|| format!("{}; {advice}", items.join(", ")))
-}
-
-/// The network for one sample in real form: simplified, f32.
-///
-/// # Errors
-/// None that a caller could cause.
-pub fn simplified(network: &Network) -> Result<Graph> {
-    let mut graph = network.inference_graph(1)?;
-    simplify(&mut graph)?;
-    Ok(graph)
-}
-
-/// The network for one sample, quantized to int8 for the ranges that `training` shows.
-///
-/// # Errors
-/// If the network has an operator without an int8 form.
-pub fn quantized(network: &Network, training: &Dataset) -> Result<Graph> {
-    let graph = simplified(network)?;
-    let calibration: Vec<Vec<Data>> =
-        (0..training.len()).map(|i| vec![Data::F32(training.sample(i).to_vec())]).collect();
-    quantize(&graph, &calibrate(&graph, &calibration)?)
-}
-
-/// The network as an int8 model for one sample, calibrated on `training`.
-///
-/// # Errors
-/// As [`quantized`].
-pub fn convert(network: &Network, training: &Dataset) -> Result<Program> {
-    Program::compile(&quantized(network, training)?)
 }
 
 fn images(data: &Dataset) -> Array {

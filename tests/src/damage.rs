@@ -5,7 +5,7 @@ use dunlin::ops::OpCode;
 use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::plan;
 use dunlin_converter::{Program, Result};
-use dunlin_models::{demo, digits};
+use dunlin_models::digits;
 use fastrand::Rng;
 
 use crate::cases::{cases, operators};
@@ -66,7 +66,7 @@ pub fn seeds() -> Vec<Seed> {
 
 /// The network of the demo, as it is before training.
 fn untrained_digits() -> Result<Program> {
-    demo::convert(&digits::network(1)?, &digits::Digits::load()?.training)
+    Program::compile(&digits::network(1)?.quantized(&digits::Digits::load()?.training)?)
 }
 
 /// A damaged copy of `seed`, one of `seeds`: a quarter with a wrong checksum, a quarter changed anywhere with a right one, half with

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use dunlin_converter::quantize::to_i8;
 use dunlin_converter::{Data, Graph, Program, export, import, passes};
+use dunlin_models::digits;
 use dunlin_models::digits::Digits;
-use dunlin_models::{demo, digits};
 use dunlin_tests::cases::{cases, operators};
 use dunlin_tests::random_networks::{Networks, network};
 
@@ -50,8 +50,8 @@ fn every_operator_survives_the_round_trip() {
 #[test]
 fn a_network_of_dunlin_survives_the_round_trip() {
     let (network, data) = (digits::network(1).unwrap(), Digits::load().unwrap());
-    let real = demo::simplified(&network).unwrap();
-    let quantized = demo::quantized(&network, &data.training).unwrap();
+    let real = network.simplified().unwrap();
+    let quantized = network.quantized(&data.training).unwrap();
     let x = data.held_out.sample(0).to_vec();
     let here = Program::compile(&real).unwrap().run(&[Data::F32(x.clone())]).unwrap();
     assert_eq!(round_trip(&real, &[Data::F32(x.clone())]).unwrap(), here);

@@ -35,6 +35,7 @@ fn train(recipe: &Recipe, assets: &Path, output: &Path) -> ModelFile {
         progress: Progress::Quiet,
         tensorboard: None,
         curve: None,
+        tflite: None,
     };
     run(recipe, &options, &mut |_| {}).unwrap();
     ModelFile::read(&options.output).unwrap()

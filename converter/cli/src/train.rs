@@ -39,6 +39,9 @@ pub struct Args {
     /// Draw loss and accuracy of each epoch
     #[arg(long, value_name = "OUT.svg")]
     curve: Option<PathBuf>,
+    /// Write the quantized network for TensorFlow Lite (Micro), too
+    #[arg(long, value_name = "OUT.tflite")]
+    tflite: Option<PathBuf>,
     #[command(flatten)]
     plan: PlanArgs,
     /// Arrange the weights for the kernels of a core, such as cortex-m4; the result runs on every core
@@ -65,6 +68,7 @@ pub fn train(args: &Args) -> Result<()> {
         progress: Progress::Bar,
         tensorboard: args.tensorboard.clone(),
         curve: args.curve.clone(),
+        tflite: args.tflite.clone(),
     };
     let report = recipe::run(&recipe, &options, &mut |text| eprintln!("{text}"))?;
     if args.json { print_json(&report) } else { print(&report.to_string()) }

@@ -1,6 +1,7 @@
 //! Samples as they come from files.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::nn::Dataset;
 use crate::{Error, Result};
@@ -34,6 +35,16 @@ pub enum Split {
         /// Its values in the test.
         values: Vec<String>,
     },
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Split::Last(n) => write!(f, "the last {n}"),
+            Split::Every(n) => write!(f, "of each class one in {n}"),
+            Split::Field { name, values } => write!(f, "those whose `{name}` is {}", values.join(" or ")),
+        }
+    }
 }
 
 impl<T: Copy> Examples<T> {
@@ -104,10 +115,15 @@ impl<T: Copy> Examples<T> {
         let side = |test: bool| -> Vec<usize> { (0..self.len()).filter(|&i| is_test[i] == test).collect() };
         let [training, test] = [false, true].map(side);
         if training.is_empty() || test.is_empty() {
-            let (n_training, n_test) = (training.len(), test.len());
+            let (n, n_training, n_test) = (self.len(), training.len(), test.len());
+            let known: Vec<&str> =
+                self.fields.iter().take(1).flat_map(|f| f.keys().map(String::as_str)).collect();
+            let known = match split {
+                Split::Field { .. } => format!("; what is known of a sample: {}", known.join(", ")),
+                Split::Last(_) | Split::Every(_) => String::new(),
+            };
             return Err(Error::Invalid(format!(
-                "the split {split:?} of {} samples leaves {n_training} to train on and {n_test} to test on",
-                self.len()
+                "to hold out {split} of {n} samples leaves {n_training} to train on and {n_test} to test on{known}"
             )));
         }
         Ok([self.subset(&training), self.subset(&test)])
@@ -160,5 +176,12 @@ mod tests {
             assert!(error.contains("of 6 samples leaves"), "{error}");
         }
         assert!(Examples::new(&[2], vec![0.0; 3], vec![0, 1]).is_err());
+        let fields = vec![BTreeMap::from([("take".to_string(), "1".to_string())]); 6];
+        let split = Split::Field { name: "who".into(), values: vec!["ann".into(), "bob".into()] };
+        assert_eq!(
+            Examples { fields, ..six() }.split(&split).unwrap_err().to_string(),
+            "to hold out those whose `who` is ann or bob of 6 samples leaves 6 to train on and 0 to test on; \
+             what is known of a sample: take"
+        );
     }
 }

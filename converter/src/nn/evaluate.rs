@@ -2,10 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use dunlin::ops::{Concat, Slice};
+use dunlin::shape::MAX_RANK;
+
 use super::network::Traced;
 use super::source::{Batch, for_each_batch};
 use super::step::{Built, Loaded, Outcome, Pass, Runner, compile_steps};
 use super::{Loss, Metric, Metrics, Mode, Network, Predictions, Source};
+use crate::autograd::padded_dims;
 use crate::{Error, Graph, Result, TensorId};
 
 const BATCH_SIZE: usize = 64;
@@ -38,10 +42,13 @@ impl Network {
 
     fn pass(&self, data: &dyn Source, loss: Loss, metrics: &[Metric]) -> Result<Totals> {
         self.check_dims(data)?;
+        self.check_metrics(loss, metrics)?;
         let steps = compile_steps(data.len(), BATCH_SIZE, |batch| {
-            let Traced { mut graph, prediction, .. } = self.trace(Mode::Inference, batch)?;
-            trace_loss(&mut graph, prediction, data, loss)?;
-            Ok(Built { graph, parameters: Vec::new(), masks: Vec::new() })
+            let mut traced = self.trace(Mode::Inference, batch)?;
+            let (parts, n_inputs) = (traced.parts(), self.n_inputs());
+            let Traced { graph, outputs, .. } = &mut traced;
+            trace_loss(graph, outputs, data, loss)?;
+            Ok(Built { graph: traced.graph, parameters: Vec::new(), masks: Vec::new(), parts, n_inputs })
         })?;
         let mut loaded = Loaded::new(&steps)?;
         let mut runner: Runner = loaded.runner(None)?;
@@ -65,22 +72,70 @@ impl Network {
         let (have, want) = (data.dims(), self.dims());
         Err(Error::Invalid(format!("the samples have shape {have:?}, the network takes {want:?}")))
     }
+
+    pub(super) fn check_metrics(&self, loss: Loss, metrics: &[Metric]) -> Result<()> {
+        let of_classes = metrics.iter().find(|metric| !metric.is_error());
+        match of_classes {
+            Some(metric) if self.n_outputs() > 1 => Err(Error::Invalid(format!(
+                "{metric} is a metric of one output, the network has {}: take predict and the columns that it is of",
+                self.n_outputs()
+            ))),
+            _ => metrics.iter().try_for_each(|metric| metric.check(loss.classifies())),
+        }
+    }
 }
 
-/// Appends targets and loss; the graph's outputs are then the loss and the prediction.
+/// Appends targets and loss; the graph's outputs are then the loss and the prediction: the network's output, or for each
+/// sample a row of all its outputs.
 pub(super) fn trace_loss(
     graph: &mut Graph,
-    prediction: TensorId,
+    outputs: &[TensorId],
     data: &dyn Source,
     loss: Loss,
 ) -> Result<TensorId> {
     let batch = graph.dims(graph.inputs()[0])[0];
     let dims: Vec<usize> = [batch].iter().chain(data.target_dims()).copied().collect();
     let targets = graph.input("targets", &dims)?;
-    let loss = loss.trace(graph, prediction, targets)?;
+    let (loss, prediction) = match *outputs {
+        [prediction] => (loss.trace(graph, prediction, targets)?, prediction),
+        _ => trace_losses(graph, outputs, targets, loss)?,
+    };
     graph.mark_output(loss);
     graph.mark_output(prediction);
     Ok(loss)
+}
+
+/// The sum of the losses of several outputs, whose targets lie in one row, and their predictions in such a row.
+fn trace_losses(
+    graph: &mut Graph,
+    outputs: &[TensorId],
+    targets: TensorId,
+    loss: Loss,
+) -> Result<(TensorId, TensorId)> {
+    let shapes: Vec<Vec<usize>> = outputs.iter().map(|&id| graph.dims(id)).collect();
+    let lens: Vec<usize> = shapes.iter().map(|dims| dims[1..].iter().product()).collect();
+    let (batch, have) = (shapes[0][0], graph.dims(targets));
+    if have != [batch, lens.iter().sum()] {
+        let what = format!("the network makes {shapes:?}, of which the targets must be rows, not {have:?}");
+        return Err(Error::graph("loss", what));
+    }
+    let (mut at, mut losses, mut rows) = (0, Vec::new(), Vec::new());
+    for ((&output, dims), &len) in outputs.iter().zip(&shapes).zip(&lens) {
+        let part = Slice {
+            begin: padded_dims(&[0, at], 0),
+            len: padded_dims(&[batch, len], 1),
+            stride: [1; MAX_RANK],
+        };
+        let own = graph.apply("loss/targets", part, &[targets])?;
+        let own = graph.reshape("loss/targets", own, dims)?;
+        let own = loss.trace(graph, output, own)?;
+        losses.push(graph.reshape("loss", own, &[1])?);
+        rows.push(graph.reshape("outputs", output, &[batch, len])?);
+        at += len;
+    }
+    let first = losses[0];
+    let sum = losses[1..].iter().try_fold(first, |sum, &own| graph.add("loss", sum, own))?;
+    Ok((sum, graph.apply("outputs", Concat { axis: 1 }, &rows)?))
 }
 
 /// Sums over the batches of a pass.

@@ -15,11 +15,11 @@ use super::source::for_each_batch;
 use super::step::{Built, Loaded, Pass, Runner, Step, compile_steps};
 use super::{
     BatchEnd, Callback, Dataset, EarlyStopping, EpochEnd, Loss, Metric, Metrics, Mode, Network, Next,
-    Optimizer, Schedule, Source, checkpoint,
+    Optimizer, Penalty, Schedule, Source, checkpoint,
 };
 use crate::autograd::gradients;
 use crate::passes::fuse_activations;
-use crate::{Error, Result, TensorId};
+use crate::{Error, Graph, Result, TensorId};
 
 /// How to train.
 #[derive(Clone, Debug)]
@@ -156,26 +156,18 @@ impl Network {
     /// Forward, loss, backward and update as one graph, for each batch size that occurs.
     fn training_steps(&self, data: &dyn Source, options: &FitOptions) -> Result<Vec<Step>> {
         compile_steps(data.len(), options.batch_size, |batch| {
-            let Traced { mut graph, prediction, parameters, masks } = self.trace(Mode::Training, batch)?;
+            let traced = self.trace(Mode::Training, batch)?;
+            let (parts, n_inputs) = (traced.parts(), self.n_inputs());
+            let Traced { mut graph, outputs, parameters, masks } = traced;
+            let inputs = graph.inputs().to_vec();
+            graph.set_ports(inputs.clone(), outputs.clone());
             fuse_activations(&mut graph);
-            let loss = trace_loss(&mut graph, prediction, data, options.loss)?;
-            let rates = options.optimizer.trace_rates(&mut graph)?;
-            let (mut trainable, mut penalized) = (Vec::<TensorId>::new(), loss);
-            for (&id, parameter) in parameters.iter().zip(self.parameters()).filter(|(_, p)| p.trainable) {
-                trainable.push(id);
-                penalized = parameter.penalty.trace(&mut graph, penalized, id)?;
-            }
-            let mut grads = gradients(&mut graph, penalized, &trainable)?;
-            if let Some(greatest) = options.clip_norm {
-                let factor = graph.norm_factor("clip", &grads, greatest)?;
-                for gradient in &mut grads {
-                    *gradient = graph.mul("clip", *gradient, factor)?;
-                }
-            }
-            for (&parameter, &gradient) in trainable.iter().zip(&grads) {
-                options.optimizer.trace_update(&mut graph, parameter, gradient, rates)?;
-            }
-            Ok(Built { graph, parameters, masks })
+            graph.set_ports(inputs, Vec::new());
+            let loss = trace_loss(&mut graph, &outputs, data, options.loss)?;
+            let trainable = parameters.iter().zip(self.parameters()).filter(|(_, p)| p.trainable);
+            let trainable: Vec<_> = trainable.map(|(&id, parameter)| (id, parameter.penalty)).collect();
+            trace_updates(&mut graph, loss, &trainable, options)?;
+            Ok(Built { graph, parameters, masks, parts, n_inputs })
         })
     }
 
@@ -184,19 +176,45 @@ impl Network {
         if options.epochs == 0 || options.batch_size == 0 {
             return Err(Error::Invalid("training takes at least one epoch, and one sample a batch".into()));
         }
+        self.check_options(options)
+    }
+
+    pub(super) fn check_options(&self, options: &FitOptions) -> Result<()> {
         if let Some(norm) = options.clip_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
             return Err(Error::Invalid(format!(
                 "gradients are clipped to the norm {norm}; it must be above 0"
             )));
         }
         options.schedule.check()?;
-        options.metrics.iter().try_for_each(|metric| metric.check(options.loss.classifies()))?;
+        self.check_metrics(options.loss, &options.metrics)?;
         let rate = options.optimizer.rate();
         if rate.is_finite() && rate > 0.0 {
             return Ok(());
         }
         Err(Error::Invalid(format!("the learning rate is {rate}; it must be above 0")))
     }
+}
+
+/// Appends the gradients of `loss` and the penalties with respect to `trainable`, clipped if asked for, and the updates that
+/// follow them.
+pub(super) fn trace_updates(
+    graph: &mut Graph,
+    loss: TensorId,
+    trainable: &[(TensorId, Penalty)],
+    options: &FitOptions,
+) -> Result<()> {
+    let rates = options.optimizer.trace_rates(graph)?;
+    let penalized = trainable.iter().try_fold(loss, |loss, &(id, penalty)| penalty.trace(graph, loss, id))?;
+    let ids: Vec<TensorId> = trainable.iter().map(|&(id, _)| id).collect();
+    let mut grads = gradients(graph, penalized, &ids)?;
+    if let Some(greatest) = options.clip_norm {
+        let factor = graph.norm_factor("clip", &grads, greatest)?;
+        for gradient in &mut grads {
+            *gradient = graph.mul("clip", *gradient, factor)?;
+        }
+    }
+    let mut updates = ids.iter().zip(&grads);
+    updates.try_for_each(|(&id, &gradient)| options.optimizer.trace_update(graph, id, gradient, rates))
 }
 
 /// A training that goes on.
@@ -234,7 +252,9 @@ impl Training<'_> {
             if epoch < n_done {
                 continue; // the order goes on from those before
             }
-            if next == Next::Stop || options.early_stopping.is_some_and(|early| early.stops(&history)) {
+            if next == Next::Stop
+                || options.early_stopping.is_some_and(|early| early.stops(&history.watched()))
+            {
                 break;
             }
             callbacks.iter_mut().try_for_each(|callback| callback.epoch_begins(epoch))?;
@@ -314,7 +334,7 @@ impl Training<'_> {
     }
 }
 
-fn progress_bar(options: &FitOptions, n_batches: usize) -> ProgressBar {
+pub(super) fn progress_bar(options: &FitOptions, n_batches: usize) -> ProgressBar {
     if options.progress == Progress::Quiet {
         return ProgressBar::hidden();
     }

@@ -18,6 +18,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`Symbol`]s make networks of any other shape: branches and skips, several inputs and outputs, layers that share weights.
+//!
 //! Nothing here computes: a layer adds nodes to a [`Graph`](crate::Graph), and training steps and
 //! evaluations are graphs that the runtime runs.
 
@@ -32,12 +34,14 @@ mod curve;
 mod dataset;
 mod evaluate;
 mod fit;
+mod functional;
 mod initializer;
 mod loss;
 mod metrics;
 mod network;
 mod optimizer;
 mod penalty;
+mod post_training;
 mod predictions;
 mod quantized;
 mod recurrent;
@@ -57,10 +61,11 @@ pub use attention::{Attention, Embedding, LayerNorm, PointwiseDense};
 pub use batch_norm::BatchNorm;
 pub use callback::{BatchEnd, Callback, EpochEnd, Next};
 pub use confusion::ConfusionMatrix;
-pub use container::{Residual, Sequential};
+pub use container::{Residual, Sequential, Shared};
 pub use conv1d::Conv1d;
 pub use dataset::Dataset;
 pub use fit::{Epoch, FitOptions, History, Progress};
+pub use functional::Symbol;
 pub use initializer::Initializer;
 pub use loss::Loss;
 pub use metrics::{Metric, Metrics, auc};

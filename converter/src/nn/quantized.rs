@@ -12,6 +12,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::fit::progress_bar;
 use super::simulation::{Exported, Scale, Simulation, with_constants};
 use super::source::for_each_batch;
 use super::{FitOptions, Network, Source};
@@ -41,11 +42,11 @@ const FACTOR_MIN: f32 = 1.0 / 64.0;
 impl Network {
     /// Trains with rounding, and returns the quantized graph for one sample: what it computes, to the byte, is what
     /// training saw. The network itself does not change. Samples that do not fill a batch are left out at the end of an
-    /// epoch.
+    /// epoch; nothing is dropped (dropout); early stopping goes by the losses of the training samples, and metrics are not computed.
     ///
     /// # Errors
     /// If the data do not fit the network or fill no batch, or an operator has no int8 form or no gradient; if the loss
-    /// stops being finite.
+    /// stops being finite; if a checkpoint is asked for.
     pub fn fit_quantized(
         &self,
         rounding: &Rounding,
@@ -58,10 +59,15 @@ impl Network {
                 "{n} samples of shape {dims:?} fill no batch of the network's"
             )));
         }
-        let [mut one, mut real] = [self.inference_graph(1)?, self.inference_graph(options.batch_size)?];
-        simplify(&mut one)?;
+        if options.checkpoint.is_some() {
+            return Err(Error::Invalid(
+                "training with rounding writes no checkpoint: leave it out".to_string(),
+            ));
+        }
+        self.check_options(options)?;
+        let mut real = self.inference_graph(options.batch_size)?;
         simplify(&mut real)?;
-        let simulation = Simulation::new(&real, rounding, data, options)?;
+        let simulation = Simulation::new(&real, self.parameters(), rounding, data, options)?;
         let program = Program::compile_with(&simulation.graph, Packing::Portable, |graph| Ok(whole(graph)))?;
         let (model, mut arena) = (program.model()?, program.arena());
         let mut steps = Steps {
@@ -74,7 +80,7 @@ impl Network {
             threads: Threads::new(options.threads)?,
         };
         steps.train(data, options)?;
-        Ok(steps.exported(&one)?.into_graph())
+        Ok(steps.exported(&self.simplified()?)?.into_graph())
     }
 }
 
@@ -97,7 +103,11 @@ impl Steps<'_> {
         let mut order: Vec<usize> = (0..data.len()).collect();
         let n_batches = data.len() / options.batch_size;
         let mut losses = Vec::new();
+        let bar = progress_bar(options, n_batches);
         for epoch in 0..options.epochs {
+            if options.early_stopping.is_some_and(|early| early.stops(&losses)) {
+                break;
+            }
             order.shuffle(&mut rng);
             let (mut total, mut i) = (0.0, 0);
             let whole = &order[..n_batches * options.batch_size];
@@ -107,6 +117,7 @@ impl Steps<'_> {
                 let rates = options.optimizer.rates(factor, (epoch * n_batches + i + 1) as u64);
                 let loss = self.step(&batch.x, batch.targets.clone(), rates)?;
                 i += 1;
+                bar.inc(1);
                 if !loss.is_finite() {
                     let at = format!("epoch {}, batch {i}, with rounding", epoch + 1);
                     return Err(Error::Invalid(format!("{at}: the loss is {loss}; lower the learning rate")));
@@ -116,6 +127,7 @@ impl Steps<'_> {
             })?;
             losses.push(total / n_batches as f64);
         }
+        bar.finish();
         Ok(())
     }
 
@@ -123,23 +135,34 @@ impl Steps<'_> {
     fn step(&mut self, samples: &[f32], targets: Vec<f32>, rates: Vec<f32>) -> Result<f32> {
         let quants = self.quants()?;
         let exported = self.exported_as(self.network, &quants)?;
+        let samples = self.columns(samples);
         let stored = &self.simulation.stored;
-        for (stored, values) in stored.iter().zip(exported.run(samples, stored)?) {
+        for (stored, values) in stored.iter().zip(exported.run(&samples, stored)?) {
             self.set(stored.rounded, values)?;
             if let Scale::Filled(input) = stored.scale {
                 self.set(input, quants[&stored.tensor].scales.clone())?;
             }
         }
         let inputs = self.simulation.graph.inputs();
-        let (x, last) = (inputs[0], inputs.len() - 2);
-        for (input, values) in
-            [(x, exported.samples(samples)), (inputs[last], targets), (inputs[last + 1], rates)]
-        {
-            self.set(input, values)?;
+        for (i, samples) in samples.iter().enumerate() {
+            self.set(inputs[i], exported.samples(i, samples))?;
         }
+        let last = inputs.len() - 2;
+        self.set(inputs[last], targets)?;
+        self.set(inputs[last + 1], rates)?;
         let Steps { session, executor, threads, .. } = self;
         threads.run(|| executor.run(session));
         Ok(self.session.output::<f32>(0).map_err(failed)?[0])
+    }
+
+    /// The numbers of each input, of samples that are each a row of all inputs.
+    fn columns(&self, samples: &[f32]) -> Vec<Vec<f32>> {
+        let dims = self.network.inputs().iter().map(|&id| self.network.dims(id));
+        let lens: Vec<usize> = dims.map(|dims| dims[1..].iter().product()).collect();
+        let rows = || samples.chunks_exact(lens.iter().sum());
+        let first = |i: usize| lens[..i].iter().sum::<usize>();
+        let column = |i: usize| rows().flat_map(|row| &row[first(i)..][..lens[i]]).copied().collect();
+        (0..lens.len()).map(column).collect()
     }
 
     /// How everything is stored at the moment.
@@ -195,128 +218,4 @@ fn failed(source: dunlin::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::nn::{Conv2d, Dataset, Dense, Flatten, Loss, MaxPool2d, Optimizer, Relu, Sequential, Softmax};
-    use crate::quantize::{calibrate, to_f32, to_i8};
-
-    fn layers() -> Sequential {
-        Sequential::new()
-            .then(Conv2d::new(4, [3, 3]))
-            .then(Relu)
-            .then(MaxPool2d::new([2, 2]))
-            .then(Flatten)
-            .then(Dense::new(3))
-    }
-
-    fn samples(n: usize) -> Vec<f32> {
-        (0..n * 36).map(|i| ((i * 37 + i / 36 * 11) % 101) as f32 / 50.0 - 1.0).collect()
-    }
-
-    fn ranges(network: &Network, data: &Dataset) -> Ranges {
-        let mut one = network.inference_graph(1).unwrap();
-        simplify(&mut one).unwrap();
-        let samples: Vec<Vec<Data>> =
-            (0..data.len()).map(|i| vec![Data::F32(data.sample(i).to_vec())]).collect();
-        calibrate(&one, &samples).unwrap()
-    }
-
-    /// What the loss sees in the last step is what the exported network computes: not nearly, but to the bit.
-    #[test]
-    fn what_is_simulated_is_what_is_exported() {
-        let network = Network::new("small", &[6, 6, 1], layers(), 1).unwrap();
-        let n = 64;
-        let targets = (0..3 * n).map(|i| (i % 7) as f32 / 3.5 - 1.0).collect();
-        let data = Dataset::new(&[6, 6, 1], samples(n), &[3], targets).unwrap();
-        let ranges = ranges(&network, &data);
-        for (weight_max, learn_scales) in [(7, false), (127, false), (7, true), (127, true)] {
-            let rounding = Rounding { ranges: &ranges, weight_max, learn_scales };
-            let options = FitOptions {
-                epochs: 2,
-                batch_size: 16,
-                loss: Loss::MeanSquaredError,
-                optimizer: Optimizer::adam(0.01),
-                ..FitOptions::default()
-            };
-            let mut real = network.inference_graph(options.batch_size).unwrap();
-            simplify(&mut real).unwrap();
-            let simulation = Simulation::new(&real, &rounding, &data, &options).unwrap();
-            let program = Program::compile(&simulation.graph).unwrap();
-            let (model, mut arena) = (program.model().unwrap(), program.arena());
-            let mut steps = Steps {
-                network: &real,
-                weight_max,
-                simulation: &simulation,
-                program: &program,
-                session: program.session(&model, &mut arena).unwrap(),
-                executor: Executor::new(&program),
-                threads: Threads::new(Some(1)).unwrap(),
-            };
-            let before = steps.quants().unwrap();
-            steps.train(&data, &options).unwrap();
-            let conv = real.nodes()[0].outputs[0];
-            assert_eq!(before[&conv] != steps.quants().unwrap()[&conv], learn_scales);
-
-            let mut one = network.inference_graph(1).unwrap();
-            simplify(&mut one).unwrap();
-            let exported = steps.exported(&one).unwrap().into_graph();
-            let batch: Vec<f32> = (0..16).flat_map(|i| data.sample(i)).copied().collect();
-            let targets = (0..16).flat_map(|i| data.target(i)).copied().collect();
-            steps.step(&batch, targets, options.optimizer.rates(0.0, 1)).unwrap();
-            let simulated = steps.session.output::<f32>(1).unwrap();
-
-            let int8 = Program::compile(&exported).unwrap();
-            let quant = |id: TensorId| exported[id].quant.clone().unwrap();
-            let (x, y) = (quant(exported.inputs()[0]), quant(exported.outputs()[0]));
-            for (i, simulated) in simulated.chunks(3).enumerate() {
-                let stored = to_i8(data.sample(i), x.scale(), x.zero_point);
-                let Data::I8(have) = int8.run(&[Data::I8(stored)]).unwrap().swap_remove(0) else { panic!() };
-                assert_eq!(to_f32(&have, y.scale(), y.zero_point), simulated, "{weight_max} {learn_scales}");
-            }
-        }
-    }
-
-    #[test]
-    fn training_with_rounding_makes_the_loss_of_int8_smaller() {
-        let network = Network::new("small", &[6, 6, 1], layers().then(Softmax), 1).unwrap();
-        let labels: Vec<usize> = (0..64).map(|i| i % 3).collect();
-        let data = Dataset::classification(&[6, 6, 1], samples(64), &labels, 3).unwrap();
-        let ranges = ranges(&network, &data);
-        let loss_after = |epochs, learn_scales| {
-            let rounding = Rounding { ranges: &ranges, weight_max: 3, learn_scales };
-            let options = FitOptions {
-                epochs,
-                batch_size: 16,
-                optimizer: Optimizer::adam(0.01),
-                ..FitOptions::default()
-            };
-            let exported = network.fit_quantized(&rounding, &data, &options).unwrap();
-            let (program, x) = (Program::compile(&exported).unwrap(), exported.inputs()[0]);
-            let quant = exported[x].quant.clone().unwrap();
-            let loss = |i: usize| {
-                let stored = to_i8(data.sample(i), quant.scale(), quant.zero_point);
-                let Data::I8(y) = program.run(&[Data::I8(stored)]).unwrap().swap_remove(0) else { panic!() };
-                -((y[data.label(i)] as f32 + 128.5) / 256.0).ln()
-            };
-            (0..data.len()).map(loss).sum::<f32>() / data.len() as f32
-        };
-        for learn_scales in [false, true] {
-            let [before, after] = [0, 30].map(|epochs| loss_after(epochs, learn_scales));
-            assert!(after < 0.8 * before, "{learn_scales}: {before} {after}");
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused() {
-        let network =
-            Network::new("small", &[2], Sequential::new().then(Dense::new(2)).then(Softmax), 1).unwrap();
-        let data = Dataset::classification(&[2], vec![0.0; 4], &[0, 1], 2).unwrap();
-        let error = |batch_size| {
-            let options = FitOptions { batch_size, ..FitOptions::default() };
-            let rounding = Rounding { ranges: &Ranges::new(), weight_max: 127, learn_scales: false };
-            network.fit_quantized(&rounding, &data, &options).unwrap_err().to_string()
-        };
-        assert!(error(3).contains("2 samples of shape [2] fill no batch"));
-        assert!(error(2).contains("x: was not calibrated"));
-    }
-}
+mod tests;

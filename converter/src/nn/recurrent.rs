@@ -220,7 +220,7 @@ mod tests {
     use crate::pack::Packing;
     use crate::plan::{Choice, Request};
     use crate::quantize::{calibrate, quantize, to_f32, to_i8};
-    use crate::{Data, Program};
+    use crate::{Data, Program, export, import};
 
     const STEPS: usize = 40;
 
@@ -262,6 +262,33 @@ mod tests {
                 {
                     assert!((q - real).abs() < 0.03, "{i}: {q} {real}");
                 }
+            }
+        }
+    }
+
+    /// TensorFlow Lite has no such operator for either, but those that it is made of.
+    #[test]
+    fn unrolled_layers_are_exported() {
+        let windows = windows(8).into_iter().flat_map(|x| x[..4 * 3].to_vec()).collect();
+        let data = Dataset::new(&[4, 3], windows, &[1], vec![0.0; 8]).unwrap();
+        let quantized = |layers: Sequential| {
+            let network = Network::new("recurrent", &[4, 3], layers.then(Dense::new(2)), 1).unwrap();
+            network.quantized(&data).unwrap()
+        };
+        let layers = Sequential::new;
+        for one in [layers().then(Gru::new(5)), layers().then(Lstm::new(5))] {
+            let error = export::tflite(&quantized(one)).unwrap_err().to_string();
+            assert!(error.contains("make the layer of other operators (`unrolled`)"), "{error}");
+        }
+        for unrolled in [layers().then(Gru::new(5).unrolled()), layers().then(Lstm::new(5).unrolled())] {
+            let quantized = quantized(unrolled);
+            let imported = import::read(&export::tflite(&quantized).unwrap(), "unrolled.tflite").unwrap();
+            let programs = [&quantized, &imported].map(|graph| Program::compile(graph).unwrap());
+            let quant = quantized[quantized.inputs()[0]].quant.clone().unwrap();
+            for i in 0..data.len() {
+                let stored = [Data::I8(to_i8(data.sample(i), quant.scale(), quant.zero_point))];
+                let [own, back] = programs.each_ref().map(|program| program.run(&stored).unwrap());
+                assert_eq!(own, back);
             }
         }
     }

@@ -1,6 +1,5 @@
 //! What changes while training goes on: the learning rate, and whether to go on at all.
 
-use super::History;
 use crate::{Error, Result};
 
 /// How the learning rate changes while training.
@@ -96,8 +95,8 @@ pub struct EarlyStopping {
 }
 
 impl EarlyStopping {
-    pub(super) fn stops(&self, history: &History) -> bool {
-        let losses = history.watched();
+    /// Whether training ends after epochs with these losses.
+    pub(super) fn stops(&self, losses: &[f64]) -> bool {
         let (mut least, mut at) = (f64::INFINITY, 0);
         for (epoch, &loss) in losses.iter().enumerate() {
             if loss < least - self.min_improvement {

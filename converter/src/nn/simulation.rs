@@ -11,8 +11,9 @@ use dunlin::DType;
 use dunlin::mem::cast;
 use dunlin::ops::StraightThrough;
 
-use super::{FitOptions, Rounding, Source};
-use crate::autograd::gradients;
+use super::evaluate::trace_loss;
+use super::fit::trace_updates;
+use super::{FitOptions, Parameter, Penalty, Rounding, Source};
 use crate::ops::{InputRole, OutputQuant};
 use crate::plan::whole;
 use crate::program::{Rewrite, set_input};
@@ -51,53 +52,69 @@ pub(super) struct Simulation<'a> {
     /// The simplified network, for a batch.
     real: &'a Graph,
     rounding: &'a Rounding<'a>,
+    /// Of the network, before it was simplified.
+    parameters: &'a [Parameter],
     /// How each tensor is stored at the start.
     pub quants: Quants,
     pub graph: Graph,
     pub trained: Vec<Trained>,
     pub stored: Vec<Stored>,
-    /// Where the step's graph has each tensor of the network's.
+    /// Where the step's graph has each tensor of the network's, as others read it.
     of: HashMap<TensorId, TensorId>,
+    /// Where it has the outputs that the loss takes before they are rounded: of a softmax or sigmoid.
+    unrounded: HashMap<TensorId, TensorId>,
 }
 
 impl<'a> Simulation<'a> {
-    /// The step on batches of the network's size.
+    /// The step on batches of the size of `real`, the simplified network with these parameters.
     ///
     /// # Errors
     /// If an operator has no int8 form or no gradient, or a tensor was not calibrated.
     pub(super) fn new(
         real: &'a Graph,
+        parameters: &'a [Parameter],
         rounding: &'a Rounding<'a>,
         data: &dyn Source,
         options: &FitOptions,
     ) -> Result<Simulation<'a>> {
-        let quants = quants(real, rounding.ranges, rounding.weight_max)?;
-        let graph = Graph::new(&real.name);
-        let (trained, stored, of) = (Vec::new(), Vec::new(), HashMap::new());
-        let mut cx = Simulation { real, rounding, quants, graph, trained, stored, of };
-        let samples = real.inputs()[0];
-        let x = cx.graph.input("x", &real.dims(samples))?;
-        cx.of.insert(samples, x);
+        let mut cx = Simulation {
+            real,
+            rounding,
+            parameters,
+            quants: quants(real, rounding.ranges, rounding.weight_max)?,
+            graph: Graph::new(&real.name),
+            trained: Vec::new(),
+            stored: Vec::new(),
+            of: HashMap::new(),
+            unrounded: HashMap::new(),
+        };
+        for &input in real.inputs() {
+            let x = cx.graph.input(&real[input].name, &real.dims(input))?;
+            cx.of.insert(input, x);
+        }
         for node in real.nodes() {
             cx.node(node)?;
         }
-        let prediction = cx.of[&real.outputs()[0]];
-        let dims = [&[options.batch_size][..], data.target_dims()].concat();
-        let targets = cx.graph.input("targets", &dims)?;
-        let loss = options.loss.trace(&mut cx.graph, prediction, targets)?;
-        cx.graph.mark_output(loss);
-        cx.graph.mark_output(prediction);
-        let rates = options.optimizer.trace_rates(&mut cx.graph)?;
-        let learned = cx.stored.iter().filter_map(|stored| match stored.scale {
-            Scale::Learned(factors) => Some(factors),
+        let output = |id: &TensorId| cx.unrounded.get(id).unwrap_or(&cx.of[id]);
+        let outputs: Vec<TensorId> = real.outputs().iter().map(output).copied().collect();
+        let loss = trace_loss(&mut cx.graph, &outputs, data, options.loss)?;
+        let trainable = cx.trainable();
+        trace_updates(&mut cx.graph, loss, &trainable, options)?;
+        Ok(cx)
+    }
+
+    /// Every state that training changes, with what its size adds to the loss: the penalty of a parameter goes on to the
+    /// weights that batch normalization is folded into, which have its name.
+    fn trainable(&self) -> Vec<(TensorId, Penalty)> {
+        let penalty = |trained: &Trained| {
+            let name = &self.real[trained.constant].name;
+            self.parameters.iter().find(|p| p.name == *name).map_or(Penalty::NONE, |p| p.penalty)
+        };
+        let learned = self.stored.iter().filter_map(|stored| match stored.scale {
+            Scale::Learned(factors) => Some((factors, Penalty::NONE)),
             Scale::Constant | Scale::Filled(_) => None,
         });
-        let states: Vec<TensorId> = cx.trained.iter().map(|trained| trained.state).chain(learned).collect();
-        let grads = gradients(&mut cx.graph, loss, &states)?;
-        for (&state, &gradient) in states.iter().zip(&grads) {
-            options.optimizer.trace_update(&mut cx.graph, state, gradient, rates)?;
-        }
-        Ok(cx)
+        self.trained.iter().map(|trained| (trained.state, penalty(trained))).chain(learned).collect()
     }
 
     fn node(&mut self, node: &Node) -> Result<()> {
@@ -106,7 +123,13 @@ impl<'a> Simulation<'a> {
         for (&id, &output) in node.outputs.iter().zip(&outputs) {
             let rounded = match node.op.output_quant() {
                 // The loss is computed from what stands in front of a last softmax.
-                OutputQuant::Fixed { .. } if self.real.outputs().contains(&id) => output,
+                OutputQuant::Fixed { .. } if self.real.outputs().contains(&id) => {
+                    self.unrounded.insert(id, output);
+                    match self.real.consumers(id)[..] {
+                        [] => output,
+                        _ => self.activation(id, output, false)?,
+                    }
+                }
                 OutputQuant::Calibrated => self.activation(id, output, self.rounding.learn_scales)?,
                 OutputQuant::Fixed { .. } => self.activation(id, output, false)?,
                 OutputQuant::SameAs(_) => output,
@@ -215,29 +238,29 @@ impl Exported {
         Ok(Exported { graph, program })
     }
 
-    /// The numbers that the stored ones of `samples` stand for, as they reach the network.
-    pub(super) fn samples(&self, samples: &[f32]) -> Vec<f32> {
-        let quant = self.quant(self.graph.inputs()[0]);
-        match self.stored_samples(samples) {
+    /// The numbers that the stored ones of the samples stand for, as they reach input `i`.
+    pub(super) fn samples(&self, i: usize, samples: &[f32]) -> Vec<f32> {
+        let quant = self.quant(self.graph.inputs()[i]);
+        match self.stored_samples(i, samples) {
             Data::I8(stored) => to_f32(&stored, quant.scale(), quant.zero_point),
             _ => samples.to_vec(),
         }
     }
 
-    /// Samples as the network takes them: int8, or whole numbers.
-    fn stored_samples(&self, samples: &[f32]) -> Data {
-        let quant = self.quant(self.graph.inputs()[0]);
+    /// Samples as input `i` of the network takes them: int8, or whole numbers.
+    fn stored_samples(&self, i: usize, samples: &[f32]) -> Data {
+        let quant = self.quant(self.graph.inputs()[i]);
         match quant.dtype {
             DType::I32 => Data::I32(samples.iter().map(|x| x.round() as i32).collect()),
             _ => Data::I8(to_i8(samples, quant.scale(), quant.zero_point)),
         }
     }
 
-    /// Runs on `samples`; what the tensors of `wanted` hold, as real numbers, in their order.
+    /// Runs on samples, the numbers of each input; what the tensors of `wanted` hold, as real numbers, in their order.
     ///
     /// # Errors
-    /// If the samples do not fill the input.
-    pub(super) fn run(&self, samples: &[f32], wanted: &[Stored]) -> Result<Vec<Vec<f32>>> {
+    /// If the samples do not fill the inputs.
+    pub(super) fn run(&self, samples: &[Vec<f32>], wanted: &[Stored]) -> Result<Vec<Vec<f32>>> {
         let failed = |source| Error::Model { what: "the quantized network".to_string(), source };
         let place: HashMap<TensorId, usize> = wanted
             .iter()
@@ -248,7 +271,9 @@ impl Exported {
         let mut reals: Vec<Vec<f32>> = constants.map(Option::unwrap_or_default).collect();
         let (model, mut arena) = (self.program.model()?, self.program.arena());
         let mut session = self.program.session(&model, &mut arena)?;
-        set_input(&mut session, 0, &self.stored_samples(samples)).map_err(failed)?;
+        for (i, samples) in samples.iter().enumerate() {
+            set_input(&mut session, i, &self.stored_samples(i, samples)).map_err(failed)?;
+        }
         session.run_each(|step| {
             step.run();
             for (i, id) in self.program.graph.nodes()[step.index()].outputs.iter().enumerate() {

@@ -26,6 +26,10 @@ pub(super) struct Step {
     states: Vec<State>,
     /// What each mask for dropout drops; the masks are the inputs behind the samples.
     masks: Vec<f32>,
+    /// Elements of each output of the network, for a sample.
+    parts: Vec<usize>,
+    /// Inputs that samples have.
+    n_inputs: usize,
     /// Of operators, constants and masks: what the step computes.
     checksum: u32,
 }
@@ -35,6 +39,8 @@ pub(super) struct Built {
     pub graph: Graph,
     pub parameters: Vec<TensorId>,
     pub masks: Vec<f32>,
+    pub parts: Vec<usize>,
+    pub n_inputs: usize,
 }
 
 /// What a step needs beside its samples.
@@ -57,7 +63,7 @@ pub(super) struct State {
 
 impl Step {
     fn compile(built: Built, batch: usize) -> Result<Step> {
-        let Built { graph, parameters, masks } = &built;
+        let Built { graph, parameters, masks, parts, n_inputs } = &built;
         // Tensors that never share a byte but in place: the host's kernels take them as slices.
         let program = Program::compile_with(graph, Packing::Portable, |graph| Ok(whole(graph)))?;
         let states = graph.tensors().filter(|(_, tensor)| matches!(tensor.kind, Kind::State(_)));
@@ -68,7 +74,8 @@ impl Step {
         let states = states.filter_map(state).collect();
         let parameters = parameters.iter().filter_map(|&id| program.arena_range(id)).collect();
         let checksum = checksum(graph, masks);
-        Ok(Step { batch, program, parameters, states, masks: masks.clone(), checksum })
+        let (masks, parts, n_inputs) = (masks.clone(), parts.clone(), *n_inputs);
+        Ok(Step { batch, program, parameters, states, masks, parts, n_inputs, checksum })
     }
 
     /// A number that steps which compute something else do not have; the values of states do not matter.
@@ -149,23 +156,31 @@ impl Runner<'_> {
     pub(super) fn run(&mut self, batch: &Batch, pass: &Pass) -> Result<Outcome> {
         self.switch_to(batch.len)?;
         let session = &mut self.sessions[self.current];
-        let masks = &self.steps[self.current].masks;
-        fill(session, 0, &batch.x)?;
+        let Step { masks, parts, n_inputs, .. } = &self.steps[self.current];
+        fill_samples(session, *n_inputs, batch)?;
         let mut rng = ChaCha8Rng::seed_from_u64(pass.seed);
         rng.set_stream(pass.step); // stream 0 is the samples' order
         for (i, &rate) in masks.iter().enumerate() {
-            draw_mask(session, 1 + i, rate, &mut rng)?;
+            draw_mask(session, n_inputs + i, rate, &mut rng)?;
         }
-        fill(session, 1 + masks.len(), &batch.targets)?;
+        fill(session, n_inputs + masks.len(), &batch.targets)?;
         if !pass.rates.is_empty() {
-            fill(session, 2 + masks.len(), pass.rates)?;
+            fill(session, n_inputs + masks.len() + 1, pass.rates)?;
         }
         let executor = &mut self.executors[self.current];
         self.threads.run(|| executor.run(session));
         let loss = session.output::<f32>(0).map_err(failed("the loss"))?[0];
         let row_len = batch.targets.len() / batch.len;
         let rows = self.outputs()?.chunks_exact(row_len).zip(batch.targets.chunks_exact(row_len));
-        let n_correct = rows.filter(|&(row, target)| pass.loss.is_right(row, target)).count();
+        let is_right = |&(row, target): &(&[f32], &[f32])| {
+            let mut at = 0;
+            parts.iter().all(|len| {
+                let part = at..at + len;
+                at += len;
+                pass.loss.is_right(&row[part.clone()], &target[part])
+            })
+        };
+        let n_correct = rows.filter(is_right).count();
         Ok(Outcome { loss, n_correct })
     }
 
@@ -216,6 +231,22 @@ fn draw_mask(session: &mut Session, i: usize, rate: f32, rng: &mut ChaCha8Rng) -
     let elements = session.input(i).and_then(|input| input.elements::<f32>()).map_err(failed("a mask"))?;
     for element in elements {
         *element = if rng.random::<f32>() < rate { 0.0 } else { 1.0 / (1.0 - rate) };
+    }
+    Ok(())
+}
+
+/// Fills the first inputs with samples, each a row of all its inputs.
+fn fill_samples(session: &mut Session, n_inputs: usize, batch: &Batch) -> Result<()> {
+    let row_len = batch.x.len() / batch.len;
+    let mut at = 0;
+    for i in 0..n_inputs {
+        let elements =
+            session.input(i).and_then(|input| input.elements::<f32>()).map_err(failed("an input"))?;
+        let len = elements.len() / batch.len;
+        for (own, row) in elements.chunks_exact_mut(len).zip(batch.x.chunks_exact(row_len)) {
+            own.copy_from_slice(&row[at..at + len]);
+        }
+        at += len;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::Network;
 use crate::passes::simplify;
 use crate::quantize::{calibrate, quantize};
 use crate::report::table;
-use crate::{Data, Program, Result};
+use crate::{Program, Result};
 
 /// A layer that computes.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,8 +57,9 @@ impl Network {
         simplify(&mut graph)?;
         let n: usize = self.dims().iter().product();
         // Any values do: they decide scales, and no size.
-        let sample = Data::F32((0..n).map(|i| (i % 17) as f32 / 8.0 - 1.0).collect());
-        let program = Program::compile(&quantize(&graph, &calibrate(&graph, &[vec![sample]])?)?)?;
+        let sample: Vec<f32> = (0..n).map(|i| (i % 17) as f32 / 8.0 - 1.0).collect();
+        let ranges = calibrate(&graph, &[self.inputs_of(&sample)])?;
+        let program = Program::compile(&quantize(&graph, &ranges)?)?;
         Ok(Summary { layers, arena_bytes: program.plan.arena_bytes, model_bytes: program.bytes().len() })
     }
 }

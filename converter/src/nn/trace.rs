@@ -45,6 +45,8 @@ pub struct Trace<'t> {
     penalty: Penalty,
     path: Vec<String>,
     counts: HashMap<String, usize>,
+    /// Where layers that are used again were used first.
+    shared: HashMap<*const (), Vec<String>>,
 }
 
 impl<'t> Trace<'t> {
@@ -61,6 +63,7 @@ impl<'t> Trace<'t> {
             penalty: Penalty::NONE,
             path: Vec::new(),
             counts: HashMap::new(),
+            shared: HashMap::new(),
         }
     }
 
@@ -74,13 +77,29 @@ impl<'t> Trace<'t> {
     /// # Errors
     /// Those of the layer.
     pub fn layer(&mut self, layer: &dyn Layer, x: TensorId) -> Result<TensorId> {
-        let stem = self.name(layer.kind());
+        self.within(layer.kind(), |cx| layer.forward(cx, x))
+    }
+
+    /// [`Trace::layer`] of anything that adds nodes.
+    pub(super) fn within<T>(&mut self, kind: &str, forward: impl FnOnce(&mut Self) -> T) -> T {
+        let stem = self.name(kind);
         let count = self.counts.entry(stem).or_default();
-        let own = if *count == 0 { layer.kind().to_string() } else { format!("{}_{count}", layer.kind()) };
+        let own = if *count == 0 { kind.to_string() } else { format!("{kind}_{count}") };
         *count += 1;
         self.path.push(own);
-        let y = layer.forward(self, x);
+        let y = forward(self);
         self.path.pop();
+        y
+    }
+
+    /// What `forward` adds has the names, and thereby the parameters, that it had when `layer` was used first.
+    pub(super) fn again<T>(&mut self, layer: *const (), forward: impl FnOnce(&mut Self) -> T) -> T {
+        let first = self.shared.entry(layer).or_insert_with(|| self.path.clone()).clone();
+        let here = std::mem::replace(&mut self.path, first);
+        let inside = self.name("") + "/";
+        self.counts.retain(|stem, _| !stem.starts_with(&inside));
+        let y = forward(self);
+        self.path = here;
         y
     }
 
@@ -149,12 +168,16 @@ impl<'t> Trace<'t> {
         trainable: bool,
     ) -> Result<TensorId> {
         let name = self.name(what);
-        let parameter = match self.known.iter().find(|known| known.name == name) {
-            Some(known) if known.dims == dims => known.clone(),
-            Some(known) => {
-                let (was, stem) = (&known.dims, self.name(""));
-                return Err(Error::graph(&stem, format!("its {what} have shape {was:?}, {dims:?} is asked")));
-            }
+        let met = self.parameters.iter().find(|(met, _)| met.name == name);
+        let known = met.map(|(met, _)| met).or_else(|| self.known.iter().find(|known| known.name == name));
+        if let Some(known) = known.filter(|known| known.dims != dims) {
+            return Err(self.error(format!("its {what} have shape {:?}, {dims:?} is asked", known.dims)));
+        }
+        if let Some(&(_, id)) = met {
+            return Ok(id);
+        }
+        let parameter = match known {
+            Some(known) => known.clone(),
             None => {
                 let values = initializer.values(dims, fans, self.seed, self.parameters.len() as u64);
                 let penalty = if trainable && dims.len() > 1 { self.penalty } else { Penalty::NONE };

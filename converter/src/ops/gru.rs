@@ -33,7 +33,8 @@ impl HostOperator for Gru {
     }
 
     fn export_tflite(&self, _cx: &mut Writer, node: &Node) -> Result<()> {
-        Err(Error::graph(&node.name, "TensorFlow Lite has no GRU: write a .dunlin, or take an LSTM"))
+        let what = "TensorFlow Lite has no GRU: write a .dunlin, or make the layer of other operators (`unrolled`)";
+        Err(Error::graph(&node.name, what))
     }
 }
 

@@ -53,7 +53,8 @@ impl HostOperator for Lstm {
     }
 
     fn export_tflite(&self, _cx: &mut Writer, node: &Node) -> Result<()> {
-        let what = "an LSTM is not exported, whose states a .tflite keeps as variables: write a .dunlin";
+        let what = "an LSTM is not exported, whose states a .tflite keeps as variables: write a .dunlin, or make the \
+                    layer of other operators (`unrolled`)";
         Err(Error::graph(&node.name, what))
     }
 }

@@ -58,7 +58,21 @@ impl Recipe {
         let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
         let wrong = |error: toml::de::Error| {
             let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-            let what = error.message().replace('\n', " ");
+            let what = error
+                .message()
+                .replace('\n', " ")
+                .replace(
+                    "invalid type: unit variant, expected newtype variant",
+                    "takes a value: write { NAME = … }",
+                )
+                .replace(
+                    "invalid type: unit variant, expected struct variant",
+                    "takes values: write { NAME = { … } }",
+                )
+                .replace(
+                    "invalid type: newtype variant, expected unit variant",
+                    "takes no value: write \"NAME\"",
+                );
             Error::File { path: path.to_owned(), what: format!("line {line}: {what}") }
         };
         let recipe: Recipe = toml::from_str(&text).map_err(wrong)?;
@@ -155,5 +169,8 @@ mod tests {
         assert!(error("epochs = 20", "epochs = ").contains("line "));
         let missing = error("batch_size = 32", "");
         assert!(missing.contains("missing field `batch_size`"), "{missing}");
+        let value =
+            error("optimizer = { adam = { rate = 0.005, weight_decay = 0.3 } }", "optimizer = \"adam\"");
+        assert!(value.contains("line 27: takes a value: write { NAME = … }"), "{value}");
     }
 }

@@ -7,18 +7,17 @@ use dunlin::frontend::Config;
 use dunlin_converter::data::{Augmented, Standardization};
 use dunlin_converter::file::{self, ModelFile};
 use dunlin_converter::nn::{
-    Callback, ConfusionMatrix, Dataset, FitOptions, History, Network, Predictions, Progress, Rounding,
-    Source, TensorBoard,
+    Callback, ConfusionMatrix, FitOptions, History, Network, Predictions, Progress, Rounding, Source,
+    TensorBoard,
 };
 use dunlin_converter::plan::Request;
 use dunlin_converter::program::Rewrite;
-use dunlin_converter::quantize::{calibrate, quantize_with};
+use dunlin_converter::quantize::quantize_with;
 use dunlin_converter::report::ModelReport;
-use dunlin_converter::{Data, Error, Graph, Program, Result};
+use dunlin_converter::{Error, Graph, Program, Result, export};
 
-use super::score::{Measure, Threshold, predict, threshold};
+use super::score::{Measure, Score, Threshold, predict, threshold};
 use super::{Prepared, Recipe, TrainReport};
-use crate::demo;
 
 /// What to do with a recipe.
 #[derive(Clone, Debug)]
@@ -43,6 +42,8 @@ pub struct Options {
     pub tensorboard: Option<PathBuf>,
     /// Where a picture of the training goes (SVG), if it is wanted.
     pub curve: Option<PathBuf>,
+    /// Where the quantized network goes as a `.tflite` file, if that is wanted, too.
+    pub tflite: Option<PathBuf>,
 }
 
 /// Trains, quantizes, plans, writes and tests. `say` is told each result as it comes, in lines for people.
@@ -80,28 +81,13 @@ pub fn run(recipe: &Recipe, options: &Options, say: &mut dyn FnMut(&str)) -> Res
     let measure = Measure { loss, metrics: &recipe.training.metrics, anomalies: data.anomalies.as_deref() };
     let real = measure.real(&network, &data.test)?;
     say(&format!("f32  {real}"));
-    let simple = demo::simplified(&network)?;
-    let ranges = calibrate(&simple, &calibration(&data.calibration))?;
-    let weight_max = recipe.quantization.weight_max();
-    let mut written = write(recipe, &data, &quantize_with(&simple, &ranges, weight_max)?, options)?;
-    let mut int8 = measure.score(&written.predictions)?;
-    say(&format!("int8 {int8}"));
-    let mut plain_int8 = None;
-    if let Some(aware) = &recipe.quantization.aware {
-        let fit = recipe.training.aware_options(aware, seed);
-        let rounding = Rounding { ranges: &ranges, weight_max, learn_scales: aware.learn_scales };
-        let tuned = network.fit_quantized(&rounding, source, &fit)?;
-        written = write(recipe, &data, &tuned, options)?;
-        plain_int8 = Some(int8);
-        int8 = measure.score(&written.predictions)?;
-        say(&format!("int8 {int8}, trained with rounding"));
-    }
-    let Written { model, predictions, threshold } = written;
+    let job = Job { recipe, options, data: &data, seed };
+    let Int8 { score, plain, written } = job.quantize(&network, source, &measure, say)?;
     let confusion = match loss.classifies() {
-        true => Some(ConfusionMatrix::of(&predictions, &data.classes)?),
+        true => Some(ConfusionMatrix::of(&written.predictions, &data.classes)?),
         false => None,
     };
-    let threshold = threshold.zip(data.anomalies.as_deref());
+    let threshold = written.threshold.zip(data.anomalies.as_deref());
     Ok(TrainReport {
         name: recipe.name.clone(),
         seed,
@@ -111,15 +97,63 @@ pub fn run(recipe: &Recipe, options: &Options, say: &mut dyn FnMut(&str)) -> Res
         parameters,
         training_seconds,
         f32: real,
-        int8,
-        plain_int8,
+        int8: score,
+        plain_int8: plain,
         confusion,
-        threshold: threshold.map(|(error, anomalies)| Threshold::of(error, &predictions, anomalies)),
-        standardization: data.standardization,
+        threshold: threshold.map(|(error, is)| Threshold::of(error, &written.predictions, is)),
+        standardization: data.standardization.clone(),
         file: options.output.clone(),
         checkpoint,
-        model: ModelReport::of(&model.model()?)?,
+        model: ModelReport::of(&written.model.model()?)?,
     })
+}
+
+/// What is done with which data.
+struct Job<'j> {
+    recipe: &'j Recipe,
+    options: &'j Options,
+    data: &'j Prepared,
+    seed: u64,
+}
+
+/// The network in int8.
+struct Int8 {
+    score: Score,
+    /// Without training with rounding, where the recipe asks for that.
+    plain: Option<Score>,
+    written: Written,
+}
+
+impl Job<'_> {
+    /// Quantizes the trained network, writes it, and trains it on with rounding where the recipe asks for it.
+    fn quantize(
+        &self,
+        network: &Network,
+        source: &dyn Source,
+        measure: &Measure,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Int8> {
+        let Job { recipe, options, data, seed } = *self;
+        let (ranges, weight_max) = (network.ranges(&data.calibration)?, recipe.quantization.weight_max());
+        let mut quantized = quantize_with(&network.simplified()?, &ranges, weight_max)?;
+        let mut written = write(recipe, data, &quantized, options)?;
+        let mut score = measure.score(&written.predictions)?;
+        say(&format!("int8 {score}"));
+        let mut plain = None;
+        if let Some(aware) = &recipe.quantization.aware {
+            let fit = FitOptions { progress: options.progress, ..recipe.training.aware_options(aware, seed) };
+            let rounding = Rounding { ranges: &ranges, weight_max, learn_scales: aware.learn_scales };
+            quantized = network.fit_quantized(&rounding, source, &fit)?;
+            written = write(recipe, data, &quantized, options)?;
+            plain = Some(score);
+            score = measure.score(&written.predictions)?;
+            say(&format!("int8 {score}, trained with rounding"));
+        }
+        if let Some(path) = &options.tflite {
+            export::write_tflite(path, &quantized)?;
+        }
+        Ok(Int8 { score, plain, written })
+    }
 }
 
 /// The training samples as each epoch changes them, if it does.
@@ -155,10 +189,6 @@ fn prepare_checkpoint(path: &PathBuf, resume: bool) -> Result<()> {
         (false, true) => std::fs::remove_file(path).map_err(Error::io(path)),
         _ => Ok(()),
     }
-}
-
-fn calibration(data: &Dataset) -> Vec<Vec<Data>> {
-    (0..data.len()).map(|i| vec![Data::F32(data.sample(i).to_vec())]).collect()
 }
 
 /// A model in its file, and what it does.
@@ -240,7 +270,16 @@ mod tests {
             progress: Progress::Quiet,
             tensorboard: None,
             curve: None,
+            tflite: None,
         }
+    }
+
+    /// A network that ships is what its recipe gives on every machine.
+    fn assert_shipped(name: &str, folder: &Path) {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let [own, shipped] =
+            [&folder.join("model.dunlin"), &shipped].map(|path| std::fs::read(path).unwrap());
+        assert!(own == shipped, "{name} is not what its recipe gives");
     }
 
     /// The windows are made up, so that most are told apart; int8 stays near f32, and one sample fits the device.
@@ -251,6 +290,7 @@ mod tests {
         let [real, int8] = [report.f32, report.int8].map(|score| score.accuracy.unwrap());
         println!("f32 {real}, int8 {int8}, {} s", report.training_seconds);
         assert!(real > 0.97 && real - int8 < 0.01, "f32 {real}, int8 {int8}");
+        assert_shipped("motion/motion.dunlin", folder.path());
     }
 
     /// The autoencoder that ships is what its recipe gives on every machine, and what it reports is so.
@@ -258,10 +298,7 @@ mod tests {
     fn the_shipped_autoencoder_is_the_recipes() {
         let folder = tempfile::tempdir().unwrap();
         let report = run(&recipe("anomaly.toml"), &options(folder.path()), &mut |_| {}).unwrap();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("anomaly/anomaly.dunlin");
-        assert!(
-            std::fs::read(folder.path().join("model.dunlin")).unwrap() == std::fs::read(shipped).unwrap()
-        );
+        assert_shipped("anomaly/anomaly.dunlin", folder.path());
         for score in [&report.f32, &report.int8] {
             assert!(score.accuracy.is_none() && score.metrics["auc"] > 0.975, "{score}");
         }

@@ -1,0 +1,11 @@
+// Made by `dunlin` beside the model file: do not edit.
+
+/// Bytes of the arena that the model needs.
+pub const ARENA_BYTES: usize = 448;
+
+/// The operators that the model names.
+pub static OPS: &[dunlin::Entry] = &[
+    dunlin::Entry::of::<dunlin::ops::FullyConnected, i8>(),
+    dunlin::Entry::of::<dunlin::ops::Softmax, i8>(),
+    dunlin::Entry::of::<dunlin::ops::Gru, i8>(),
+];
