@@ -9,39 +9,17 @@ the network is Dunlin's. The inputs are the first held-out digits; int8 ones the
 
 import importlib.metadata
 import json
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from tflite_micro.python.tflite_micro import runtime
+from ai_edge_litert.interpreter import Interpreter
 
 FOLDER = Path(__file__).parent
+sys.path.append(str(FOLDER.parent))
 
-
-def tflm(model, samples):
-    """The outputs of TensorFlow Lite Micro."""
-    interpreter = runtime.Interpreter.from_bytes(model, arena_size=1 << 20)
-    outputs = []
-    for sample in samples:
-        interpreter.set_input(sample[None], 0)
-        interpreter.invoke()
-        outputs.append(np.array(interpreter.get_output(0))[0])
-    return np.array(outputs)
-
-
-def litert(model, samples):
-    """The outputs of LiteRT's reference kernels."""
-    interpreter = Interpreter(
-        model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
-    )
-    interpreter.allocate_tensors()
-    outputs = []
-    for sample in samples:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sample[None])
-        interpreter.invoke()
-        outputs.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
-    return np.array(outputs)
+from runtimes import litert, tflm
 
 
 def main():
