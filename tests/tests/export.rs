@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use dunlin::{Model, Session};
+use dunlin_converter::file::ModelFile;
+use dunlin_converter::program::AlignedBytes;
 use dunlin_converter::quantize::to_i8;
 use dunlin_converter::{Data, Graph, Program, export, import, passes};
 use dunlin_models::digits;
@@ -140,4 +143,38 @@ fn exported_digits_give_what_other_runtimes_give() {
             println!("{name}: at most {far} from {oracle}");
         }
     }
+}
+
+/// The networks of recipes that ship, as `.dunlin` and `.tflite`; `models/golden.py` ran the latter on these bytes.
+#[test]
+fn recipes_give_what_other_runtimes_give() {
+    for name in ["anomaly", "fashion"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(name);
+        let golden = std::fs::read(folder.join("golden.json")).unwrap();
+        let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
+        let n_samples = golden["n_samples"].as_u64().unwrap() as usize;
+        for file in [format!("{name}.dunlin"), format!("{name}.tflite")] {
+            let file = ModelFile::read(&folder.join(file)).unwrap();
+            let model = file.model().unwrap();
+            let count = model.input(0).unwrap().ty.shape.count();
+            let inputs: Vec<i8> =
+                (0..n_samples * count).map(|i| (((i * i / 7 + 37 * i) % 256) as i32 - 128) as i8).collect();
+            let outputs: Vec<i8> = inputs.chunks(count).flat_map(|x| run(&model, x)).collect();
+            assert!(outputs.len() >= 10 * n_samples && outputs.iter().any(|&y| y != outputs[0]));
+            let of = |oracle: &str| -> Vec<i8> { serde_json::from_value(golden[oracle].clone()).unwrap() };
+            assert_eq!(outputs, of("tflm"), "{name}");
+            // LiteRT's reference kernels round some sums to the other side.
+            let off: Vec<u8> = outputs.iter().zip(of("litert")).map(|(own, y)| own.abs_diff(y)).collect();
+            assert!(off.iter().all(|&off| off <= 1), "{name}: {off:?}");
+            assert!(off.iter().filter(|&&off| off > 0).count() * 50 < off.len(), "{name}: {off:?}");
+        }
+    }
+}
+
+/// The first output of a run.
+fn run(model: &Model, x: &[i8]) -> Vec<i8> {
+    let mut arena = AlignedBytes::zeroed(model.arena_bytes());
+    let mut session = Session::new(model, &mut arena).unwrap();
+    session.input(0).unwrap().copy_from(x).unwrap();
+    session.run().output::<i8>(0).unwrap().to_vec()
 }

@@ -97,6 +97,23 @@ fn what_is_wrong_is_told() {
     assert!(!folder.path().join("halves.dunlin").exists());
 }
 
+/// Runs `args`, which train `killed.dunlin`, until the first checkpoint is there.
+fn kill_in_training(folder: &Path, args: &[String]) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dunlin"))
+        .args(args)
+        .current_dir(folder)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !folder.join("killed.safetensors").exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before its first checkpoint");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!folder.join("killed.dunlin").exists(), "it was killed too late");
+}
+
 #[test]
 fn a_killed_training_resumes_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
@@ -105,19 +122,7 @@ fn a_killed_training_resumes_to_the_same_bytes() {
     let args = |output| ["train", &recipe, "--epochs", "4", "--output", output].map(str::to_owned);
     let whole = args("whole.dunlin");
     assert!(dunlin(folder.path(), &whole.each_ref().map(String::as_str)).status.success());
-    let mut child = Command::new(env!("CARGO_BIN_EXE_dunlin"))
-        .args(args("killed.dunlin"))
-        .current_dir(folder.path())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while !path("killed.safetensors").exists() {
-        assert_eq!(child.try_wait().unwrap(), None, "it ended before its first checkpoint");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(!path("killed.dunlin").exists(), "it was killed too late");
+    kill_in_training(folder.path(), &args("killed.dunlin"));
     let resumed =
         dunlin(folder.path(), &["train", &recipe, "--epochs", "4", "-o", "killed.dunlin", "--resume"]);
     assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
@@ -188,10 +193,12 @@ fn the_fashion_recipe_learns() {
     let folder = tempfile::tempdir().unwrap();
     let data = Path::new(&assets).join("data");
     let recipe = format!("{RECIPES}/fashion.toml");
-    let report = report(folder.path(), &[&recipe, "--data", data.to_str().unwrap(), "--epochs", "20"]);
+    let report = report(folder.path(), &[&recipe, "--data", data.to_str().unwrap()]);
     let [real, int8] = ["f32", "int8"].map(|key| report[key]["accuracy"].as_f64().unwrap());
     assert!(real > 0.7 && (real - int8).abs() < 0.05, "{real}, {int8}");
     assert_eq!(report["model"]["labels"][9], "boot");
+    let shipped = std::fs::read(format!("{RECIPES}/../fashion/fashion.dunlin")).unwrap();
+    assert!(std::fs::read(folder.path().join("fashion.dunlin")).unwrap() == shipped, "it is not what ships");
 }
 
 /// Windows of two axes, slow and fast.
@@ -265,19 +272,7 @@ fn a_killed_training_with_all_of_it_resumes_to_the_same_bytes() {
     };
     run("whole", &["--curve", "curve.svg"]);
     assert!(std::fs::read_to_string(path("curve.svg")).unwrap().starts_with("<svg"));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_dunlin"))
-        .args(args("killed"))
-        .current_dir(folder.path())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while !path("killed.safetensors").exists() {
-        assert_eq!(child.try_wait().unwrap(), None, "it ended before its first checkpoint");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(!path("killed.dunlin").exists(), "it was killed too late");
+    kill_in_training(folder.path(), &args("killed"));
     let forgotten =
         error(folder.path(), &["train", "motion.toml", "--epochs", "150", "-o", "killed.dunlin", "--resume"]);
     assert!(forgotten.contains("with 1 callbacks (such as TensorBoard's), now there are 0"), "{forgotten}");

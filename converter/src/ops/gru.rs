@@ -33,7 +33,8 @@ impl HostOperator for Gru {
     }
 
     fn export_tflite(&self, _cx: &mut Writer, node: &Node) -> Result<()> {
-        let what = "TensorFlow Lite has no GRU: write a .dunlin, or make the layer of other operators (`unrolled`)";
+        let what =
+            "TensorFlow Lite has no GRU: write a .dunlin, or make the layer of other operators (`unrolled`)";
         Err(Error::graph(&node.name, what))
     }
 }
