@@ -3,28 +3,63 @@
 use core::arch::naked_asm;
 
 use crate::kernels::generic::requantize::Requantize;
-use crate::kernels::scalar::requantize::finish_any;
+use crate::kernels::scalar::outputs::finish_one_by;
 use crate::mem::{View, ViewMut};
 
 pub use crate::kernels::scalar::outputs::finish_four;
 
 /// The outputs of one position and channels `first..` from their sums, clamped to int8 alone.
 pub fn finish_one(requantize: &Requantize, first: usize, sums: View<i32>, out: ViewMut<i8>) {
-    let (mut i, n) = (0, sums.len());
-    while i < n {
-        let c = first.wrapping_add(i);
-        let table = requantize.channels.0.as_ptr().wrapping_add(c.wrapping_mul(3));
-        let rest = sums.slice(i, n.wrapping_sub(i));
-        // SAFETY: there are as many factors and outputs as sums.
-        i = n - unsafe {
-            finish(rest.as_ptr(), table, out.as_ptr().wrapping_add(c), rest.len(), requantize.zero_point)
-        };
-        if i < n {
-            let c = first.wrapping_add(i);
-            out.set(c, finish_any(requantize.channels.factor(c), requantize.zero_point, sums.at(i)));
-            i += 1;
-        }
-    }
+    finish_one_by(finish, requantize, first, sums, out);
+}
+
+/// Of the sum in r4 and twice the multiplier in r6, the high half of the product, doubled and rounded, into r3. The
+/// multiplier's halves have no sign.
+macro_rules! high_product {
+    () => {
+        concat!(
+            "uxth r2, r4\n",
+            "asrs r3, r4, #16\n",
+            "uxth r5, r6\n",
+            "lsrs r6, r6, #16\n",
+            "mov r4, r2\n",
+            "muls r4, r5, r4\n",
+            "muls r5, r3, r5\n",
+            "muls r2, r6, r2\n",
+            "muls r3, r6, r3\n",
+            "lsrs r4, r4, #16\n",
+            "adds r5, r5, r4\n",
+            "uxth r4, r5\n",
+            "asrs r5, r5, #16\n",
+            "adds r2, r2, r4\n",
+            "add r2, r9\n",
+            "lsrs r2, r2, #15\n",
+            "adds r3, r3, r5\n",
+            "lsls r3, r3, #1\n",
+            "adds r3, r3, r2\n",
+        )
+    };
+}
+
+/// That, shifted right by r7 and rounded, and the zero point in r8.
+macro_rules! shifted {
+    () => {
+        concat!("asrs r2, r3, #31\n", "adds r3, r3, r2\n", "asrs r3, r7\n", "mov r2, r8\n", "adcs r3, r2\n",)
+    };
+}
+
+/// Puts r8 to r11 on the stack.
+macro_rules! keep_high_registers {
+    () => {
+        concat!("mov r4, r8\n", "mov r5, r9\n", "mov r6, r10\n", "mov r7, r11\n", "push {{r4-r7}}\n",)
+    };
+}
+
+/// Takes them from there.
+macro_rules! restore_high_registers {
+    () => {
+        concat!("pop {{r4-r7}}\n", "mov r8, r4\n", "mov r9, r5\n", "mov r10, r6\n", "mov r11, r7\n",)
+    };
 }
 
 /// The outputs of `n` sums, up to the first one with a less common factor. Returns how many are left.
@@ -45,11 +80,7 @@ unsafe extern "C" fn finish(
 ) -> usize {
     naked_asm!(
         "push {{r4-r7, lr}}",
-        "mov r4, r8",
-        "mov r5, r9",
-        "mov r6, r10",
-        "mov r7, r11",
-        "push {{r4-r7}}",
+        keep_high_registers!(),
         "ldr r4, [sp, #36]",
         "mov r8, r4",
         "movs r4, #1",
@@ -67,30 +98,8 @@ unsafe extern "C" fn finish(
         "bpl 50f",
         "rsbs r7, r7, #0",
         "ble 50f",
-        "uxth r2, r4",
-        "asrs r3, r4, #16",
-        "uxth r5, r6",
-        "lsrs r6, r6, #16",
-        "mov r4, r2",
-        "muls r4, r5, r4",
-        "muls r5, r3, r5",
-        "muls r2, r6, r2",
-        "muls r3, r6, r3",
-        "lsrs r4, r4, #16",
-        "adds r5, r5, r4",
-        "uxth r4, r5",
-        "asrs r5, r5, #16",
-        "adds r2, r2, r4",
-        "add r2, r9",
-        "lsrs r2, r2, #15",
-        "adds r3, r3, r5",
-        "lsls r3, r3, #1",
-        "adds r3, r3, r2",
-        "asrs r2, r3, #31",
-        "adds r3, r3, r2",
-        "asrs r3, r7",
-        "mov r2, r8",
-        "adcs r3, r2",
+        high_product!(),
+        shifted!(),
         "sxtb r2, r3",
         "cmp r2, r3",
         "bne 30f",
@@ -115,11 +124,7 @@ unsafe extern "C" fn finish(
         "mov r2, r11",
         "subs r0, r2, r0",
         "lsrs r0, r0, #2",
-        "pop {{r4-r7}}",
-        "mov r8, r4",
-        "mov r9, r5",
-        "mov r10, r6",
-        "mov r11, r7",
+        restore_high_registers!(),
         "pop {{r4-r7, pc}}",
     )
 }

@@ -8,7 +8,7 @@ use core::arch::naked_asm;
 
 use super::sums::{Quads, two_taps};
 use crate::kernels::generic::requantize::Requantize;
-use crate::kernels::scalar::outputs::Four;
+use crate::kernels::scalar::outputs::{Four, finish_one_by};
 use crate::kernels::scalar::requantize::finish_any;
 use crate::mem::{View, ViewMut};
 
@@ -181,21 +181,7 @@ unsafe extern "C" fn channels(job: &mut Job) {
 
 /// The outputs of one position and channels `first..` from their sums, clamped to int8 alone.
 pub fn finish_one(requantize: &Requantize, first: usize, sums: View<i32>, out: ViewMut<i8>) {
-    let (mut i, n) = (0, sums.len());
-    while i < n {
-        let c = first.wrapping_add(i);
-        let table = requantize.channels.0.as_ptr().wrapping_add(c.wrapping_mul(3));
-        let rest = sums.slice(i, n.wrapping_sub(i));
-        // SAFETY: there are as many factors and outputs as sums.
-        i = n - unsafe {
-            finish(rest.as_ptr(), table, out.as_ptr().wrapping_add(c), rest.len(), requantize.zero_point)
-        };
-        if i < n {
-            let c = first.wrapping_add(i);
-            out.set(c, finish_any(requantize.channels.factor(c), requantize.zero_point, sums.at(i)));
-            i += 1;
-        }
-    }
+    finish_one_by(finish, requantize, first, sums, out);
 }
 
 /// The outputs of `n` sums, up to the first one with a less common factor. Returns how many are left.

@@ -82,11 +82,64 @@ fn octets(
         false => (padding_row.as_ptr().cast(), 0),
     });
     let mut weights = [0; 4 * CHANNELS];
-    let requantize = &arithmetic.requantize;
     let line = channels.wrapping_mul(3);
-    let mut job = Octets {
+    let mut job = first_job(arithmetic, stride, channels, rows, &mut weights, out, scratch);
+    let mut ox = 0usize;
+    while ox < out_w {
+        let n = at_once.min(out_w.wrapping_sub(ox));
+        // Column 0 of the planes stands for the image's column `first`, which may lie in the padding.
+        let first = ox.wrapping_mul(stride) as isize - geometry.window.pads[1] as isize;
+        let n_columns = Strip::columns(stride, n);
+        let left = (first.wrapping_neg().max(0) as usize).min(n_columns);
+        let end = ((width as isize - first).max(0) as usize).min(n_columns).max(left);
+        let column = (first.max(0) as usize).min(width);
+        (job.image.pitch, job.sweep.pitch) = (n_columns.wrapping_mul(4), n_columns.wrapping_mul(4));
+        (job.image.left, job.image.inside) = (left, end.wrapping_sub(left));
+        job.image.right = n_columns.wrapping_sub(end);
+        job.sweep.outputs = n;
+        let mut c = 0usize;
+        while c < channels {
+            // The last ones may be computed twice, so that there are eight.
+            c = c.min(channels.wrapping_sub(CHANNELS));
+            job.left = channels.wrapping_sub(c) / CHANNELS;
+            for (ky, (row, step)) in rows.into_iter().enumerate() {
+                job.weights.rows[ky] = w.as_ptr().wrapping_add(line.wrapping_mul(ky)).wrapping_add(c);
+                let behind = if step == 0 { 0 } else { column.wrapping_mul(step).wrapping_add(c) };
+                job.image.rows[ky] = row.wrapping_add(behind);
+            }
+            job.sweep.table = arithmetic.requantize.channels.0.as_ptr().wrapping_add(c.wrapping_mul(3));
+            job.sweep.out = out.as_ptr().wrapping_add(ox.wrapping_mul(channels)).wrapping_add(c);
+            // SAFETY: eight channels at a time of the weights' three lines, of the table, of columns inside the three rows,
+            // and of `n` outputs; the planes have room.
+            let left = unsafe { octets_of_strip(&mut job) };
+            c = c.wrapping_add(
+                (channels.wrapping_sub(c) / CHANNELS).wrapping_sub(left).wrapping_mul(CHANNELS),
+            );
+            if left != 0 {
+                let part = [ox..ox.wrapping_add(n), c..c.wrapping_add(CHANNELS)];
+                depthwise_part(arithmetic, geometry, x, w, y, part, out);
+                c = c.wrapping_add(CHANNELS);
+            }
+        }
+        ox = ox.wrapping_add(n);
+    }
+}
+
+/// What all strips of a row have in common: [`octets`] sets the rest.
+fn first_job(
+    arithmetic: &I8,
+    stride: usize,
+    channels: usize,
+    rows: [(*const i8, usize); 3],
+    weights: &mut [i32; 4 * CHANNELS],
+    out: ViewMut<i8>,
+    scratch: ViewMut<i32>,
+) -> Octets {
+    let requantize = &arithmetic.requantize;
+    let padding = (arithmetic.x_offset.wrapping_neg() & 0xFF).wrapping_mul(0x0101_0101);
+    Octets {
         weights: Planes {
-            rows: [0; 3].map(|_| w.as_ptr()),
+            rows: [core::ptr::null(); 3],
             steps: [channels; 3],
             to: weights.as_mut_ptr(),
             pitch: 16,
@@ -120,45 +173,6 @@ fn octets(
         },
         next: rows.map(|(_, step)| if step == 0 { 0 } else { CHANNELS }),
         left: 0,
-    };
-    let mut ox = 0usize;
-    while ox < out_w {
-        let n = at_once.min(out_w.wrapping_sub(ox));
-        // Column 0 of the planes stands for the image's column `first`, which may lie in the padding.
-        let first = ox.wrapping_mul(stride) as isize - geometry.window.pads[1] as isize;
-        let n_columns = Strip::columns(stride, n);
-        let left = (first.wrapping_neg().max(0) as usize).min(n_columns);
-        let end = ((width as isize - first).max(0) as usize).min(n_columns).max(left);
-        let column = (first.max(0) as usize).min(width);
-        (job.image.pitch, job.sweep.pitch) = (n_columns.wrapping_mul(4), n_columns.wrapping_mul(4));
-        (job.image.left, job.image.inside) = (left, end.wrapping_sub(left));
-        job.image.right = n_columns.wrapping_sub(end);
-        job.sweep.outputs = n;
-        let mut c = 0usize;
-        while c < channels {
-            // The last ones may be computed twice, so that there are eight.
-            c = c.min(channels.wrapping_sub(CHANNELS));
-            job.left = channels.wrapping_sub(c) / CHANNELS;
-            for (ky, (row, step)) in rows.into_iter().enumerate() {
-                job.weights.rows[ky] = w.as_ptr().wrapping_add(line.wrapping_mul(ky)).wrapping_add(c);
-                let behind = if step == 0 { 0 } else { column.wrapping_mul(step).wrapping_add(c) };
-                job.image.rows[ky] = row.wrapping_add(behind);
-            }
-            job.sweep.table = requantize.channels.0.as_ptr().wrapping_add(c.wrapping_mul(3));
-            job.sweep.out = out.as_ptr().wrapping_add(ox.wrapping_mul(channels)).wrapping_add(c);
-            // SAFETY: eight channels at a time of the weights' three lines, of the table, of columns inside the three rows,
-            // and of `n` outputs; the planes have room.
-            let left = unsafe { octets_of_strip(&mut job) };
-            c = c.wrapping_add(
-                (channels.wrapping_sub(c) / CHANNELS).wrapping_sub(left).wrapping_mul(CHANNELS),
-            );
-            if left != 0 {
-                let part = [ox..ox.wrapping_add(n), c..c.wrapping_add(CHANNELS)];
-                depthwise_part(arithmetic, geometry, x, w, y, part, out);
-                c = c.wrapping_add(CHANNELS);
-            }
-        }
-        ox = ox.wrapping_add(n);
     }
 }
 
@@ -387,6 +401,89 @@ macro_rules! pairs {
     };
 }
 
+/// The job onto the stack, and the bytes between the factors of four channels.
+macro_rules! enter_sweep {
+    () => {
+        concat!(
+            "str r0, [sp, #100]\n",
+            "ldm.w r0, {{r1-r9}}\n",
+            "add.w r10, sp, #64\n",
+            "stm.w r10, {{r7-r9}}\n",
+            "add.w r10, sp, #76\n",
+            "stm.w r10, {{r1-r6}}\n",
+            "mov.w r8, #0\n",
+            "vidup.u32 q7, r8, #4\n",
+            "movs r7, #3\n",
+            "vmul.i32 q7, q7, r7\n",
+            "vstrw.32 q7, [sp, #108]\n",
+        )
+    };
+}
+
+/// The weights of four channels into q0 to q3, and their biases, of which the sums' part of the zero point is taken, onto
+/// the stack, twice.
+macro_rules! load_weights {
+    () => {
+        concat!(
+            "vldrw.u32 q0, [r3], #16\n",
+            "vldrw.u32 q1, [r3], #16\n",
+            "vldrw.u32 q2, [r3], #16\n",
+            "vldrw.u32 q3, [r3], #16\n",
+            "vaddv.s8 r0, q0\n",
+            "vaddv.s8 r8, q1\n",
+            "vaddv.s8 r10, q2\n",
+            "vaddv.s8 r12, q3\n",
+            "ldr r7, [r4]\n",
+            "ldr.w r9, [r4, #12]\n",
+            "ldr.w r11, [r4, #24]\n",
+            "mla r0, r0, lr, r7\n",
+            "ldr r7, [r4, #36]\n",
+            "mla r8, r8, lr, r9\n",
+            "mla r10, r10, lr, r11\n",
+            "mla r12, r12, lr, r7\n",
+            "add r7, sp, #32\n",
+            "stm.w r7!, {{r0, r8, r10, r12}}\n",
+            "stm.w r7, {{r0, r8, r10, r12}}\n",
+        )
+    };
+}
+
+/// Their multipliers into q5 and shifts into q6; r7 is not 0 if one does not shift to the right.
+macro_rules! load_factors {
+    () => {
+        concat!(
+            "vldrw.u32 q7, [sp, #108]\n",
+            "adds r4, #4\n",
+            "vldrw.u32 q5, [r4, q7]\n",
+            "adds r4, #4\n",
+            "vldrw.u32 q6, [r4, q7]\n",
+            "adds r4, #40\n",
+            "vcmp.s32 ge, q6, zr\n",
+            "vmrs r7, p0\n",
+        )
+    };
+}
+
+/// Planes in odd registers; what comes after these channels onto the stack.
+macro_rules! place_planes {
+    () => {
+        concat!(
+            // Planes in odd registers.
+            "mov r5, r1\n",
+            "adds r7, r5, r2\n",
+            "add.w r9, r7, r2\n",
+            "add.w r11, r9, r2\n",
+            "add.w r1, r11, r2\n",
+            "adds r2, r6, #4\n",
+            "str r1, [sp, #76]\n",
+            "strd r3, r4, [sp, #84]\n",
+            "str r2, [sp, #96]\n",
+            "mov r1, r6\n",
+            "mov r3, r0\n",
+        )
+    };
+}
+
 /// Computes the outputs of eight channels. Returns whether it has: it stops at a factor that does not shift to the right.
 #[unsafe(naked)]
 unsafe extern "C" fn sweep_planes(job: &Sweep) -> bool {
@@ -397,64 +494,18 @@ unsafe extern "C" fn sweep_planes(job: &Sweep) -> bool {
         // On the stack: eight sums; eight biases; stride, zero point, -1 or 0 (64); planes, pitch, weights, table, outputs,
         // output (76), the job (100), fours of channels left (104), bytes between the factors of channels (108).
         "sub sp, #132",
-        "str r0, [sp, #100]",
-        "ldm.w r0, {{r1-r9}}",
-        "add.w r10, sp, #64",
-        "stm.w r10, {{r7-r9}}",
-        "add.w r10, sp, #76",
-        "stm.w r10, {{r1-r6}}",
-        "mov.w r8, #0",
-        "vidup.u32 q7, r8, #4",
-        "movs r7, #3",
-        "vmul.i32 q7, q7, r7",
-        "vstrw.32 q7, [sp, #108]",
+        enter_sweep!(),
         "movs r7, #2",
         "10:",
         "ldr.w lr, [sp, #100]",
         "str r7, [sp, #104]",
         "ldr.w lr, [lr, #40]",
-        "vldrw.u32 q0, [r3], #16",
-        "vldrw.u32 q1, [r3], #16",
-        "vldrw.u32 q2, [r3], #16",
-        "vldrw.u32 q3, [r3], #16",
-        "vaddv.s8 r0, q0",
-        "vaddv.s8 r8, q1",
-        "vaddv.s8 r10, q2",
-        "vaddv.s8 r12, q3",
-        "ldr r7, [r4]",
-        "ldr.w r9, [r4, #12]",
-        "ldr.w r11, [r4, #24]",
-        "mla r0, r0, lr, r7",
-        "ldr r7, [r4, #36]",
-        "mla r8, r8, lr, r9",
-        "mla r10, r10, lr, r11",
-        "mla r12, r12, lr, r7",
-        "add r7, sp, #32",
-        "stm.w r7!, {{r0, r8, r10, r12}}",
-        "stm.w r7, {{r0, r8, r10, r12}}",
-        "vldrw.u32 q7, [sp, #108]",
-        "adds r4, #4",
-        "vldrw.u32 q5, [r4, q7]",
-        "adds r4, #4",
-        "vldrw.u32 q6, [r4, q7]",
-        "adds r4, #40",
-        "vcmp.s32 ge, q6, zr",
-        "vmrs r7, p0",
+        load_weights!(),
+        load_factors!(),
         "mov r0, r5",
         "cmp r7, #0",
         "bne.w 14f",
-        // Planes in odd registers.
-        "mov r5, r1",
-        "adds r7, r5, r2",
-        "add.w r9, r7, r2",
-        "add.w r11, r9, r2",
-        "add.w r1, r11, r2",
-        "adds r2, r6, #4",
-        "str r1, [sp, #76]",
-        "strd r3, r4, [sp, #84]",
-        "str r2, [sp, #96]",
-        "mov r1, r6",
-        "mov r3, r0",
+        place_planes!(),
         "ldr r0, [sp, #100]",
         "ldr r0, [r0, #36]",
         "cmp r0, #4",

@@ -199,6 +199,120 @@ macro_rules! two_vectors {
     };
 }
 
+/// Where the code goes on to the vectors, for all octets: into r4 and on the stack.
+macro_rules! enter_octets {
+    () => {
+        concat!(
+            "movs r2, #132\n",
+            "adr.w r4, 25f\n",
+            "add.w r4, r4, r9, lsl #6\n",
+            "cmp.w r10, #2\n",
+            "beq 11f\n",
+            "adr.w r4, 22f\n",
+            "mla r4, r10, r2, r4\n",
+            "cbz r7, 11f\n",
+            "adr.w r4, 21f\n",
+            "mla r4, r8, r2, r4\n",
+            "11:\n",
+            "adds r4, #1\n",
+            "str r4, [sp, #44]\n",
+            "ldr r2, [r0, #52]\n",
+            "cbz r2, 14f\n",
+            "adr.w r4, 19f\n",
+            "adds r4, #1\n",
+            "14:\n",
+            "str r4, [sp, #80]\n",
+        )
+    };
+}
+
+/// Eight taps that come before the vectors are put between zeros, for two channels a vector of weights.
+macro_rules! widen_half {
+    () => {
+        concat!(
+            "ldrd r8, r10, [r6], #8\n",
+            "movs r2, #0\n",
+            "strd r2, r2, [sp, #56]\n",
+            "strd r8, r10, [sp, #64]\n",
+            "strd r2, r2, [sp, #72]\n",
+            "adr.w r4, 20f\n",
+            "adds r4, #1\n",
+        )
+    };
+}
+
+/// The last vectors of activations, at most four, into q4 to q7. They end at r6.
+macro_rules! keep_last_vectors {
+    () => {
+        concat!(
+            "cmp.w r9, #4\n",
+            "beq 10f\n",
+            "cmp.w r9, #0\n",
+            "bne 13f\n",
+            "subs r6, #64\n",
+            "vldmia r6, {{d8-d15}}\n",
+            "b 10f\n",
+            "13:\n",
+            "vldrw.u32 q7, [r6, #-16]\n",
+            "cmp.w r9, #3\n",
+            "beq 10f\n",
+            "vldrw.u32 q6, [r6, #-32]\n",
+            "cmp.w r9, #2\n",
+            "beq 10f\n",
+            "vldrw.u32 q5, [r6, #-48]\n",
+        )
+    };
+}
+
+/// Two channels a vector of weights.
+macro_rules! octet_of_half {
+    () => {
+        concat!(
+            "vldrw.u32 q1, [sp, #56]\n",
+            "vldrw.u32 q0, [sp, #64]\n",
+            "vldrw.u32 q2, [r1, #16]\n",
+            "vmladava.s8 r2, q2, q0\n",
+            "vldrw.u32 q3, [r1, #32]\n",
+            "vmladava.s8 r10, q2, q1\n",
+            "vmladava.s8 r4, q3, q0\n",
+            "vldrw.u32 q2, [r1, #48]\n",
+            "vmladava.s8 r12, q3, q1\n",
+            "vmladava.s8 r6, q2, q0\n",
+            "vldrw.u32 q3, [r1], #64\n",
+            "vmladava.s8 lr, q2, q1\n",
+            "vmladava.s8 r0, q3, q0\n",
+            "vmladava.s8 r8, q3, q1\n",
+        )
+    };
+}
+
+/// Eight sums to int8.
+macro_rules! finish_octet {
+    () => {
+        concat!(
+            "stm.w sp, {{r0, r2, r4, r6, r8, r10, r12, lr}}\n",
+            "vldmia sp, {{d0-d3}}\n",
+            "vldmia r5!, {{d4-d7}}\n",
+            "vqrdmulh.s32 q0, q0, q2\n",
+            "ldrd r0, r2, [sp, #48]\n",
+            "vqrdmulh.s32 q1, q1, q3\n",
+            "cbz r2, 30f\n",
+            // With 1: takes 1 from negative numbers, twice which are less than 0 in the high half.
+            "vqdmlah.s32 q0, q0, r2\n",
+            "vqdmlah.s32 q1, q1, r2\n",
+            "30:\n",
+            "vldmia r5!, {{d4-d7}}\n",
+            "vrshl.s32 q0, q0, q2\n",
+            "vrshl.s32 q1, q1, q3\n",
+            "vqmovnb.s32 q0, q0\n",
+            "vqmovnt.s32 q0, q1\n",
+            "vqadd.s16 q0, q0, r0\n",
+            "vqmovnb.s16 q0, q0\n",
+            "vstrb.16 q0, [r3], #8\n",
+        )
+    };
+}
+
 /// Computes the outputs of channels in octets, clamped to int8 alone.
 #[unsafe(naked)]
 unsafe extern "C" fn octets(job: &Octets) {
@@ -215,55 +329,17 @@ unsafe extern "C" fn octets(job: &Octets) {
         "ldrd r6, r7, [r0, #16]",
         "ldrd r8, r10, [r0, #24]",
         "ldr.w r9, [r0, #32]",
-        "movs r2, #132",
-        "adr.w r4, 25f",
-        "add.w r4, r4, r9, lsl #6",
-        "cmp.w r10, #2",
-        "beq 11f",
-        "adr.w r4, 22f",
-        "mla r4, r10, r2, r4",
-        "cbz r7, 11f",
-        "adr.w r4, 21f",
-        "mla r4, r8, r2, r4",
-        "11:",
-        "adds r4, #1",
-        "str r4, [sp, #44]",
-        "ldr r2, [r0, #52]",
-        "cbz r2, 14f",
-        "adr.w r4, 19f",
-        "adds r4, #1",
-        "14:",
-        "str r4, [sp, #80]",
+        enter_octets!(),
         "ldr r2, [r0, #48]",
         "cbz r2, 12f",
-        "ldrd r8, r10, [r6], #8",
-        "movs r2, #0",
-        "strd r2, r2, [sp, #56]",
-        "strd r8, r10, [sp, #64]",
-        "strd r2, r2, [sp, #72]",
-        "adr.w r4, 20f",
-        "adds r4, #1",
+        widen_half!(),
         "12:",
         "str r4, [sp, #40]",
         "strd r6, r7, [sp, #32]",
         "ldrd r2, r4, [r0, #36]",
         "strd r2, r4, [sp, #48]",
         "ldr r6, [r0, #44]",
-        "cmp.w r9, #4",
-        "beq 10f",
-        "cmp.w r9, #0",
-        "bne 13f",
-        "subs r6, #64",
-        "vldmia r6, {{d8-d15}}",
-        "b 10f",
-        "13:",
-        "vldrw.u32 q7, [r6, #-16]",
-        "cmp.w r9, #3",
-        "beq 10f",
-        "vldrw.u32 q6, [r6, #-32]",
-        "cmp.w r9, #2",
-        "beq 10f",
-        "vldrw.u32 q5, [r6, #-48]",
+        keep_last_vectors!(),
         ".p2align 2",
         "10:",
         // Biases, those of the even channels before those of the odd ones.
@@ -272,20 +348,7 @@ unsafe extern "C" fn octets(job: &Octets) {
         "ldr.w pc, [sp, #40]",
         // Two channels a vector of weights.
         "20:",
-        "vldrw.u32 q1, [sp, #56]",
-        "vldrw.u32 q0, [sp, #64]",
-        "vldrw.u32 q2, [r1, #16]",
-        "vmladava.s8 r2, q2, q0",
-        "vldrw.u32 q3, [r1, #32]",
-        "vmladava.s8 r10, q2, q1",
-        "vmladava.s8 r4, q3, q0",
-        "vldrw.u32 q2, [r1, #48]",
-        "vmladava.s8 r12, q3, q1",
-        "vmladava.s8 r6, q2, q0",
-        "vldrw.u32 q3, [r1], #64",
-        "vmladava.s8 lr, q2, q1",
-        "vmladava.s8 r0, q3, q0",
-        "vmladava.s8 r8, q3, q1",
+        octet_of_half!(),
         "ldr.w pc, [sp, #80]",
         ".p2align 2",
         "19:",
@@ -306,25 +369,7 @@ unsafe extern "C" fn octets(job: &Octets) {
         octet!("q5"),
         octet!("q6"),
         octet!("q7"),
-        "stm.w sp, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
-        "vldmia sp, {{d0-d3}}",
-        "vldmia r5!, {{d4-d7}}",
-        "vqrdmulh.s32 q0, q0, q2",
-        "ldrd r0, r2, [sp, #48]",
-        "vqrdmulh.s32 q1, q1, q3",
-        "cbz r2, 30f",
-        // With 1: takes 1 from negative numbers, twice which are less than 0 in the high half.
-        "vqdmlah.s32 q0, q0, r2",
-        "vqdmlah.s32 q1, q1, r2",
-        "30:",
-        "vldmia r5!, {{d4-d7}}",
-        "vrshl.s32 q0, q0, q2",
-        "vrshl.s32 q1, q1, q3",
-        "vqmovnb.s32 q0, q0",
-        "vqmovnt.s32 q0, q1",
-        "vqadd.s16 q0, q0, r0",
-        "vqmovnb.s16 q0, q0",
-        "vstrb.16 q0, [r3], #8",
+        finish_octet!(),
         "cmp r1, r11",
         "bne.w 10b",
         "add sp, #84",
@@ -352,6 +397,61 @@ struct Dots {
     minus_one: i32,
 }
 
+/// Bytes between the factors of four channels, into q3.
+macro_rules! factor_distances {
+    () => {
+        concat!("movs r2, #0\n", "vidup.u32 q3, r2, #4\n", "movs r2, #3\n", "vmul.i32 q3, q3, r2\n",)
+    };
+}
+
+/// The products of all taps and four channels, whose sums are in r0, r2, r4 and r6.
+macro_rules! dot_four {
+    () => {
+        concat!(
+            "dlstp.8 lr, r8\n",
+            "20:\n",
+            "vldrb.u8 q0, [r9], #16\n",
+            "vldrb.u8 q1, [r1], #16\n",
+            "vmladava.s8 r0, q0, q1\n",
+            "vldrb.u8 q2, [r3], #16\n",
+            "vmladava.s8 r2, q0, q2\n",
+            "vldrb.u8 q1, [r5], #16\n",
+            "vmladava.s8 r4, q0, q1\n",
+            "vldrb.u8 q2, [r7], #16\n",
+            "vmladava.s8 r6, q0, q2\n",
+            "letp lr, 20b\n",
+        )
+    };
+}
+
+/// Four sums to int8, unless a factor does not shift to the right.
+macro_rules! finish_four {
+    () => {
+        concat!(
+            "stm.w sp, {{r0, r2, r4, r6}}\n",
+            "ldr r7, [sp, #32]\n",
+            "ldrd r1, r5, [r7, #16]\n",
+            "vldrw.u32 q0, [sp]\n",
+            "adds r1, #4\n",
+            "vldrw.u32 q1, [r1, q3]\n",
+            "adds r1, #4\n",
+            "vldrw.u32 q2, [r1, q3]\n",
+            "vcmp.s32 ge, q2, zr\n",
+            "vmrs r3, p0\n",
+            "cbnz r3, 40f\n",
+            "ldrd r2, r3, [r7, #28]\n",
+            "vqrdmulh.s32 q0, q0, q1\n",
+            "vpt.s32 lt, q0, zr\n",
+            "vaddt.i32 q0, q0, r3\n",
+            "vrshl.s32 q0, q0, q2\n",
+            "vadd.i32 q0, q0, r2\n",
+            "vqmovnb.s32 q0, q0\n",
+            "vqmovnb.s16 q0, q0\n",
+            "vstrb.32 q0, [r5]\n",
+        )
+    };
+}
+
 /// Computes the outputs of all fours of channels, clamped to int8 alone.
 #[unsafe(naked)]
 unsafe extern "C" fn dots(job: &mut Dots) {
@@ -361,10 +461,7 @@ unsafe extern "C" fn dots(job: &mut Dots) {
         // On the stack: four sums twice, the job.
         "sub sp, #32",
         // Bytes between the factors of channels.
-        "movs r2, #0",
-        "vidup.u32 q3, r2, #4",
-        "movs r2, #3",
-        "vmul.i32 q3, q3, r2",
+        factor_distances!(),
         "10:",
         "ldr r0, [sp, #32]",
         "ldm.w r0, {{r1, r8, r9, r10}}",
@@ -376,38 +473,8 @@ unsafe extern "C" fn dots(job: &mut Dots) {
         "str r2, [r0]",
         "str r4, [r0, #12]",
         "ldm.w r10, {{r0, r2, r4, r6}}",
-        "dlstp.8 lr, r8",
-        "20:",
-        "vldrb.u8 q0, [r9], #16",
-        "vldrb.u8 q1, [r1], #16",
-        "vmladava.s8 r0, q0, q1",
-        "vldrb.u8 q2, [r3], #16",
-        "vmladava.s8 r2, q0, q2",
-        "vldrb.u8 q1, [r5], #16",
-        "vmladava.s8 r4, q0, q1",
-        "vldrb.u8 q2, [r7], #16",
-        "vmladava.s8 r6, q0, q2",
-        "letp lr, 20b",
-        "stm.w sp, {{r0, r2, r4, r6}}",
-        "ldr r7, [sp, #32]",
-        "ldrd r1, r5, [r7, #16]",
-        "vldrw.u32 q0, [sp]",
-        "adds r1, #4",
-        "vldrw.u32 q1, [r1, q3]",
-        "adds r1, #4",
-        "vldrw.u32 q2, [r1, q3]",
-        "vcmp.s32 ge, q2, zr",
-        "vmrs r3, p0",
-        "cbnz r3, 40f",
-        "ldrd r2, r3, [r7, #28]",
-        "vqrdmulh.s32 q0, q0, q1",
-        "vpt.s32 lt, q0, zr",
-        "vaddt.i32 q0, q0, r3",
-        "vrshl.s32 q0, q0, q2",
-        "vadd.i32 q0, q0, r2",
-        "vqmovnb.s32 q0, q0",
-        "vqmovnb.s16 q0, q0",
-        "vstrb.32 q0, [r5]",
+        dot_four!(),
+        finish_four!(),
         "30:",
         "adds r1, #40",
         "adds r5, #4",
@@ -434,10 +501,7 @@ unsafe extern "C" fn dots(job: &mut Dots) {
         "mov r1, r4",
         "add sp, #8",
         // The called function may have used the vector.
-        "movs r2, #0",
-        "vidup.u32 q3, r2, #4",
-        "movs r2, #3",
-        "vmul.i32 q3, q3, r2",
+        factor_distances!(),
         "b 30b",
         finish_any = sym finish_any,
     )

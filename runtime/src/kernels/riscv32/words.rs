@@ -108,6 +108,73 @@ macro_rules! pair {
     };
 }
 
+/// Keeps (`sw`) or brings back (`lw`) the registers that belong to the caller.
+macro_rules! kept_registers {
+    ($op:literal) => {
+        concat!(
+            $op,
+            " s0, 0(sp)\n",
+            $op,
+            " s1, 4(sp)\n",
+            $op,
+            " s2, 8(sp)\n",
+            $op,
+            " s3, 12(sp)\n",
+            $op,
+            " s4, 16(sp)\n",
+            $op,
+            " s5, 20(sp)\n",
+            $op,
+            " s6, 24(sp)\n",
+            $op,
+            " s7, 28(sp)\n",
+            $op,
+            " s8, 32(sp)\n",
+        )
+    };
+}
+
+/// Loads (`lw`) or stores (`sw`) the sums of eight channels.
+macro_rules! eight_sums {
+    ($op:literal) => {
+        concat!(
+            $op,
+            " s0, 0(a0)\n",
+            $op,
+            " s2, 4(a0)\n",
+            $op,
+            " s1, 8(a0)\n",
+            $op,
+            " s3, 12(a0)\n",
+            $op,
+            " s4, 16(a0)\n",
+            $op,
+            " s6, 20(a0)\n",
+            $op,
+            " s5, 24(a0)\n",
+            $op,
+            " s7, 28(a0)\n",
+        )
+    };
+}
+
+/// Adds (`add`) 2^16 times each upper sum to the sum of both, or takes it away (`sub`).
+macro_rules! upper_sums {
+    ($op:literal) => {
+        concat!(
+            "slli t0, s1, 16\n",
+            $op,
+            " s0, s0, t0\nslli t0, s3, 16\n",
+            $op,
+            " s2, s2, t0\nslli t0, s5, 16\n",
+            $op,
+            " s4, s4, t0\nslli t0, s7, 16\n",
+            $op,
+            " s6, s6, t0\n",
+        )
+    };
+}
+
 /// Adds to the sums of eights of channels.
 ///
 /// # Safety
@@ -119,35 +186,13 @@ unsafe extern "C" fn eights(sums: *mut i32, job: &Eights, w: *const i32) {
         ".option push",
         ".option arch, +m",
         "addi sp, sp, -48",
-        "sw s0, 0(sp)",
-        "sw s1, 4(sp)",
-        "sw s2, 8(sp)",
-        "sw s3, 12(sp)",
-        "sw s4, 16(sp)",
-        "sw s5, 20(sp)",
-        "sw s6, 24(sp)",
-        "sw s7, 28(sp)",
-        "sw s8, 32(sp)",
+        kept_registers!("sw"),
         "mv s8, a2",
         "lw a5, 4(a1)",
         "lw a6, 20(a1)",
         "10:",
-        "lw s0, 0(a0)",
-        "lw s2, 4(a0)",
-        "lw s1, 8(a0)",
-        "lw s3, 12(a0)",
-        "lw s4, 16(a0)",
-        "lw s6, 20(a0)",
-        "lw s5, 24(a0)",
-        "lw s7, 28(a0)",
-        "slli t0, s1, 16",
-        "add s0, s0, t0",
-        "slli t0, s3, 16",
-        "add s2, s2, t0",
-        "slli t0, s5, 16",
-        "add s4, s4, t0",
-        "slli t0, s7, 16",
-        "add s6, s6, t0",
+        eight_sums!("lw"),
+        upper_sums!("add"),
         "lw a4, 0(a1)",
         "lw t0, 16(a1)",
         "lw t1, 8(a1)",
@@ -169,34 +214,12 @@ unsafe extern "C" fn eights(sums: *mut i32, job: &Eights, w: *const i32) {
         "addi a2, a2, 32",
         "addi a3, a3, 32",
         "bne a4, a5, 20b",
-        "slli t0, s1, 16",
-        "sub s0, s0, t0",
-        "slli t0, s3, 16",
-        "sub s2, s2, t0",
-        "slli t0, s5, 16",
-        "sub s4, s4, t0",
-        "slli t0, s7, 16",
-        "sub s6, s6, t0",
-        "sw s0, 0(a0)",
-        "sw s2, 4(a0)",
-        "sw s1, 8(a0)",
-        "sw s3, 12(a0)",
-        "sw s4, 16(a0)",
-        "sw s6, 20(a0)",
-        "sw s5, 24(a0)",
-        "sw s7, 28(a0)",
+        upper_sums!("sub"),
+        eight_sums!("sw"),
         "addi a0, a0, 32",
         "lw t0, 12(a1)",
         "bne a0, t0, 10b",
-        "lw s0, 0(sp)",
-        "lw s1, 4(sp)",
-        "lw s2, 8(sp)",
-        "lw s3, 12(sp)",
-        "lw s4, 16(sp)",
-        "lw s5, 20(sp)",
-        "lw s6, 24(sp)",
-        "lw s7, 28(sp)",
-        "lw s8, 32(sp)",
+        kept_registers!("lw"),
         "addi sp, sp, 48",
         "ret",
         ".option pop",

@@ -1,6 +1,6 @@
 //! From sums of all taps to int8 outputs.
 
-use super::requantize::Finish;
+use super::requantize::{Finish, finish_any};
 use crate::kernels::generic::arithmetic::I8;
 use crate::kernels::generic::requantize::Requantize;
 use crate::kernels::sums::{Quad, Quads};
@@ -49,5 +49,33 @@ pub fn finish_one(requantize: &Requantize, first: usize, sums: View<i32>, out: V
     for i in 0..sums.len() {
         let c = first.wrapping_add(i);
         out.set(c, Finish::new(requantize, c).apply(sums.at(i)));
+    }
+}
+
+/// A function that finishes as many sums as it can, with their factors, into outputs at a distance of 1: up to the first
+/// less common factor. It takes their number and the zero point, and returns how many are left.
+pub type FinishRun = unsafe extern "C" fn(*const i32, *const i32, *mut i8, usize, i32) -> usize;
+
+/// [`finish_one`] by `finish_run`, which takes one sum after another of as many sums, factors and outputs.
+#[inline(always)]
+pub fn finish_one_by(
+    finish_run: FinishRun,
+    requantize: &Requantize,
+    first: usize,
+    sums: View<i32>,
+    out: ViewMut<i8>,
+) {
+    let (mut i, n) = (0, sums.len());
+    while i < n {
+        let c = first.wrapping_add(i);
+        let table = requantize.channels.0.as_ptr().wrapping_add(c.wrapping_mul(3));
+        let (rest, out_c) = (sums.slice(i, n.wrapping_sub(i)), out.as_ptr().wrapping_add(c));
+        // SAFETY: there are as many factors and outputs as sums.
+        i = n - unsafe { finish_run(rest.as_ptr(), table, out_c, rest.len(), requantize.zero_point) };
+        if i < n {
+            let c = first.wrapping_add(i);
+            out.set(c, finish_any(requantize.channels.factor(c), requantize.zero_point, sums.at(i)));
+            i += 1;
+        }
     }
 }
