@@ -77,11 +77,11 @@ impl ModelFile {
                             made from";
                 return Err(Error::File { path, what: what.to_string() });
             }
-            let (bytes, dead_channels) = (AlignedBytes::from(&bytes[..]), DeadChannels::default());
+            let (bytes, dead_channels) = (AlignedBytes::of_model(&bytes), DeadChannels::default());
             return Ok(ModelFile { path, bytes, graph: None, dead_channels });
         }
         let program = import::compile_with(&path, request, rewrite)?;
-        let (bytes, dead_channels) = (AlignedBytes::from(program.bytes()), program.dead_channels);
+        let (bytes, dead_channels) = (AlignedBytes::of_model(program.bytes()), program.dead_channels);
         Ok(ModelFile { path, bytes, graph: Some(program.graph), dead_channels })
     }
 

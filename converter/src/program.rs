@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use dunlin::format::Header;
 use dunlin::session::Step;
 use dunlin::{Model, Session};
 
@@ -13,37 +14,66 @@ use crate::write::{operator_table, write};
 use crate::{Data, Error, Graph, Kind, Result, TensorId};
 
 /// Bytes that start at a multiple of 16, as models and arenas must.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct AlignedBytes {
     blocks: Vec<u128>,
+    /// Where in the blocks they start.
+    start: usize,
     len: usize,
+    /// Which of the bytes is at a multiple of [`CACHE_LINE_BYTES`].
+    at_line: usize,
 }
+
+/// Bytes of a cache line of most hosts: vectors that lie in one are read soonest.
+pub const CACHE_LINE_BYTES: usize = 64;
 
 impl AlignedBytes {
     /// `len` zeros.
     pub fn zeroed(len: usize) -> AlignedBytes {
-        AlignedBytes { blocks: vec![0; len.div_ceil(16)], len }
+        AlignedBytes::placed(len, 0)
+    }
+
+    /// The bytes of a model, whose constants start with a cache line.
+    pub fn of_model(file: &[u8]) -> AlignedBytes {
+        let constants = file.first_chunk().map_or(0, |header| Header::read(header).constants_offset as usize);
+        AlignedBytes::placed(file.len(), constants % CACHE_LINE_BYTES / 16 * 16).filled(file)
+    }
+
+    /// `len` zeros of which number `at_line`, a multiple of 16, starts a cache line.
+    fn placed(len: usize, at_line: usize) -> AlignedBytes {
+        let blocks = vec![0u128; len.div_ceil(16) + CACHE_LINE_BYTES / 16];
+        let start = (blocks.as_ptr() as usize + at_line).wrapping_neg() % CACHE_LINE_BYTES;
+        AlignedBytes { blocks, start, len, at_line }
+    }
+
+    fn filled(mut self, bytes: &[u8]) -> AlignedBytes {
+        self.copy_from_slice(bytes);
+        self
     }
 }
 
 impl From<&[u8]> for AlignedBytes {
     fn from(bytes: &[u8]) -> Self {
-        let mut aligned = AlignedBytes::zeroed(bytes.len());
-        aligned.copy_from_slice(bytes);
-        aligned
+        AlignedBytes::zeroed(bytes.len()).filled(bytes)
+    }
+}
+
+impl Clone for AlignedBytes {
+    fn clone(&self) -> Self {
+        AlignedBytes::placed(self.len, self.at_line).filled(self)
     }
 }
 
 impl std::ops::Deref for AlignedBytes {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.blocks)[..self.len]
+        &bytemuck::cast_slice(&self.blocks)[self.start..][..self.len]
     }
 }
 
 impl std::ops::DerefMut for AlignedBytes {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.blocks)[..self.len]
+        &mut bytemuck::cast_slice_mut(&mut self.blocks)[self.start..][..self.len]
     }
 }
 
@@ -136,7 +166,7 @@ impl Program {
     /// What the planner or the format refuse.
     pub fn of_device(graph: Graph, plan: impl FnOnce(&Graph) -> Result<Plan>) -> Result<Program> {
         let plan = plan(&graph)?;
-        let bytes = AlignedBytes::from(&write(&graph, &plan)?[..]);
+        let bytes = AlignedBytes::of_model(&write(&graph, &plan)?);
         let (dead_channels, stored) = (DeadChannels::default(), HashMap::new());
         let program = Program { graph, dead_channels, plan, bytes, stored };
         program.model()?; // a plan that the runtime refuses is a bug here, and must not be written

@@ -22,6 +22,8 @@ pub struct HostTiming {
     pub microseconds: f64,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
+    /// The vectors that kernels took, if there are kernels for this machine.
+    pub vectors: Option<&'static str>,
     /// The steps, in order; each is measured with a clock of its own, which adds some hundredths.
     pub operators: Vec<OperatorTime>,
 }
@@ -42,12 +44,12 @@ pub struct OperatorTime {
 }
 
 /// Times `model` on one made-up sample, each time the best of all runs in about a second.
-/// It turns on [`dunlin::fast_f32`], as programs do that look for speed.
+/// Meanwhile [`dunlin::fast_f32`] is on, as programs have it that look for speed.
 ///
 /// # Errors
 /// If the model takes its input by rows: its runs are no single call.
 pub fn time(model: &Model) -> Result<HostTiming> {
-    dunlin::fast_f32(true);
+    let _fast = FastF32::on();
     if model.fed_input().is_some() {
         return Err(Error::Invalid(
             "takes its input row by row, and is not timed here: choose another plan".to_string(),
@@ -75,7 +77,40 @@ pub fn time(model: &Model) -> Result<HostTiming> {
         macs: step.macs,
         microseconds,
     });
-    Ok(HostTiming { microseconds, macs: report.macs, operators: operators.collect() })
+    let vectors = dunlin::host_vectors().last();
+    Ok(HostTiming { microseconds, macs: report.macs, vectors, operators: operators.collect() })
+}
+
+/// Has kernels take no wider vectors than those of this name, or with `none` the portable kernels: for the whole program.
+///
+/// # Errors
+/// If this machine has none of the name.
+pub fn limit_vectors(name: &str) -> Result<()> {
+    if dunlin::limit_host_vectors(Some(name).filter(|name| *name != "none")) {
+        return Ok(());
+    }
+    let names: Vec<&str> = dunlin::host_vectors().collect();
+    Err(Error::Invalid(format!(
+        "`{name}` are no vectors that kernels are made for and this machine has: it has {}",
+        if names.is_empty() { "none".to_string() } else { names.join(", ") }
+    )))
+}
+
+/// While it lives, f32 is fast; then it is again what it was.
+struct FastF32 {
+    before: bool,
+}
+
+impl FastF32 {
+    fn on() -> FastF32 {
+        FastF32 { before: dunlin::fast_f32(true) }
+    }
+}
+
+impl Drop for FastF32 {
+    fn drop(&mut self) {
+        dunlin::fast_f32(self.before);
+    }
 }
 
 /// Microseconds of a run. (Inputs are not written again: a run may have reused their bytes, which changes no time.)

@@ -8,6 +8,7 @@ use dunlin::ops::OpCode;
 use dunlin::{DType, Model, TensorType};
 
 use crate::plan::{Call, Placement, Plan, n_rows};
+use crate::program::CACHE_LINE_BYTES;
 use crate::{Error, Graph, Kind, Node, Result, TensorId};
 
 /// The bytes of `graph` (in device form) with its plan.
@@ -24,6 +25,14 @@ pub fn write(graph: &Graph, plan: &Plan) -> Result<Vec<u8>> {
     let (n_inputs, n_outputs) = (ports(graph.inputs().len())?, ports(graph.outputs().len())?);
 
     let mut constants = Constants::default();
+    // Those of whole cache lines are the first: where the section starts with one, they all do.
+    for &id in &order {
+        if let Kind::Constant(data) = &graph[id].kind
+            && data.bytes().len().is_multiple_of(CACHE_LINE_BYTES)
+        {
+            constants.add(data.bytes());
+        }
+    }
     let mut file = vec![0; format::HEADER_BYTES];
     for &id in &order {
         let record = tensor_record(graph, plan, id, &mut constants)?;

@@ -37,7 +37,7 @@ mod span;
 
 pub use error::Error;
 #[cfg(not(target_os = "none"))]
-pub use kernels::fast_f32;
+pub use kernels::{fast_f32, host_vectors, limit_host_vectors};
 pub use mem::Arena;
 pub use model::Model;
 pub use ops::Entry;

@@ -1,9 +1,10 @@
 """Microseconds of an inference in one thread: here, in LiteRT with XNNPACK, and in ONNX Runtime, side by side. Rounds of all
 take turns, and the best run of each counts.
 
-    python tests/litert/speed.py MODELS [ROUNDS]
+    python tests/litert/speed.py MODELS [ROUNDS [VECTORS]]
 
-MODELS is the folder of the reference models.
+MODELS is the folder of the reference models. VECTORS are the widest that we take, such as avx2: beside a LiteRT that
+narrow.py has changed; ONNX Runtime, which has not, is left out.
 """
 
 import json
@@ -42,8 +43,8 @@ def sample(shape, dtype):
     return random.random(shape, dtype=np.float32) * 2 - 1
 
 
-def ours(path):
-    command = [DUNLIN, "bench", path, "--core", "host", "--json"]
+def ours(path, vectors):
+    command = [DUNLIN, "bench", path, "--core", "host", "--json"] + (["--vectors", vectors] if vectors else [])
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["microseconds"]
 
 
@@ -75,12 +76,13 @@ def onnx(path):
 def main():
     models = Path(sys.argv[1])
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    vectors = sys.argv[3] if len(sys.argv) > 3 else None
     build = ["cargo", "build", "--quiet", "--release", "-p", "dunlin-cli"]
     subprocess.run(build, cwd=ROOT, check=True)
     print(f"{'microseconds':20} {'Dunlin':>8} {'LiteRT':>8} {'ratio':>6} {'ONNX Runtime':>13} {'ratio':>6}")
     for name in INT8 + FLOAT32:
         path = models / f"{name}.tflite"
-        runs = [lambda: ours(path), litert(path), onnx(models / f"onnx_{name}.onnx")]
+        runs = [lambda: ours(path, vectors), litert(path), None if vectors else onnx(models / f"onnx_{name}.onnx")]
         shortest = [float("inf")] * 3
         for _ in range(rounds):
             shortest = [min(s, run()) if run else None for s, run in zip(shortest, runs)]

@@ -32,6 +32,9 @@ pub struct Args {
     /// machine [default: cortex-m4]
     #[arg(long, visible_alias = "board")]
     core: Option<String>,
+    /// With `--core host`: take no wider vectors than these, such as avx2; `none` for the portable kernels
+    #[arg(long)]
+    vectors: Option<String>,
     #[command(flatten)]
     place: PlaceArgs,
     /// Print one JSON object instead of tables
@@ -43,6 +46,9 @@ pub fn bench(args: &Args) -> Result<()> {
     if args.core.as_deref() == Some(HOST) && !args.place.has_port() {
         let file =
             ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(Packing::Portable))?;
+        if let Some(name) = &args.vectors {
+            timing::limit_vectors(name)?;
+        }
         let timing = timing::time(&file.model()?)?;
         return if args.json { print_json(&timing) } else { print(&host_table(&timing)) };
     }
@@ -136,5 +142,5 @@ fn host_table(timing: &HostTiming) -> String {
     }
     let whole = format!("{:.2}", timing.microseconds);
     steps.add_row(["".into(), "whole".into(), "".into(), timing.macs.to_string(), whole, "".into()]);
-    steps.to_string()
+    format!("with {}\n{steps}", timing.vectors.unwrap_or("portable kernels"))
 }

@@ -25,9 +25,30 @@ pub(crate) use armv7em::{add, conv, depthwise, depthwise_records, fully_connecte
 /// rounded once less, so that last digits differ from those of other machines; without it, which is the default, a host
 /// computes what every chip computes. For the whole program; int8 has the same bytes either way. Where there are no kernels
 /// for this host, it changes nothing.
+///
+/// Returns what was said before.
 #[cfg(not(target_os = "none"))]
-pub fn fast_f32(fast: bool) {
-    FAST_F32.store(fast, core::sync::atomic::Ordering::Relaxed);
+pub fn fast_f32(fast: bool) -> bool {
+    FAST_F32.swap(fast, core::sync::atomic::Ordering::Relaxed)
+}
+
+/// The names of the vectors that kernels may take on this host, such as `avx2`, the narrowest first: they take the last.
+#[cfg(not(target_os = "none"))]
+pub fn host_vectors() -> impl Iterator<Item = &'static str> {
+    #[cfg(dunlin_host)]
+    return wide::vectors::names();
+    #[cfg(not(dunlin_host))]
+    core::iter::empty()
+}
+
+/// Has kernels take no wider vectors than those of this name, or none at all: to compare them. For the whole program; false,
+/// and nothing changes, if this host has none of the name.
+#[cfg(not(target_os = "none"))]
+pub fn limit_host_vectors(name: Option<&str>) -> bool {
+    #[cfg(dunlin_host)]
+    return wide::vectors::limit(name);
+    #[cfg(not(dunlin_host))]
+    name.is_none()
 }
 
 #[cfg(not(target_os = "none"))]
@@ -46,12 +67,12 @@ pub(crate) use wide::{add, conv, depthwise, fully_connected, pool};
 #[cfg(all(dunlin_host, target_arch = "x86_64"))]
 mod x86_64;
 #[cfg(all(dunlin_host, target_arch = "x86_64"))]
-use x86_64 as vectors;
+use x86_64 as host_cpu;
 
 #[cfg(all(dunlin_host, target_arch = "aarch64"))]
 mod aarch64;
 #[cfg(all(dunlin_host, target_arch = "aarch64"))]
-use aarch64 as vectors;
+use aarch64 as host_cpu;
 
 // On hosts these are only tested.
 #[cfg(any(all(target_os = "none", not(any(dunlin_dsp, dunlin_mve))), test))]

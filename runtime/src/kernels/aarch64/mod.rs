@@ -6,63 +6,40 @@ use super::wide::cpu::Work;
 
 mod neon;
 
-pub(crate) use neon::Neon;
-
-/// Does it with the vectors of this machine, which every one has.
-#[inline]
-pub(crate) fn run(work: impl Work) -> bool {
-    match level() {
-        // SAFETY: `level` has asked the machine.
-        Level::Dot => unsafe { Neon::<true>::new() }.run(work),
-        // SAFETY: every machine with an operating system has Neon.
-        Level::Neon => unsafe { Neon::<false>::new() }.run(work),
-    }
-    true
-}
-
-/// What the machine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
+/// A kind of vectors.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
     Neon,
     Dot,
 }
 
-/// The level; the machine is asked once.
-#[inline]
-fn level() -> Level {
-    #[cfg(test)]
-    if let Some(level) = tested::get() {
-        return level;
-    }
-    detect()
-}
+/// All kinds, the narrowest first.
+pub(crate) const KINDS: [Kind; 2] = [Kind::Neon, Kind::Dot];
 
-#[inline]
-fn detect() -> Level {
-    if std::arch::is_aarch64_feature_detected!("dotprod") { Level::Dot } else { Level::Neon }
-}
-
-/// Lesser levels than this machine's, for the tests of this thread.
-#[cfg(test)]
-pub(crate) mod tested {
-    use super::std::cell::Cell;
-    use super::std::{format, thread_local};
-    use super::{Level, detect};
-
-    thread_local!(static LEVEL: Cell<Option<Level>> = const { Cell::new(None) });
-
-    pub(super) fn get() -> Option<Level> {
-        LEVEL.get()
-    }
-
-    /// Calls `test` with the vectors of each level that this machine has; it gets the level's name.
-    pub fn at_each_level(mut test: impl FnMut(&str)) {
-        for level in [Level::Neon, Level::Dot] {
-            if level == Level::Neon || detect() == Level::Dot {
-                LEVEL.set(Some(level));
-                test(&format!("{level:?}"));
-                LEVEL.set(None);
-            }
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Neon => "neon",
+            Kind::Dot => "neon-dotprod",
         }
     }
+
+    /// Whether this machine has them.
+    pub(crate) fn is_here(self) -> bool {
+        match self {
+            // Every machine with an operating system.
+            Kind::Neon => true,
+            Kind::Dot => std::arch::is_aarch64_feature_detected!("dotprod"),
+        }
+    }
+}
+
+/// Does it with the vectors of a kind, given by its place in [`KINDS`].
+///
+/// # Safety
+/// The machine has them.
+#[inline(always)]
+pub(crate) unsafe fn run(kind: usize, work: impl Work) {
+    // SAFETY: as the caller says.
+    unsafe { if kind == 0 { neon::run(work) } else { neon::run_with_dot(work) } }
 }

@@ -1,10 +1,10 @@
 //! Sum of two int8 rows of different quantization.
 
 use super::cpu::{Cpu, MAX_LANES, Work};
+use super::vectors;
 use crate::kernels::generic;
 use crate::kernels::generic::elementwise::Strided;
 use crate::kernels::generic::requantize::Factor;
-use crate::kernels::vectors;
 use crate::mem::{View, ViewMut};
 
 pub use crate::kernels::generic::add::{LEFT_SHIFT, SumI8};
@@ -57,6 +57,17 @@ impl Row<'_> {
         let adder = Adder::<C, HALVES, POSITIVE>::new(cpu, sum);
         let [a, b] = self.operands;
         let (a, b, out, mut i) = (a.as_ptr(), b.as_ptr(), self.out.as_ptr(), 0);
+        while i + 4 * C::LANES <= self.out.len() {
+            // SAFETY: so many elements more, here and below.
+            let (a, b) = unsafe { (cpu.load_4_i8(a.wrapping_add(i)), cpu.load_4_i8(b.wrapping_add(i))) };
+            let mut sums = [cpu.splat(0); 4];
+            for (j, sum) in sums.iter_mut().enumerate() {
+                *sum = adder.sum(cpu, a[j], b[j]);
+            }
+            // SAFETY: as above.
+            unsafe { cpu.store_4_i8::<1>(sums, adder.zero_point, adder.bounds, out.wrapping_add(i), 0) };
+            i += 4 * C::LANES;
+        }
         while i + C::LANES <= self.out.len() {
             // SAFETY: so many elements more.
             unsafe { adder.add(cpu, a.wrapping_add(i), b.wrapping_add(i), out.wrapping_add(i)) };
@@ -78,8 +89,9 @@ impl Row<'_> {
 
 /// A sum's constants in vectors.
 struct Adder<C: Cpu, const HALVES: usize, const POSITIVE: bool> {
-    zero_points: [C::V; 3],
+    zero_points: [C::V; 2],
     factors: [C::Factors; 3],
+    zero_point: i32,
     bounds: (i8, i8),
 }
 
@@ -89,8 +101,9 @@ impl<C: Cpu, const HALVES: usize, const POSITIVE: bool> Adder<C, HALVES, POSITIV
         let [a, b] = sum.zero_points;
         let [a_factor, b_factor] = sum.operands;
         Adder {
-            zero_points: [cpu.splat(a), cpu.splat(b), cpu.splat(sum.zero_point)],
+            zero_points: [cpu.splat(a), cpu.splat(b)],
             factors: [factors(cpu, a_factor), factors(cpu, b_factor), factors(cpu, sum.output)],
+            zero_point: sum.zero_point,
             bounds: sum.bounds,
         }
     }
@@ -102,18 +115,24 @@ impl<C: Cpu, const HALVES: usize, const POSITIVE: bool> Adder<C, HALVES, POSITIV
     #[inline(always)]
     unsafe fn add(&self, cpu: C, a: *const i8, b: *const i8, to: *mut i8) {
         // SAFETY: as the caller says.
-        let (a, b) = unsafe { (cpu.load_i8(a), cpu.load_i8(b)) };
+        unsafe {
+            let sum = self.sum(cpu, cpu.load_i8(a), cpu.load_i8(b));
+            cpu.store_i8(sum, self.zero_point, self.bounds, to);
+        }
+    }
+
+    /// The sums of a vector of elements, without the zero point.
+    #[inline(always)]
+    fn sum(&self, cpu: C, a: C::V, b: C::V) -> C::V {
         let (a, b) = (cpu.sub(a, self.zero_points[0]), cpu.sub(b, self.zero_points[1]));
         let a = if HALVES > 0 { half(cpu, a) } else { scaled(cpu, a, &self.factors[0]) };
         let b = if HALVES > 1 { half(cpu, b) } else { scaled(cpu, b, &self.factors[1]) };
         let sum = cpu.add(a, b);
-        let q = if POSITIVE {
+        if POSITIVE {
             cpu.requantize_positive(sum, &self.factors[2])
         } else {
             cpu.requantize(sum, &self.factors[2])
-        };
-        // SAFETY: as the caller says.
-        unsafe { cpu.store_i8(q, self.zero_points[2], self.bounds, to) };
+        }
     }
 }
 

@@ -6,12 +6,15 @@
 use core::ops::Range;
 
 use super::cpu::{Cpu, MAX_LANES, Work, load};
-use super::numbers::{Float32, Int8, Numbers};
+use super::float32::Float32;
+use super::int8::Int8;
+use super::numbers::Numbers;
 use super::room::{MAX_BYTES, Room, with_room};
 use super::tile::tile_vectors;
+use super::vectors;
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::{F32, I8};
-use crate::kernels::{is_f32_fast, vectors};
+use crate::kernels::is_f32_fast;
 use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -22,34 +25,7 @@ const STAGED_BYTES: usize = 16 << 10;
 /// What the constants of a channel take at most.
 const CHANNEL_BYTES: usize = 32;
 
-/// [`generic::conv::conv_rows_i8`].
-pub fn conv_rows_i8(
-    arithmetic: &I8,
-    geometry: &Geometry,
-    x: &Rows<i8>,
-    w: View<i8>,
-    rows: Range<usize>,
-    out: &RowsMut<i8>,
-    scratch: ViewMut<i32>,
-) {
-    if !conv_rows(Int8::new(arithmetic), geometry, x, w, rows.clone(), out) {
-        generic::conv::conv_rows_i8(arithmetic, geometry, x, w, rows, out, scratch);
-    }
-}
-
-/// [`generic::conv::conv_rows_f32`].
-pub fn conv_rows_f32(
-    arithmetic: &F32,
-    geometry: &Geometry,
-    x: &Rows<f32>,
-    w: View<f32>,
-    rows: Range<usize>,
-    out: &RowsMut<f32>,
-) {
-    if !is_f32_fast() || !conv_rows(Float32(arithmetic), geometry, x, w, rows.clone(), out) {
-        generic::conv::conv_rows_f32(arithmetic, geometry, x, w, rows, out);
-    }
-}
+layer_entries!(conv: conv_rows_i8, conv_rows_f32 by conv_rows);
 
 /// False, and nothing is done, if the machine or the layer is not one for this.
 fn conv_rows<N: Numbers>(

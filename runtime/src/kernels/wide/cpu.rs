@@ -47,6 +47,19 @@ pub unsafe trait Cpu: Copy {
     /// # Safety
     /// They can be read.
     unsafe fn load_i8(self, from: *const i8) -> Self::V;
+    /// The same of four vectors, which may take fewer instructions than one by one.
+    ///
+    /// # Safety
+    /// `4 * LANES` bytes can be read.
+    #[inline(always)]
+    unsafe fn load_4_i8(self, from: *const i8) -> [Self::V; 4] {
+        let mut vectors = [self.splat(0); 4];
+        for (i, v) in vectors.iter_mut().enumerate() {
+            // SAFETY: as the caller says.
+            *v = unsafe { self.load_i8(from.wrapping_add(i * Self::LANES)) };
+        }
+        vectors
+    }
     /// Elements 0, 3, 6, ..., then 1, 4, 7, ..., then 2, 5, 8, ...
     ///
     /// # Safety
@@ -74,8 +87,10 @@ pub unsafe trait Cpu: Copy {
     fn shift_left<const BITS: u32>(self, v: Self::V) -> Self::V;
     /// Whether every lane is negative.
     fn all_negative(self, v: Self::V) -> bool;
-    /// Lane `i` is the sum of the lanes of vector `i`, of the first `LANES`.
-    fn sums(self, v: &[Self::V; MAX_LANES]) -> Self::V;
+    /// In each quarter of 16 bytes, lane `i` is the sum of that quarter of vector `i`; wraps.
+    fn sums_of_quarters(self, v: [Self::V; 4]) -> Self::V;
+    /// Sums of neighbouring quarters: those of `a`, then those of `b`; wraps. Never called where there is one quarter.
+    fn add_quarters(self, a: Self::V, b: Self::V) -> Self::V;
     /// Each lane gains the products of its four staged activations with its four int8 weights; wraps.
     fn dot(self, acc: Self::V, x: Self::V, w: Self::V) -> Self::V;
 
@@ -89,12 +104,25 @@ pub unsafe trait Cpu: Copy {
     ///
     /// # Safety
     /// They can be written.
-    unsafe fn store_i8(self, v: Self::V, zero_point: Self::V, bounds: (i8, i8), to: *mut i8);
+    unsafe fn store_i8(self, v: Self::V, zero_point: i32, bounds: (i8, i8), to: *mut i8);
     /// The same of the first half of the lanes.
     ///
     /// # Safety
     /// They can be written.
-    unsafe fn store_half_i8(self, v: Self::V, zero_point: Self::V, bounds: (i8, i8), to: *mut i8);
+    unsafe fn store_half_i8(self, v: Self::V, zero_point: i32, bounds: (i8, i8), to: *mut i8);
+    /// The same of four vectors, which takes fewer instructions than one by one: in `RUNS` of as many of them, 1, 2 or 4,
+    /// with `step` bytes from run to run.
+    ///
+    /// # Safety
+    /// They can be written.
+    unsafe fn store_4_i8<const RUNS: usize>(
+        self,
+        v: [Self::V; 4],
+        zero_point: i32,
+        bounds: (i8, i8),
+        to: *mut i8,
+        step: usize,
+    );
 
     /// `v`, positive, with the sign of `of`.
     fn with_sign_of(self, v: Self::V, of: Self::V) -> Self::V;
@@ -107,8 +135,10 @@ pub unsafe trait Cpu: Copy {
     fn mul_add_f32(self, acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
     /// f32, as [`clamp_f32`](crate::kernels::generic::arithmetic::clamp_f32).
     fn clamp_f32(self, v: Self::V, lo: Self::V, hi: Self::V) -> Self::V;
-    /// f32; see [`Cpu::sums`].
-    fn sums_f32(self, v: &[Self::V; MAX_LANES]) -> Self::V;
+    /// f32; see [`Cpu::sums_of_quarters`].
+    fn sums_of_quarters_f32(self, v: [Self::V; 4]) -> Self::V;
+    /// f32; see [`Cpu::add_quarters`].
+    fn add_quarters_f32(self, a: Self::V, b: Self::V) -> Self::V;
 }
 
 /// Something to do with a CPU's vectors. All that [`Work::run`] calls must be inlined into it: only there the compiler
@@ -126,3 +156,39 @@ pub unsafe fn load<C: Cpu>(cpu: C, from: *const u8, n_bytes: usize) -> C::V {
     // SAFETY: as the caller says.
     unsafe { if n_bytes == 4 * C::LANES { cpu.load(from.cast()) } else { cpu.load_part(from, n_bytes) } }
 }
+
+/// Intrinsics that take no pointers.
+macro_rules! there {
+    ($intrinsics:expr) => {{
+        // SAFETY: a `Cpu` exists only where the machine has the instructions.
+        unsafe { $intrinsics }
+    }};
+}
+pub(crate) use there;
+
+/// Methods that are such intrinsics.
+macro_rules! methods {
+    ($($name:ident($($operand:ident: $type:ty),*) -> $result:ty = $intrinsics:expr;)*) => {
+        $(
+            #[inline(always)]
+            fn $name(self, $($operand: $type),*) -> $result {
+                there!($intrinsics)
+            }
+        )*
+    };
+}
+pub(crate) use methods;
+
+/// A function that does work with the vectors of a CPU: there the compiler may use its instructions.
+macro_rules! entry {
+    ($name:ident, $cpu:expr, $features:literal) => {
+        /// # Safety
+        /// The machine has the instructions.
+        #[inline(never)]
+        #[target_feature(enable = $features)]
+        pub unsafe fn $name(work: impl Work) {
+            work.run($cpu);
+        }
+    };
+}
+pub(crate) use entry;

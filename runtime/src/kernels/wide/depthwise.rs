@@ -6,12 +6,15 @@
 use core::ops::Range;
 
 use super::cpu::{Cpu, MAX_LANES, TAPS_I8, Work};
-use super::numbers::{Float32, Int8, Numbers, Sums};
+use super::float32::Float32;
+use super::int8::Int8;
+use super::numbers::{Numbers, Sums};
+use super::planes::{Planes, whole};
 use super::room::{MAX_BYTES, Room, with_room};
-use crate::Element;
+use super::vectors;
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::{F32, I8};
-use crate::kernels::{is_f32_fast, vectors};
+use crate::kernels::is_f32_fast;
 use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -22,34 +25,7 @@ const STAGED_BYTES: usize = 24 << 10;
 /// What the constants of a channel take at most.
 const CHANNEL_BYTES: usize = 32;
 
-/// [`generic::depthwise::depthwise_rows_i8`].
-pub fn depthwise_rows_i8(
-    arithmetic: &I8,
-    geometry: &Geometry,
-    x: &Rows<i8>,
-    w: View<i8>,
-    rows: Range<usize>,
-    out: &RowsMut<i8>,
-    scratch: ViewMut<i32>,
-) {
-    if !depthwise_rows(Int8::new(arithmetic), geometry, x, w, rows.clone(), out) {
-        generic::depthwise::depthwise_rows_i8(arithmetic, geometry, x, w, rows, out, scratch);
-    }
-}
-
-/// [`generic::depthwise::depthwise_rows_f32`].
-pub fn depthwise_rows_f32(
-    arithmetic: &F32,
-    geometry: &Geometry,
-    x: &Rows<f32>,
-    w: View<f32>,
-    rows: Range<usize>,
-    out: &RowsMut<f32>,
-) {
-    if !is_f32_fast() || !depthwise_rows(Float32(arithmetic), geometry, x, w, rows.clone(), out) {
-        generic::depthwise::depthwise_rows_f32(arithmetic, geometry, x, w, rows, out);
-    }
-}
+layer_entries!(depthwise: depthwise_rows_i8, depthwise_rows_f32 by depthwise_rows);
 
 /// False, and nothing is done, if the machine or the layer is not one for this.
 fn depthwise_rows<N: Numbers>(
@@ -76,60 +52,12 @@ fn depthwise_rows<N: Numbers>(
     is_done
 }
 
-/// How the window is cut.
-#[derive(Clone, Copy)]
-struct Planes {
-    /// Rows of the window in words of so many.
-    planes: usize,
-    columns: usize,
-    channels: usize,
-    /// Words from position to position, and from column to column.
-    position: usize,
-    column: usize,
-}
-
-impl Planes {
-    fn new<N: Numbers>(geometry: &Geometry) -> Planes {
-        let (channels, window) = (geometry.input[2], &geometry.window);
-        Planes {
-            planes: geometry.kernel[0].div_ceil(N::TAPS),
-            columns: geometry.kernel[1],
-            channels,
-            position: window.stride[1] as usize * channels,
-            column: window.dilation[1] as usize * channels,
-        }
-    }
-
-    /// Words of a channel's weights.
-    #[inline(always)]
-    fn words(&self) -> usize {
-        self.planes * self.columns
-    }
-
-    /// Whether a vector has room for the channels of several positions, which follow each other.
-    #[inline(always)]
-    fn is_folded<C: Cpu>(&self) -> bool {
-        self.channels < C::LANES && C::LANES.is_multiple_of(self.channels) && self.position == self.channels
-    }
-
-    /// Words of a plane for so many positions. A vector may reach behind the last channel.
-    #[inline(always)]
-    fn plane_len(&self, positions: usize) -> usize {
-        (positions - 1) * self.position + (self.columns - 1) * self.column + self.channels
-    }
-
-    /// Words of all planes.
-    #[inline(always)]
-    fn staged_len(&self, positions: usize) -> usize {
-        self.planes * self.plane_len(positions) + MAX_LANES
-    }
-}
-
-struct DepthwiseRows<'a, N: Numbers> {
-    numbers: N,
-    geometry: &'a Geometry,
-    planes: Planes,
-    x: &'a Rows<'a, N::T>,
+/// Rows to compute.
+pub(super) struct DepthwiseRows<'a, N: Numbers> {
+    pub(super) numbers: N,
+    pub(super) geometry: &'a Geometry,
+    pub(super) planes: Planes,
+    pub(super) x: &'a Rows<'a, N::T>,
     w: View<'a, N::T>,
     rows: Range<usize>,
     out: &'a RowsMut<'a, N::T>,
@@ -202,115 +130,6 @@ impl<N: Numbers> DepthwiseRows<'_, N> {
             let channels = self.numbers.channels(cpu, c, n, sums);
             // SAFETY: there is memory for the constants of all channels.
             unsafe { laid.channels.add(vector).write(channels) };
-        }
-    }
-
-    /// Stages what `n` positions of row `y` read, from position `ox` on.
-    #[inline(always)]
-    fn stage<C: Cpu>(&self, cpu: C, y: usize, ox: usize, n: usize, staged: *mut i32) {
-        let Geometry { window, input: [_, width, _], .. } = self.geometry;
-        let (planes, n_channels) = (&self.planes, self.planes.channels);
-        let (image, rows) = self.geometry.row_taps(y);
-        let plane_len = planes.plane_len(n);
-        // Elements of the padding before the image, then those of the image that are there.
-        let left = window.pads[1] as usize * n_channels;
-        let start = ox * planes.position;
-        let before = left.saturating_sub(start).min(plane_len);
-        let from = start.saturating_sub(left);
-        let len = (width * n_channels).saturating_sub(from).min(plane_len - before);
-        let padding = [self.numbers.padding::<C>().0; MAX_LANES];
-        for plane in 0..planes.planes {
-            // Rows in the padding, and those behind the window, whose weights are 0.
-            let mut sources = [(padding.as_ptr(), 0); TAPS_I8];
-            for (i, source) in sources.iter_mut().enumerate().take(N::TAPS) {
-                let ky = plane * N::TAPS + i;
-                if len > 0 && rows.valid.contains(&ky) {
-                    let row = self.x.row(image.wrapping_add(rows.index(ky))).slice(from, len);
-                    *source = (row.as_ptr(), 1);
-                }
-            }
-            let to = staged.wrapping_add(plane * plane_len);
-            // SAFETY: the staged rows have so many words, and a vector behind them; rows have `len` elements.
-            unsafe {
-                self.fill(cpu, to, padding.as_ptr(), before);
-                self.interleave(cpu, to.wrapping_add(before), &sources, len);
-                self.fill(cpu, to.wrapping_add(before + len), padding.as_ptr(), plane_len - before - len);
-            }
-        }
-        // What a vector reads behind the last channel is not used, but must be something.
-        // SAFETY: as above.
-        unsafe { cpu.store(cpu.splat(0), staged.wrapping_add(planes.planes * plane_len)) };
-    }
-
-    /// # Safety
-    /// `len` words can be written, and `LANES` elements of padding read.
-    #[inline(always)]
-    unsafe fn fill<C: Cpu>(&self, cpu: C, to: *mut i32, padding: *const N::T, len: usize) {
-        // SAFETY: the padding is read in place, as often as it takes.
-        unsafe { self.interleave(cpu, to, &[(padding, 0); TAPS_I8], len) };
-    }
-
-    /// Writes the staged words of `len` elements of up to four rows, each given with the step from element to element.
-    ///
-    /// # Safety
-    /// `len` words can be written; rows of step 1 have `len` elements, others `LANES`.
-    #[inline(always)]
-    unsafe fn interleave<C: Cpu>(
-        &self,
-        cpu: C,
-        to: *mut i32,
-        rows: &[(*const N::T, usize); TAPS_I8],
-        len: usize,
-    ) {
-        // SAFETY: as the caller says.
-        unsafe {
-            if self.geometry.kernel[0] <= 3 {
-                self.interleave_rows::<C, 3>(cpu, to, rows, len);
-            } else {
-                self.interleave_rows::<C, TAPS_I8>(cpu, to, rows, len);
-            }
-        }
-    }
-
-    /// # Safety
-    /// See [`Self::interleave`].
-    #[inline(always)]
-    unsafe fn interleave_rows<C: Cpu, const ROWS: usize>(
-        &self,
-        cpu: C,
-        to: *mut i32,
-        rows: &[(*const N::T, usize); TAPS_I8],
-        len: usize,
-    ) {
-        let flip = cpu.splat(N::flip::<C>());
-        let mut i = 0;
-        while i + C::LANES <= len {
-            let mut from = [rows[0].0; TAPS_I8];
-            for j in 0..ROWS {
-                from[j] = rows[j].0.wrapping_add(i * rows[j].1);
-            }
-            // SAFETY: so many elements more, and words.
-            unsafe { cpu.store(cpu.xor(N::interleave::<C, ROWS>(cpu, from), flip), to.wrapping_add(i)) };
-            i += C::LANES;
-        }
-        let left = len - i;
-        if left > 0 {
-            let mut tails = [[N::T::default(); MAX_LANES]; TAPS_I8];
-            let mut from = [tails[0].as_ptr(); TAPS_I8];
-            for j in 0..N::TAPS {
-                // SAFETY: so many elements more; the padding has any number.
-                unsafe {
-                    let row = rows[j].0.wrapping_add(i * rows[j].1);
-                    core::ptr::copy_nonoverlapping(row, tails[j].as_mut_ptr(), left);
-                }
-                from[j] = tails[j].as_ptr();
-            }
-            let mut last = [0; MAX_LANES];
-            // SAFETY: as many words as any CPU has lanes, of which those that are left belong to the caller.
-            unsafe {
-                cpu.store(cpu.xor(N::interleave::<C, ROWS>(cpu, from), flip), last.as_mut_ptr());
-                core::ptr::copy_nonoverlapping(last.as_ptr(), to.wrapping_add(i), left);
-            }
         }
     }
 
@@ -410,8 +229,13 @@ impl<N: Numbers> DepthwiseRows<'_, N> {
                 }
                 *sum = acc;
             }
-            let sums =
-                Sums { first: sums.as_ptr(), step: 1, positions: at_once, channels: run.channels, out_step };
+            let sums = Sums {
+                first: sums.as_ptr(),
+                vectors: 1,
+                positions: at_once,
+                channels: run.channels,
+                out_step,
+            };
             // SAFETY: the channels of an output row's positions.
             unsafe { self.numbers.finish(cpu, channels, sums, run.out.wrapping_add(position * out_step)) };
             position += at_once;
@@ -432,15 +256,3 @@ struct Run<N: Numbers> {
 
 /// Positions whose sums are computed before they are finished.
 const AT_ONCE: usize = 8;
-
-/// The first of `lanes` elements, or of a copy in `tail` if there are fewer, which are repeated.
-#[inline(always)]
-fn whole<T: Element>(elements: View<T>, lanes: usize, tail: &mut [T; MAX_LANES]) -> *const T {
-    if elements.len() == lanes {
-        return elements.as_ptr();
-    }
-    for (i, to) in tail.iter_mut().enumerate() {
-        *to = elements.at(i % elements.len());
-    }
-    tail.as_ptr()
-}

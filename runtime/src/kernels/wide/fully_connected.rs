@@ -1,11 +1,14 @@
 //! A row of a fully connected layer: each weight is used once, so they are read where they are. A vector of them lies along
 //! the taps of one channel; the lanes are summed at the end.
 
-use super::cpu::{Cpu, MAX_LANES, Work, load};
-use super::numbers::{Float32, Int8, Numbers, Sums};
+use super::cpu::{Cpu, Work, load};
+use super::float32::Float32;
+use super::int8::Int8;
+use super::numbers::{Numbers, Sums};
+use super::vectors;
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::{F32, I8};
-use crate::kernels::{is_f32_fast, vectors};
+use crate::kernels::is_f32_fast;
 use crate::mem::{View, ViewMut};
 
 pub use crate::kernels::generic::fully_connected::{blocks_row_i8, fully_connected_scratch_bytes};
@@ -44,8 +47,8 @@ impl<N: Numbers> Work for Row<'_, N> {
     #[inline(always)]
     fn run<C: Cpu>(self, cpu: C) {
         match (C::LANES, self.numbers.wants_weights::<C>()) {
-            (16, false) => self.channels::<C, 8, false>(cpu),
             (16, true) => self.channels::<C, 8, true>(cpu),
+            (8 | 16, false) => self.channels::<C, 8, false>(cpu),
             (_, false) => self.channels::<C, 4, false>(cpu),
             (_, true) => self.channels::<C, 4, true>(cpu),
         }
@@ -56,36 +59,33 @@ impl<N: Numbers> Row<'_, N> {
     /// `AT_ONCE`: channels that share a load of activations; `WEIGHTS`: the sums of the weights are wanted, too.
     #[inline(always)]
     fn channels<C: Cpu, const AT_ONCE: usize, const WEIGHTS: bool>(&self, cpu: C) {
-        let (mut sums, mut weights) = ([cpu.splat(0); MAX_LANES], [cpu.splat(0); MAX_LANES]);
         let mut c = 0;
         while c < self.out.len() {
             let n = C::LANES.min(self.out.len() - c);
-            for first in (0..C::LANES).step_by(AT_ONCE) {
-                self.multiply::<C, AT_ONCE, WEIGHTS>(cpu, c, first, &mut sums, &mut weights);
+            let mut sums = self.multiply::<C, AT_ONCE, WEIGHTS>(cpu, c);
+            if C::LANES > AT_ONCE {
+                let others = self.multiply::<C, AT_ONCE, WEIGHTS>(cpu, c + AT_ONCE);
+                for (sum, other) in sums.iter_mut().zip(others) {
+                    *sum = N::add_quarters(cpu, *sum, other);
+                }
             }
-            let weights = if WEIGHTS { cpu.sums(&weights) } else { cpu.splat(0) };
+            let [products, weights] = sums;
             let channels = self.numbers.channels(cpu, c, n, weights);
-            let acc = N::add(cpu, N::begin(&channels), N::sums(cpu, &sums));
-            let sums = Sums { first: &acc, step: 0, positions: 1, channels: n, out_step: 0 };
+            let acc = N::add(cpu, N::begin(&channels), products);
+            let sums = Sums { first: &acc, vectors: 1, positions: 1, channels: n, out_step: 0 };
             // SAFETY: the row has so many outputs.
             unsafe { self.numbers.finish(cpu, &channels, sums, self.out.slice(c, n).as_ptr()) };
             c += n;
         }
     }
 
-    /// Of channels from `c + first` on, as vectors from `first` on: the sums of products, and of weights.
+    /// Of channels from `c` on, the sums of products and of weights, half a vector of them or a whole one: see
+    /// [`reduced`].
     #[inline(always)]
-    fn multiply<C: Cpu, const AT_ONCE: usize, const WEIGHTS: bool>(
-        &self,
-        cpu: C,
-        c: usize,
-        first: usize,
-        sums: &mut [C::V; MAX_LANES],
-        weights: &mut [C::V; MAX_LANES],
-    ) {
+    fn multiply<C: Cpu, const AT_ONCE: usize, const WEIGHTS: bool>(&self, cpu: C, c: usize) -> [C::V; 2] {
         let k = self.x.len();
-        let mut rows = [self.w.as_ptr().wrapping_add((c + first) * k); AT_ONCE];
-        let valid = self.out.len().saturating_sub(c + first);
+        let mut rows = [self.w.as_ptr().wrapping_add(c * k); AT_ONCE];
+        let valid = self.out.len().saturating_sub(c);
         if valid >= AT_ONCE {
             for i in 1..AT_ONCE {
                 rows[i] = rows[i - 1].wrapping_add(k);
@@ -96,7 +96,7 @@ impl<N: Numbers> Row<'_, N> {
                 rows[i] = rows[i - 1].wrapping_add(if i < valid { k } else { 0 });
             }
         } else {
-            return;
+            return [cpu.splat(0); 2];
         }
         let mut products = Products { sums: [cpu.splat(0); AT_ONCE], weights: [cpu.splat(0); AT_ONCE] };
         let (x, step) = (self.x.as_ptr(), C::LANES * N::TAPS);
@@ -119,11 +119,19 @@ impl<N: Numbers> Row<'_, N> {
                 products.add::<N, WEIGHTS>(cpu, x.add(at), &rows, at, (k - at) * size_of::<N::T>());
             }
         }
-        sums[first..][..AT_ONCE].copy_from_slice(&products.sums);
-        if WEIGHTS {
-            weights[first..][..AT_ONCE].copy_from_slice(&products.weights);
-        }
+        let weights = if WEIGHTS { reduced::<C, N, AT_ONCE>(cpu, &products.weights) } else { cpu.splat(0) };
+        [reduced::<C, N, AT_ONCE>(cpu, &products.sums), weights]
     }
+}
+
+/// Of 4 or 8 channels, each quarter has the sums of 4: the quarters of a vector of them, added up, are the channels' sums.
+#[inline(always)]
+fn reduced<C: Cpu, N: Numbers, const AT_ONCE: usize>(cpu: C, v: &[C::V; AT_ONCE]) -> C::V {
+    let first = N::sums_of_quarters(cpu, [v[0], v[1], v[2], v[3]]);
+    if AT_ONCE == 4 {
+        return first;
+    }
+    N::add_quarters(cpu, first, N::sums_of_quarters(cpu, [v[4], v[5], v[6], v[7]]))
 }
 
 /// Sums of some channels: of products, and of weights.

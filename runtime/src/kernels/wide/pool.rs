@@ -1,8 +1,8 @@
 //! Means of int8 over whole images: pixels of many channels are added to their accumulators.
 
 use super::cpu::{Cpu, MAX_LANES, Work, load};
+use super::vectors;
 use crate::kernels::generic;
-use crate::kernels::vectors;
 use crate::mem::{View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -53,6 +53,24 @@ impl Work for Pixels<'_> {
         let n_channels = self.acc.len();
         let n_pixels = self.pixels.len().checked_div(n_channels).unwrap_or(0);
         let mut c = 0;
+        while c + 4 * C::LANES <= n_channels {
+            let to = self.acc.as_ptr().wrapping_add(c);
+            let x = self.pixels.as_ptr().wrapping_add(c);
+            let mut acc = [cpu.splat(0); 4];
+            for pixel in 0..n_pixels {
+                // SAFETY: there are so many channels.
+                let x = unsafe { cpu.load_4_i8(x.wrapping_add(pixel * n_channels)) };
+                for i in 0..4 {
+                    acc[i] = cpu.add(acc[i], x[i]);
+                }
+            }
+            for (i, &acc) in acc.iter().enumerate() {
+                let to = to.wrapping_add(i * C::LANES);
+                // SAFETY: as many accumulators.
+                unsafe { cpu.store(cpu.add(cpu.load(to), acc), to) };
+            }
+            c += 4 * C::LANES;
+        }
         while c + C::LANES <= n_channels {
             let to = self.acc.as_ptr().wrapping_add(c);
             let x = self.pixels.as_ptr().wrapping_add(c);
@@ -104,9 +122,9 @@ impl Work for Means<'_> {
                 let mean = cpu.divide(cpu.add(acc, cpu.with_sign_of(half, acc)), n);
                 let to = self.out.as_ptr().wrapping_add(c);
                 if len == C::LANES {
-                    cpu.store_i8(mean, cpu.splat(0), bounds, to);
+                    cpu.store_i8(mean, 0, bounds, to);
                 } else {
-                    cpu.store_i8(mean, cpu.splat(0), bounds, means.as_mut_ptr());
+                    cpu.store_i8(mean, 0, bounds, means.as_mut_ptr());
                     core::ptr::copy_nonoverlapping(means.as_ptr(), to, len);
                 }
             }

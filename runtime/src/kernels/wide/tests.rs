@@ -7,6 +7,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::cpu::{Cpu, MAX_LANES, Work};
+use super::vectors::{self, tested::with_each_kind};
 use super::{add, conv, depthwise, fully_connected, pool};
 use crate::kernels::generic;
 use crate::kernels::generic::add::SumI8;
@@ -14,7 +15,6 @@ use crate::kernels::generic::arithmetic::{F32, I8};
 use crate::kernels::generic::pool::{AverageI8, Pool};
 use crate::kernels::generic::requantize::{Channels, Factor, Requantize};
 use crate::kernels::testing::{Layer, Operands, elements, layers, table};
-use crate::kernels::vectors::{self, tested::at_each_level};
 use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::{Geometry, Window};
 
@@ -50,19 +50,19 @@ fn depthwise_generic(o: &Operands) {
 }
 
 fn assert_convolves(layer: &Layer) {
-    at_each_level(|level| {
+    with_each_kind(|kind| {
         let kernels = [&convolve as &dyn Fn(&Operands), &convolve_generic];
         if let Some([found, expected]) = layer.outputs(layer.image[2], conv::conv_scratch_bytes, kernels) {
-            assert!(found == expected, "{level}: {layer:?}");
+            assert!(found == expected, "{kind}: {layer:?}");
         }
     });
 }
 
 fn assert_convolves_by_channels(layer: &Layer) {
-    at_each_level(|level| {
+    with_each_kind(|kind| {
         let kernels = [&depthwise_i8 as &dyn Fn(&Operands), &depthwise_generic];
         if let Some([found, expected]) = layer.outputs(1, depthwise::depthwise_scratch_bytes, kernels) {
-            assert!(found == expected, "{level}: {layer:?}");
+            assert!(found == expected, "{kind}: {layer:?}");
         }
     });
 }
@@ -113,7 +113,7 @@ proptest! {
             out
         };
         let expected = run(generic::fully_connected::fully_connected_row_i8);
-        at_each_level(|level| assert_eq!(run(fully_connected::fully_connected_row_i8), expected, "{level}"));
+        with_each_kind(|kind| assert_eq!(run(fully_connected::fully_connected_row_i8), expected, "{kind}"));
     }
 
     #[test]
@@ -132,12 +132,12 @@ proptest! {
         let mut expected = vec![0; len];
         let row = |values| (View::from(values), 1);
         generic::add::add_row(&sum, row(&a[..]), row(&b[..]), (&mut expected[..]).into());
-        at_each_level(|level| {
+        with_each_kind(|kind| {
             // In place of an operand.
             let mut found = a.clone();
             let out = ViewMut::from(&mut found[..]);
             add::add_row(&sum, (out.view(), 1), row(&b[..]), out);
-            assert_eq!(found, expected, "{level}");
+            assert_eq!(found, expected, "{kind}");
         });
     }
 
@@ -169,7 +169,7 @@ proptest! {
             out
         };
         let expected = run(true);
-        at_each_level(|level| assert_eq!(run(false), expected, "{level}"));
+        with_each_kind(|kind| assert_eq!(run(false), expected, "{kind}"));
     }
 
     #[test]
@@ -181,10 +181,10 @@ proptest! {
         for (expected, &acc) in expected.iter_mut().zip(&accs) {
             *expected = mean.finish(acc, n as usize);
         }
-        at_each_level(|level| {
+        with_each_kind(|kind| {
             let mut found = [0i8; 3];
             assert!(pool::finish_means_i8(&mean, View::from(&accs[..]), n as usize, (&mut found[..]).into()));
-            assert_eq!(found, expected, "{level}: {accs:?} of {n}");
+            assert_eq!(found, expected, "{kind}: {accs:?} of {n}");
         });
     }
 
@@ -196,15 +196,15 @@ proptest! {
         multipliers in prop::array::uniform16(prop_oneof![1 << 30..=i32::MAX, 0..=i32::MAX, Just(1 << 30), Just(0)]),
         shifts in prop::array::uniform16(1i32..=31),
     ) {
-        at_each_level(|level| {
+        with_each_kind(|kind| {
             let mut found = [[0; MAX_LANES]; 2];
             let rounding = Rounding { acc: &acc, multipliers: &multipliers, shifts: &shifts, found: &mut found };
             assert!(vectors::run(rounding));
             for i in 0..MAX_LANES {
                 let factor = Factor { multiplier: multipliers[i], shift: -shifts[i] as i8 };
                 let expected = factor.apply(acc[i]);
-                assert_eq!(found[0][i], expected, "{level}: {} times {factor:?}", acc[i]);
-                assert_eq!(found[1][i].max(0), expected.max(0), "{level}: {} times {factor:?}", acc[i]);
+                assert_eq!(found[0][i], expected, "{kind}: {} times {factor:?}", acc[i]);
+                assert_eq!(found[1][i].max(0), expected.max(0), "{kind}: {} times {factor:?}", acc[i]);
             }
         });
     }
@@ -281,7 +281,7 @@ fn assert_near(layer: &Layer, has_bias: bool, is_depthwise: bool) {
         out
     };
     let expected = run(true);
-    at_each_level(|level| assert_all_near(&run(false), &expected, level, layer));
+    with_each_kind(|kind| assert_all_near(&run(false), &expected, kind, layer));
     let k = h * w * c;
     let weights = reals(&mut seed, channels * k);
     let run = |kernel: fn(&F32, View<f32>, View<f32>, ViewMut<f32>)| {
@@ -290,14 +290,14 @@ fn assert_near(layer: &Layer, has_bias: bool, is_depthwise: bool) {
         out
     };
     let expected = run(generic::fully_connected::fully_connected_row_f32);
-    at_each_level(|level| {
-        assert_all_near(&run(fully_connected::fully_connected_row_f32), &expected, level, layer)
+    with_each_kind(|kind| {
+        assert_all_near(&run(fully_connected::fully_connected_row_f32), &expected, kind, layer)
     });
 }
 
-fn assert_all_near(found: &[f32], expected: &[f32], level: &str, layer: &Layer) {
+fn assert_all_near(found: &[f32], expected: &[f32], kind: &str, layer: &Layer) {
     for (found, expected) in found.iter().zip(expected) {
-        assert!((found - expected).abs() <= 1e-4, "{level}: {found} is not {expected}: {layer:?}");
+        assert!((found - expected).abs() <= 1e-4, "{kind}: {found} is not {expected}: {layer:?}");
     }
 }
 
@@ -333,14 +333,14 @@ fn rows_may_stand_where_earlier_ones_were_read() {
     let mut expected = vec![0i8; h * row];
     let (rows, out) = (Rows::new(View::from(&x[..]), row), RowsMut::new((&mut expected[..]).into(), row));
     generic::conv::conv_rows_i8(&arithmetic, &geometry, &rows, weights, 0..h, &out, (&mut [][..]).into());
-    at_each_level(|level| {
+    with_each_kind(|kind| {
         // The input begins where the output's second row does.
         let mut memory = [vec![0; row], x.clone()].concat();
         let memory = ViewMut::from(&mut memory[..]);
         let (x, out) = (Rows::new(memory.slice(row, h * row).view(), row), RowsMut::new(memory, row));
         conv::conv_rows_i8(&arithmetic, &geometry, &x, weights, 0..h, &out, (&mut [][..]).into());
         let found: Vec<i8> = memory.slice(0, h * row).view().iter().collect();
-        assert!(found == expected, "{level}");
+        assert!(found == expected, "{kind}");
     });
 }
 
@@ -356,7 +356,7 @@ fn f32_that_is_no_number_stays_so() {
     let x = [f32::NAN, 1.0, -9.0, 9.0];
     let w = [1f32, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
     let arithmetic = F32 { bias: None, bounds: (-2.0, 2.0) };
-    at_each_level(|level| {
+    with_each_kind(|kind| {
         let (mut out, mut finite) = ([0f32; 4], [0f32; 3]);
         fully_connected::fully_connected_row_f32(
             &arithmetic,
@@ -364,9 +364,9 @@ fn f32_that_is_no_number_stays_so() {
             View::from(&w[..]),
             (&mut out[..]).into(),
         );
-        assert!(out[0].is_nan(), "{level}");
+        assert!(out[0].is_nan(), "{kind}");
         let (x, w) = (View::from(&x[1..]), View::from(&[1f32, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0][..]));
         fully_connected::fully_connected_row_f32(&arithmetic, x, w, (&mut finite[..]).into());
-        assert_eq!(finite, [1.0, -2.0, 2.0], "{level}");
+        assert_eq!(finite, [1.0, -2.0, 2.0], "{kind}");
     });
 }

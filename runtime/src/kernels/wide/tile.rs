@@ -1,7 +1,7 @@
 //! Tiles of a convolution: a few positions times a few vectors of channels, whose sums are in registers.
 
 use super::conv::{Block, ConvRows, Staged};
-use super::cpu::Cpu;
+use super::cpu::{Cpu, MAX_LANES};
 use super::numbers::{Numbers, Sums};
 use crate::mem::ViewMut;
 
@@ -76,19 +76,17 @@ impl<N: Numbers> ConvRows<'_, N> {
                     2 => self.tile_of::<C, 2>(cpu, &tile, positions, &mut acc),
                     _ => self.tile_of::<C, 1>(cpu, &tile, positions, &mut acc),
                 }
-                for v in 0..n_vectors {
-                    let c = (block.first + vector + v) * C::LANES;
-                    let sums = Sums {
-                        first: acc.as_ptr().wrapping_add(v),
-                        step: n_vectors,
-                        positions,
-                        channels: C::LANES.min(n_channels - c),
-                        out_step: n_channels,
-                    };
-                    let to = out.as_ptr().wrapping_add(position * n_channels + c);
-                    // SAFETY: the block has constants for all its vectors, and the row room for the outputs.
-                    unsafe { self.numbers.finish(cpu, &*tile.channels.add(v), sums, to) };
-                }
+                let c = (block.first + vector) * C::LANES;
+                let sums = Sums {
+                    first: acc.as_ptr(),
+                    vectors: n_vectors,
+                    positions,
+                    channels: (n_vectors * C::LANES).min(n_channels - c),
+                    out_step: n_channels,
+                };
+                let to = out.as_ptr().wrapping_add(position * n_channels + c);
+                // SAFETY: the block has constants for all its vectors, and the row room for the outputs.
+                unsafe { self.numbers.finish(cpu, tile.channels, sums, to) };
                 position += positions;
             }
             w = w.wrapping_add(n_vectors * C::LANES * self.lines.words);
@@ -193,6 +191,9 @@ impl<N: Numbers> ConvRows<'_, N> {
         acc: &mut [[C::V; VECTORS]; POSITIONS],
     ) {
         let (pixel, words) = (self.lines.position, self.lines.position / N::TAPS);
+        // With few sums in registers, each would wait for its last product: those of the middle have sums of their own.
+        let is_apart = VECTORS == 1 && C::LANES == MAX_LANES;
+        let mut middles = [[cpu.splat(0); VECTORS]; POSITIONS];
         for ky in 0..self.lines.rows {
             for i in 0..words {
                 let first = 3 * ky * words + i;
@@ -213,12 +214,20 @@ impl<N: Numbers> ConvRows<'_, N> {
                             acc[column][v] = N::dot(cpu, acc[column][v], x, left[v]);
                         }
                         if (1..=POSITIONS).contains(&column) {
-                            acc[column - 1][v] = N::dot(cpu, acc[column - 1][v], x, middle[v]);
+                            let acc = if is_apart { &mut middles[column - 1] } else { &mut acc[column - 1] };
+                            acc[v] = N::dot(cpu, acc[v], x, middle[v]);
                         }
                         if column >= 2 {
                             acc[column - 2][v] = N::dot(cpu, acc[column - 2][v], x, right[v]);
                         }
                     }
+                }
+            }
+        }
+        if is_apart {
+            for (acc, middles) in acc.iter_mut().zip(&middles) {
+                for v in 0..VECTORS {
+                    acc[v] = N::add(cpu, acc[v], middles[v]);
                 }
             }
         }

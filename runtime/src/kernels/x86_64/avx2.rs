@@ -1,84 +1,44 @@
 //! Vectors of 32 bytes.
 
+use core::arch::x86_64::__m256i as V;
 use core::arch::x86_64::*;
 
-use crate::kernels::wide::cpu::{Cpu, MAX_LANES, TAPS_I8, Work};
+use super::rounding::{self, Products, rounding_methods};
+use crate::kernels::wide::cpu::{Cpu, MAX_LANES, TAPS_I8, Work, entry, methods, there};
 
 /// AVX2 and FMA, and AVX-VNNI if so.
 #[derive(Clone, Copy)]
 pub struct Avx2<const VNNI: bool>(());
 
-impl<const VNNI: bool> Avx2<VNNI> {
-    /// # Safety
-    /// The machine has all of them.
-    #[inline(always)]
-    pub unsafe fn new() -> Avx2<VNNI> {
-        Avx2(())
-    }
-
-    #[inline(always)]
-    pub fn run(self, work: impl Work) {
-        // SAFETY: `self` exists only where the machine has the instructions.
-        unsafe { if VNNI { self.run_with_vnni(work) } else { self.run_there(work) } }
-    }
-
-    #[inline(never)]
-    #[target_feature(enable = "avx2,fma")]
-    fn run_there(self, work: impl Work) {
-        work.run(self);
-    }
-
-    #[inline(never)]
-    #[target_feature(enable = "avx2,fma,avxvnni")]
-    fn run_with_vnni(self, work: impl Work) {
-        work.run(self);
-    }
-}
-
-/// Intrinsics that take no pointers.
-macro_rules! there {
-    ($intrinsics:expr) => {{
-        // SAFETY: an `Avx2` exists only where the machine has the instructions.
-        unsafe { $intrinsics }
-    }};
-}
-
-/// See [`Cpu::factors`]: a product of 64 bits at a time, those of the even lanes and those of the odd ones.
-#[derive(Clone, Copy)]
-pub struct Factors {
-    multipliers: [__m256i; 2],
-    /// What rounds both times, if the first rounding gives no negative number.
-    halves: [__m256i; 2],
-    /// Bits by which the high halves are shifted.
-    shifts: __m256i,
-}
-
-/// The odd lanes.
-const ODD: i32 = 0xAA;
-/// The first rounding: half of 2^31.
-const FIRST_HALF: i64 = 1 << 30;
+entry!(run, Avx2::<false>(()), "avx2,fma");
+entry!(run_with_vnni, Avx2::<true>(()), "avx2,fma,avxvnni");
 
 // SAFETY: 8 lanes are 32 bytes, and bytes of 8 lanes are 8.
 unsafe impl<const VNNI: bool> Cpu for Avx2<VNNI> {
     const LANES: usize = 8;
     const FLIP: u8 = 0x80;
     const TILES: [usize; 3] = if VNNI { [8, 4, 0] } else { [4, 4, 0] };
-    type V = __m256i;
-    type Factors = Factors;
+    type V = V;
 
-    #[inline(always)]
-    fn splat(self, word: i32) -> __m256i {
-        there!(_mm256_set1_epi32(word))
+    rounding_methods!();
+
+    methods! {
+        splat(word: i32) -> V = _mm256_set1_epi32(word);
+        add(a: V, b: V) -> V = _mm256_add_epi32(a, b);
+        sub(a: V, b: V) -> V = _mm256_sub_epi32(a, b);
+        mul(a: V, b: V) -> V = _mm256_mullo_epi32(a, b);
+        xor(a: V, b: V) -> V = _mm256_xor_si256(a, b);
+        add_f32(a: V, b: V) -> V = _mm256_castps_si256(_mm256_add_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b)));
     }
 
     #[inline(always)]
-    unsafe fn load(self, from: *const i32) -> __m256i {
+    unsafe fn load(self, from: *const i32) -> V {
         // SAFETY: the machine has the instruction, and the caller the words.
         unsafe { _mm256_loadu_si256(from.cast()) }
     }
 
     #[inline(always)]
-    unsafe fn load_part(self, from: *const u8, n_bytes: usize) -> __m256i {
+    unsafe fn load_part(self, from: *const u8, n_bytes: usize) -> V {
         let n_words = n_bytes / 4;
         // SAFETY: as in `load`; words that are masked are not touched.
         unsafe {
@@ -95,19 +55,19 @@ unsafe impl<const VNNI: bool> Cpu for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    unsafe fn store(self, v: __m256i, to: *mut i32) {
+    unsafe fn store(self, v: V, to: *mut i32) {
         // SAFETY: as in `load`.
         unsafe { _mm256_storeu_si256(to.cast(), v) }
     }
 
     #[inline(always)]
-    unsafe fn load_i8(self, from: *const i8) -> __m256i {
+    unsafe fn load_i8(self, from: *const i8) -> V {
         // SAFETY: as in `load`.
         unsafe { _mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())) }
     }
 
     #[inline(always)]
-    unsafe fn load_triples(self, from: *const i32) -> [__m256i; 3] {
+    unsafe fn load_triples(self, from: *const i32) -> [V; 3] {
         // SAFETY: as in `load`.
         let [a, b, c] = unsafe { [self.load(from), self.load(from.add(8)), self.load(from.add(16))] };
         // Each element of the three vectors is at another place.
@@ -126,7 +86,7 @@ unsafe impl<const VNNI: bool> Cpu for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    unsafe fn interleave<const ROWS: usize>(self, from: [*const i8; TAPS_I8]) -> __m256i {
+    unsafe fn interleave<const ROWS: usize>(self, from: [*const i8; TAPS_I8]) -> V {
         // SAFETY: as in `load`.
         unsafe {
             let [a, b, c, d] = from;
@@ -138,7 +98,7 @@ unsafe impl<const VNNI: bool> Cpu for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    fn transpose(self, rows: &mut [__m256i; MAX_LANES]) {
+    fn transpose(self, rows: &mut [V; MAX_LANES]) {
         there!({
             for quad in rows[..8].chunks_exact_mut(4) {
                 let (a, b) =
@@ -160,51 +120,33 @@ unsafe impl<const VNNI: bool> Cpu for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    fn add(self, a: __m256i, b: __m256i) -> __m256i {
-        there!(_mm256_add_epi32(a, b))
-    }
-
-    #[inline(always)]
-    fn sub(self, a: __m256i, b: __m256i) -> __m256i {
-        there!(_mm256_sub_epi32(a, b))
-    }
-
-    #[inline(always)]
-    fn mul(self, a: __m256i, b: __m256i) -> __m256i {
-        there!(_mm256_mullo_epi32(a, b))
-    }
-
-    #[inline(always)]
-    fn xor(self, a: __m256i, b: __m256i) -> __m256i {
-        there!(_mm256_xor_si256(a, b))
-    }
-
-    #[inline(always)]
-    fn or_if_zero(self, v: __m256i, otherwise: __m256i) -> __m256i {
+    fn or_if_zero(self, v: V, otherwise: V) -> V {
         there!(_mm256_or_si256(otherwise, _mm256_cmpeq_epi32(v, _mm256_setzero_si256())))
     }
 
     #[inline(always)]
-    fn shift_left<const BITS: u32>(self, v: __m256i) -> __m256i {
+    fn shift_left<const BITS: u32>(self, v: V) -> V {
         there!(_mm256_sll_epi32(v, _mm_cvtsi32_si128(BITS as i32)))
     }
 
     #[inline(always)]
-    fn all_negative(self, v: __m256i) -> bool {
+    fn all_negative(self, v: V) -> bool {
         there!(_mm256_movemask_ps(_mm256_castsi256_ps(v))) == 0xFF
     }
 
     #[inline(always)]
-    fn sums(self, v: &[__m256i; MAX_LANES]) -> __m256i {
-        there!({
-            let a = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));
-            let b = _mm256_hadd_epi32(_mm256_hadd_epi32(v[4], v[5]), _mm256_hadd_epi32(v[6], v[7]));
-            _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31))
-        })
+    fn sums_of_quarters(self, [a, b, c, d]: [V; 4]) -> V {
+        there!(_mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d)))
     }
 
     #[inline(always)]
-    fn dot(self, acc: __m256i, x: __m256i, w: __m256i) -> __m256i {
+    fn add_quarters(self, a: V, b: V) -> V {
+        let [a, b] = halves(a, b);
+        self.add(a, b)
+    }
+
+    #[inline(always)]
+    fn dot(self, acc: V, x: V, w: V) -> V {
         if VNNI {
             return there!(_mm256_dpbusd_avx_epi32(acc, x, w));
         }
@@ -219,70 +161,61 @@ unsafe impl<const VNNI: bool> Cpu for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    fn factors(self, multipliers: __m256i, right_shifts: __m256i) -> Factors {
-        there!({
-            let half = _mm256_set1_epi64x(FIRST_HALF);
-            let even = _mm256_and_si256(right_shifts, _mm256_set1_epi64x(0xFFFF_FFFF));
-            let odd = _mm256_srli_epi64(right_shifts, 32);
-            Factors {
-                multipliers: [multipliers, _mm256_srli_epi64(multipliers, 32)],
-                halves: [
-                    _mm256_add_epi64(half, _mm256_sllv_epi64(half, even)),
-                    _mm256_add_epi64(half, _mm256_sllv_epi64(half, odd)),
-                ],
-                shifts: _mm256_sub_epi32(right_shifts, _mm256_set1_epi32(1)),
-            }
-        })
-    }
-
-    #[inline(always)]
-    fn requantize(self, acc: __m256i, factors: &Factors) -> __m256i {
-        let [even, odd] = products(acc, factors);
-        let even = add_halves(even, factors.halves[0]);
-        high_halves(even, add_halves(odd, factors.halves[1]), factors)
-    }
-
-    #[inline(always)]
-    fn requantize_positive(self, acc: __m256i, factors: &Factors) -> __m256i {
-        there!({
-            let [even, odd] = products(acc, factors);
-            let even = _mm256_add_epi64(even, factors.halves[0]);
-            high_halves(even, _mm256_add_epi64(odd, factors.halves[1]), factors)
-        })
-    }
-
-    #[inline(always)]
-    unsafe fn store_i8(self, v: __m256i, zero_point: __m256i, bounds: (i8, i8), to: *mut i8) {
+    unsafe fn store_i8(self, v: V, zero_point: i32, bounds: (i8, i8), to: *mut i8) {
         // SAFETY: as in `load`.
         unsafe { _mm_storel_epi64(to.cast(), to_i8(v, zero_point, bounds)) }
     }
 
     #[inline(always)]
-    unsafe fn store_half_i8(self, v: __m256i, zero_point: __m256i, bounds: (i8, i8), to: *mut i8) {
+    unsafe fn store_half_i8(self, v: V, zero_point: i32, bounds: (i8, i8), to: *mut i8) {
         let word = there!(_mm_cvtsi128_si32(to_i8(v, zero_point, bounds)));
         // SAFETY: as in `load`.
         unsafe { to.cast::<i32>().write_unaligned(word) }
     }
 
     #[inline(always)]
-    fn with_sign_of(self, v: __m256i, of: __m256i) -> __m256i {
+    unsafe fn store_4_i8<const RUNS: usize>(
+        self,
+        v: [V; 4],
+        zero_point: i32,
+        bounds: (i8, i8),
+        to: *mut i8,
+        step: usize,
+    ) {
+        let bytes = to_i8s(v, zero_point, bounds);
+        // SAFETY: as in `load`.
+        unsafe {
+            let (low, high) = (_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+            match RUNS {
+                1 => _mm256_storeu_si256(to.cast(), bytes),
+                2 => {
+                    _mm_storeu_si128(to.cast(), low);
+                    _mm_storeu_si128(to.wrapping_add(step).cast(), high);
+                }
+                _ => {
+                    _mm_storel_epi64(to.cast(), low);
+                    _mm_storel_epi64(to.wrapping_add(step).cast(), _mm_unpackhi_epi64(low, low));
+                    _mm_storel_epi64(to.wrapping_add(2 * step).cast(), high);
+                    _mm_storel_epi64(to.wrapping_add(3 * step).cast(), _mm_unpackhi_epi64(high, high));
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn with_sign_of(self, v: V, of: V) -> V {
         // Odd, so that it is never 0.
         there!(_mm256_sign_epi32(v, _mm256_or_si256(of, _mm256_set1_epi32(1))))
     }
 
     #[inline(always)]
-    fn divide(self, v: __m256i, by: __m256i) -> __m256i {
+    fn divide(self, v: V, by: V) -> V {
         // Rounded to 24 bits, a quotient reaches the next integer only if it is one.
         there!(_mm256_cvttps_epi32(_mm256_div_ps(_mm256_cvtepi32_ps(v), _mm256_cvtepi32_ps(by))))
     }
 
     #[inline(always)]
-    fn add_f32(self, a: __m256i, b: __m256i) -> __m256i {
-        there!(_mm256_castps_si256(_mm256_add_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b))))
-    }
-
-    #[inline(always)]
-    fn mul_add_f32(self, acc: __m256i, a: __m256i, b: __m256i) -> __m256i {
+    fn mul_add_f32(self, acc: V, a: V, b: V) -> V {
         there!(_mm256_castps_si256(_mm256_fmadd_ps(
             _mm256_castsi256_ps(a),
             _mm256_castsi256_ps(b),
@@ -291,7 +224,7 @@ unsafe impl<const VNNI: bool> Cpu for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    fn clamp_f32(self, v: __m256i, lo: __m256i, hi: __m256i) -> __m256i {
+    fn clamp_f32(self, v: V, lo: V, hi: V) -> V {
         // Where one is no number, the second operand is taken.
         there!({
             let v = _mm256_max_ps(_mm256_castsi256_ps(lo), _mm256_castsi256_ps(v));
@@ -300,58 +233,64 @@ unsafe impl<const VNNI: bool> Cpu for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    fn sums_f32(self, v: &[__m256i; MAX_LANES]) -> __m256i {
+    fn sums_of_quarters_f32(self, v: [V; 4]) -> V {
         there!({
-            let a = _mm256_hadd_ps(pair_f32(v, 0), pair_f32(v, 2));
-            let b = _mm256_hadd_ps(pair_f32(v, 4), pair_f32(v, 6));
-            let sums = _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
-            _mm256_castps_si256(sums)
+            let ab = _mm256_hadd_ps(_mm256_castsi256_ps(v[0]), _mm256_castsi256_ps(v[1]));
+            let cd = _mm256_hadd_ps(_mm256_castsi256_ps(v[2]), _mm256_castsi256_ps(v[3]));
+            _mm256_castps_si256(_mm256_hadd_ps(ab, cd))
         })
+    }
+
+    #[inline(always)]
+    fn add_quarters_f32(self, a: V, b: V) -> V {
+        let [a, b] = halves(a, b);
+        self.add_f32(a, b)
     }
 }
 
-/// Accumulators times multipliers: even lanes, odd lanes.
-#[inline(always)]
-fn products(acc: __m256i, factors: &Factors) -> [__m256i; 2] {
-    there!([
-        _mm256_mul_epi32(acc, factors.multipliers[0]),
-        _mm256_mul_epi32(_mm256_srli_epi64(acc, 32), factors.multipliers[1]),
-    ])
+impl<const VNNI: bool> Products for Avx2<VNNI> {
+    methods! {
+        splat_64(number: i64) -> V = _mm256_set1_epi64x(number);
+        add_64(a: V, b: V) -> V = _mm256_add_epi64(a, b);
+        shift_left_64(v: V, bits: V) -> V = _mm256_sllv_epi64(v, bits);
+        sub_if_negative_64(v: V, number: V, of: V) -> V = {
+            let is_negative = _mm256_cmpgt_epi64(_mm256_setzero_si256(), of);
+            _mm256_sub_epi64(v, _mm256_and_si256(is_negative, number))
+        };
+        high(v: V) -> V = _mm256_srli_epi64(v, 32);
+        mul_even(a: V, b: V) -> V = _mm256_mul_epi32(a, b);
+        alternate(even: V, odd: V) -> V = _mm256_blend_epi32(even, odd, 0xAA);
+        shift_right(v: V, bits: V) -> V = _mm256_srav_epi32(v, bits);
+    }
 }
 
-/// The high halves of the even and the odd lanes' numbers, shifted right.
+/// The low halves of `a` and `b`, and the high ones.
 #[inline(always)]
-fn high_halves(even: __m256i, odd: __m256i, factors: &Factors) -> __m256i {
-    there!({
-        let high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, ODD);
-        _mm256_srav_epi32(high, factors.shifts)
-    })
-}
-
-/// Adds what rounds a product both times. Halves go away from zero: a negative number has one less before the second
-/// rounding.
-#[inline(always)]
-fn add_halves(product: __m256i, halves: __m256i) -> __m256i {
-    there!({
-        let is_negative = _mm256_cmpgt_epi64(_mm256_setzero_si256(), product);
-        let one = _mm256_and_si256(is_negative, _mm256_set1_epi64x(2 * FIRST_HALF));
-        _mm256_sub_epi64(_mm256_add_epi64(product, halves), one)
-    })
-}
-
-/// Sums of neighbours, of two vectors from `i` on.
-#[inline(always)]
-fn pair_f32(v: &[__m256i; MAX_LANES], i: usize) -> __m256 {
-    there!(_mm256_hadd_ps(_mm256_castsi256_ps(v[i]), _mm256_castsi256_ps(v[i + 1])))
+fn halves(a: V, b: V) -> [V; 2] {
+    there!([_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31)])
 }
 
 /// See [`Cpu::store_i8`].
 #[inline(always)]
-fn to_i8(v: __m256i, zero_point: __m256i, (lo, hi): (i8, i8)) -> __m128i {
+fn to_i8(v: V, zero_point: i32, (lo, hi): (i8, i8)) -> __m128i {
     there!({
-        let q = _mm256_add_epi32(v, zero_point);
+        let q = _mm256_add_epi32(v, _mm256_set1_epi32(zero_point));
         let q = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
         let q = _mm_packs_epi16(q, q);
         _mm_min_epi8(_mm_max_epi8(q, _mm_set1_epi8(lo)), _mm_set1_epi8(hi))
+    })
+}
+
+/// See [`Cpu::store_4_i8`]: the bytes of one vector after the other.
+#[inline(always)]
+fn to_i8s([a, b, c, d]: [V; 4], zero_point: i32, (lo, hi): (i8, i8)) -> V {
+    there!({
+        let zero_point = _mm256_set1_epi16(zero_point as i16);
+        let ab = _mm256_adds_epi16(_mm256_packs_epi32(a, b), zero_point);
+        let cd = _mm256_adds_epi16(_mm256_packs_epi32(c, d), zero_point);
+        // Word i of half h is of half h of vector i.
+        let places = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
+        let q = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(ab, cd), places);
+        _mm256_min_epi8(_mm256_max_epi8(q, _mm256_set1_epi8(lo)), _mm256_set1_epi8(hi))
     })
 }

@@ -1,96 +1,61 @@
 //! Vectors of 64 bytes.
 
+use core::arch::x86_64::__m512i as V;
 use core::arch::x86_64::*;
 
-use crate::kernels::wide::cpu::{Cpu, MAX_LANES, TAPS_I8, Work};
+use super::rounding::{self, Products, rounding_methods};
+use crate::kernels::wide::cpu::{Cpu, MAX_LANES, TAPS_I8, Work, entry, methods, there};
 
 /// AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Clone, Copy)]
 pub struct Avx512(());
 
-impl Avx512 {
-    /// # Safety
-    /// The machine has all of them, AVX2 and FMA.
-    #[inline(always)]
-    pub unsafe fn new() -> Avx512 {
-        Avx512(())
-    }
-
-    #[inline(always)]
-    pub fn run(self, work: impl Work) {
-        // SAFETY: `self` exists only where the machine has the instructions.
-        unsafe { self.run_there(work) }
-    }
-
-    #[inline(never)]
-    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    fn run_there(self, work: impl Work) {
-        work.run(self);
-    }
-}
-
-/// Intrinsics that take no pointers.
-macro_rules! there {
-    ($intrinsics:expr) => {{
-        // SAFETY: an `Avx512` exists only where the machine has the instructions.
-        unsafe { $intrinsics }
-    }};
-}
-
-/// See [`Cpu::factors`]: a product of 64 bits at a time, those of the even lanes and those of the odd ones.
-#[derive(Clone, Copy)]
-pub struct Factors {
-    multipliers: [__m512i; 2],
-    /// What rounds both times, if the first rounding gives no negative number.
-    halves: [__m512i; 2],
-    /// Bits by which the high halves are shifted.
-    shifts: __m512i,
-}
-
-/// The odd lanes.
-const ODD: u16 = 0xAAAA;
-/// The first rounding: half of 2^31.
-const FIRST_HALF: i64 = 1 << 30;
+entry!(run, Avx512(()), "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni");
 
 // SAFETY: 16 lanes are 64 bytes, and bytes of 16 lanes are 16.
 unsafe impl Cpu for Avx512 {
     const LANES: usize = 16;
     const FLIP: u8 = 0x80;
     const TILES: [usize; 3] = [8, 8, 6];
-    type V = __m512i;
-    type Factors = Factors;
+    type V = V;
 
-    #[inline(always)]
-    fn splat(self, word: i32) -> __m512i {
-        there!(_mm512_set1_epi32(word))
+    rounding_methods!();
+
+    methods! {
+        splat(word: i32) -> V = _mm512_set1_epi32(word);
+        add(a: V, b: V) -> V = _mm512_add_epi32(a, b);
+        sub(a: V, b: V) -> V = _mm512_sub_epi32(a, b);
+        mul(a: V, b: V) -> V = _mm512_mullo_epi32(a, b);
+        xor(a: V, b: V) -> V = _mm512_xor_si512(a, b);
+        add_f32(a: V, b: V) -> V = _mm512_castps_si512(_mm512_add_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b)));
     }
 
     #[inline(always)]
-    unsafe fn load(self, from: *const i32) -> __m512i {
+    unsafe fn load(self, from: *const i32) -> V {
         // SAFETY: the machine has the instruction, and the caller the words.
         unsafe { _mm512_loadu_si512(from.cast()) }
     }
 
     #[inline(always)]
-    unsafe fn load_part(self, from: *const u8, n_bytes: usize) -> __m512i {
+    unsafe fn load_part(self, from: *const u8, n_bytes: usize) -> V {
         // SAFETY: as in `load`; bytes that are masked are not touched.
         unsafe { _mm512_maskz_loadu_epi8((1 << n_bytes) - 1, from.cast()) }
     }
 
     #[inline(always)]
-    unsafe fn store(self, v: __m512i, to: *mut i32) {
+    unsafe fn store(self, v: V, to: *mut i32) {
         // SAFETY: as in `load`.
         unsafe { _mm512_storeu_si512(to.cast(), v) }
     }
 
     #[inline(always)]
-    unsafe fn load_i8(self, from: *const i8) -> __m512i {
+    unsafe fn load_i8(self, from: *const i8) -> V {
         // SAFETY: as in `load`.
         unsafe { _mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast())) }
     }
 
     #[inline(always)]
-    unsafe fn load_triples(self, from: *const i32) -> [__m512i; 3] {
+    unsafe fn load_triples(self, from: *const i32) -> [V; 3] {
         // SAFETY: as in `load`.
         let [a, b, c] = unsafe { [self.load(from), self.load(from.add(16)), self.load(from.add(32))] };
         // Each element of the three vectors is at another place.
@@ -109,7 +74,7 @@ unsafe impl Cpu for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn interleave<const ROWS: usize>(self, from: [*const i8; TAPS_I8]) -> __m512i {
+    unsafe fn interleave<const ROWS: usize>(self, from: [*const i8; TAPS_I8]) -> V {
         // SAFETY: as in `load`.
         unsafe {
             let [a, b, c, d] = from;
@@ -120,7 +85,7 @@ unsafe impl Cpu for Avx512 {
     }
 
     #[inline(always)]
-    fn transpose(self, rows: &mut [__m512i; MAX_LANES]) {
+    fn transpose(self, rows: &mut [V; MAX_LANES]) {
         there!({
             for quad in rows.chunks_exact_mut(4) {
                 let (a, b) =
@@ -146,27 +111,7 @@ unsafe impl Cpu for Avx512 {
     }
 
     #[inline(always)]
-    fn add(self, a: __m512i, b: __m512i) -> __m512i {
-        there!(_mm512_add_epi32(a, b))
-    }
-
-    #[inline(always)]
-    fn sub(self, a: __m512i, b: __m512i) -> __m512i {
-        there!(_mm512_sub_epi32(a, b))
-    }
-
-    #[inline(always)]
-    fn mul(self, a: __m512i, b: __m512i) -> __m512i {
-        there!(_mm512_mullo_epi32(a, b))
-    }
-
-    #[inline(always)]
-    fn xor(self, a: __m512i, b: __m512i) -> __m512i {
-        there!(_mm512_xor_si512(a, b))
-    }
-
-    #[inline(always)]
-    fn or_if_zero(self, v: __m512i, otherwise: __m512i) -> __m512i {
+    fn or_if_zero(self, v: V, otherwise: V) -> V {
         there!({
             let is_zero = _mm512_testn_epi32_mask(v, v);
             _mm512_mask_mov_epi32(otherwise, is_zero, _mm512_set1_epi32(-1))
@@ -174,72 +119,76 @@ unsafe impl Cpu for Avx512 {
     }
 
     #[inline(always)]
-    fn shift_left<const BITS: u32>(self, v: __m512i) -> __m512i {
+    fn shift_left<const BITS: u32>(self, v: V) -> V {
         there!(_mm512_slli_epi32::<BITS>(v))
     }
 
     #[inline(always)]
-    fn all_negative(self, v: __m512i) -> bool {
+    fn all_negative(self, v: V) -> bool {
         there!(_mm512_movepi32_mask(v)) == u16::MAX
     }
 
     #[inline(always)]
-    fn sums(self, v: &[__m512i; MAX_LANES]) -> __m512i {
-        sums_of_16(v, false)
+    fn sums_of_quarters(self, v: [V; 4]) -> V {
+        let [ab, cd] = [pairs(v[0], v[1]), pairs(v[2], v[3])];
+        let [even, odd] = [self.add(ab[0], ab[1]), self.add(cd[0], cd[1])];
+        there!(self.add(_mm512_unpacklo_epi64(even, odd), _mm512_unpackhi_epi64(even, odd)))
     }
 
     #[inline(always)]
-    fn dot(self, acc: __m512i, x: __m512i, w: __m512i) -> __m512i {
+    fn add_quarters(self, a: V, b: V) -> V {
+        let [a, b] = quarters(a, b);
+        self.add(a, b)
+    }
+
+    #[inline(always)]
+    fn dot(self, acc: V, x: V, w: V) -> V {
         there!(_mm512_dpbusd_epi32(acc, x, w))
     }
 
     #[inline(always)]
-    fn factors(self, multipliers: __m512i, right_shifts: __m512i) -> Factors {
-        there!({
-            let half = _mm512_set1_epi64(FIRST_HALF);
-            let even = _mm512_and_si512(right_shifts, _mm512_set1_epi64(0xFFFF_FFFF));
-            let odd = _mm512_srli_epi64(right_shifts, 32);
-            Factors {
-                multipliers: [multipliers, _mm512_srli_epi64(multipliers, 32)],
-                halves: [
-                    _mm512_add_epi64(half, _mm512_sllv_epi64(half, even)),
-                    _mm512_add_epi64(half, _mm512_sllv_epi64(half, odd)),
-                ],
-                shifts: _mm512_sub_epi32(right_shifts, _mm512_set1_epi32(1)),
-            }
-        })
-    }
-
-    #[inline(always)]
-    fn requantize(self, acc: __m512i, factors: &Factors) -> __m512i {
-        let [even, odd] = products(acc, factors);
-        let even = add_halves(even, factors.halves[0]);
-        high_halves(even, add_halves(odd, factors.halves[1]), factors)
-    }
-
-    #[inline(always)]
-    fn requantize_positive(self, acc: __m512i, factors: &Factors) -> __m512i {
-        there!({
-            let [even, odd] = products(acc, factors);
-            let even = _mm512_add_epi64(even, factors.halves[0]);
-            high_halves(even, _mm512_add_epi64(odd, factors.halves[1]), factors)
-        })
-    }
-
-    #[inline(always)]
-    unsafe fn store_i8(self, v: __m512i, zero_point: __m512i, bounds: (i8, i8), to: *mut i8) {
+    unsafe fn store_i8(self, v: V, zero_point: i32, bounds: (i8, i8), to: *mut i8) {
         // SAFETY: as in `load`.
         unsafe { _mm_storeu_si128(to.cast(), to_i8(v, zero_point, bounds)) }
     }
 
     #[inline(always)]
-    unsafe fn store_half_i8(self, v: __m512i, zero_point: __m512i, bounds: (i8, i8), to: *mut i8) {
+    unsafe fn store_half_i8(self, v: V, zero_point: i32, bounds: (i8, i8), to: *mut i8) {
         // SAFETY: as in `load`.
         unsafe { _mm_storel_epi64(to.cast(), to_i8(v, zero_point, bounds)) }
     }
 
     #[inline(always)]
-    fn with_sign_of(self, v: __m512i, of: __m512i) -> __m512i {
+    unsafe fn store_4_i8<const RUNS: usize>(
+        self,
+        v: [V; 4],
+        zero_point: i32,
+        bounds: (i8, i8),
+        to: *mut i8,
+        step: usize,
+    ) {
+        let bytes = to_i8s(v, zero_point, bounds);
+        let to = [to, to.wrapping_add(step), to.wrapping_add(2 * step), to.wrapping_add(3 * step)];
+        // SAFETY: as in `load`.
+        unsafe {
+            match RUNS {
+                1 => _mm512_storeu_si512(to[0].cast(), bytes),
+                2 => {
+                    _mm256_storeu_si256(to[0].cast(), _mm512_castsi512_si256(bytes));
+                    _mm256_storeu_si256(to[1].cast(), _mm512_extracti64x4_epi64(bytes, 1));
+                }
+                _ => {
+                    _mm_storeu_si128(to[0].cast(), _mm512_castsi512_si128(bytes));
+                    _mm_storeu_si128(to[1].cast(), _mm512_extracti32x4_epi32(bytes, 1));
+                    _mm_storeu_si128(to[2].cast(), _mm512_extracti32x4_epi32(bytes, 2));
+                    _mm_storeu_si128(to[3].cast(), _mm512_extracti32x4_epi32(bytes, 3));
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn with_sign_of(self, v: V, of: V) -> V {
         there!({
             let is_negative = _mm512_movepi32_mask(of);
             _mm512_mask_sub_epi32(v, is_negative, _mm512_setzero_si512(), v)
@@ -247,18 +196,13 @@ unsafe impl Cpu for Avx512 {
     }
 
     #[inline(always)]
-    fn divide(self, v: __m512i, by: __m512i) -> __m512i {
+    fn divide(self, v: V, by: V) -> V {
         // Rounded to 24 bits, a quotient reaches the next integer only if it is one.
         there!(_mm512_cvttps_epi32(_mm512_div_ps(_mm512_cvtepi32_ps(v), _mm512_cvtepi32_ps(by))))
     }
 
     #[inline(always)]
-    fn add_f32(self, a: __m512i, b: __m512i) -> __m512i {
-        sum(a, b, true)
-    }
-
-    #[inline(always)]
-    fn mul_add_f32(self, acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    fn mul_add_f32(self, acc: V, a: V, b: V) -> V {
         there!(_mm512_castps_si512(_mm512_fmadd_ps(
             _mm512_castsi512_ps(a),
             _mm512_castsi512_ps(b),
@@ -267,7 +211,7 @@ unsafe impl Cpu for Avx512 {
     }
 
     #[inline(always)]
-    fn clamp_f32(self, v: __m512i, lo: __m512i, hi: __m512i) -> __m512i {
+    fn clamp_f32(self, v: V, lo: V, hi: V) -> V {
         // Where one is no number, the second operand is taken.
         there!({
             let v = _mm512_max_ps(_mm512_castsi512_ps(lo), _mm512_castsi512_ps(v));
@@ -276,37 +220,30 @@ unsafe impl Cpu for Avx512 {
     }
 
     #[inline(always)]
-    fn sums_f32(self, v: &[__m512i; MAX_LANES]) -> __m512i {
-        sums_of_16(v, true)
+    fn sums_of_quarters_f32(self, v: [V; 4]) -> V {
+        let [ab, cd] = [pairs(v[0], v[1]), pairs(v[2], v[3])];
+        let [even, odd] = [self.add_f32(ab[0], ab[1]), self.add_f32(cd[0], cd[1])];
+        there!(self.add_f32(_mm512_unpacklo_epi64(even, odd), _mm512_unpackhi_epi64(even, odd)))
+    }
+
+    #[inline(always)]
+    fn add_quarters_f32(self, a: V, b: V) -> V {
+        let [a, b] = quarters(a, b);
+        self.add_f32(a, b)
     }
 }
 
-/// Accumulators times multipliers: even lanes, odd lanes.
-#[inline(always)]
-fn products(acc: __m512i, factors: &Factors) -> [__m512i; 2] {
-    there!([
-        _mm512_mul_epi32(acc, factors.multipliers[0]),
-        _mm512_mul_epi32(_mm512_srli_epi64(acc, 32), factors.multipliers[1]),
-    ])
-}
-
-/// The high halves of the even and the odd lanes' numbers, shifted right.
-#[inline(always)]
-fn high_halves(even: __m512i, odd: __m512i, factors: &Factors) -> __m512i {
-    there!({
-        let high = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), ODD, odd);
-        _mm512_srav_epi32(high, factors.shifts)
-    })
-}
-
-/// Adds what rounds a product both times. Halves go away from zero: a negative number has one less before the second
-/// rounding.
-#[inline(always)]
-fn add_halves(product: __m512i, halves: __m512i) -> __m512i {
-    there!({
-        let sum = _mm512_add_epi64(product, halves);
-        _mm512_mask_sub_epi64(sum, _mm512_movepi64_mask(product), sum, _mm512_set1_epi64(2 * FIRST_HALF))
-    })
+impl Products for Avx512 {
+    methods! {
+        splat_64(number: i64) -> V = _mm512_set1_epi64(number);
+        add_64(a: V, b: V) -> V = _mm512_add_epi64(a, b);
+        shift_left_64(v: V, bits: V) -> V = _mm512_sllv_epi64(v, bits);
+        sub_if_negative_64(v: V, number: V, of: V) -> V = _mm512_mask_sub_epi64(v, _mm512_movepi64_mask(of), v, number);
+        high(v: V) -> V = _mm512_srli_epi64(v, 32);
+        mul_even(a: V, b: V) -> V = _mm512_mul_epi32(a, b);
+        alternate(even: V, odd: V) -> V = _mm512_mask_mov_epi32(even, 0xAAAA, odd);
+        shift_right(v: V, bits: V) -> V = _mm512_srav_epi32(v, bits);
+    }
 }
 
 /// 16 bytes as lanes.
@@ -314,49 +251,42 @@ fn add_halves(product: __m512i, halves: __m512i) -> __m512i {
 /// # Safety
 /// The machine has the instructions, and the bytes can be read.
 #[inline(always)]
-unsafe fn bytes(from: *const i8) -> __m512i {
+unsafe fn bytes(from: *const i8) -> V {
     // SAFETY: as the caller says.
     unsafe { _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast())) }
 }
 
-/// See [`Cpu::sums`].
+/// Of each quarter the lanes 0 and 1 of `a` and `b` by turns, and the lanes 2 and 3.
 #[inline(always)]
-fn sums_of_16(v: &[__m512i; MAX_LANES], is_f32: bool) -> __m512i {
-    let low = sum_of_halves(sums_of_4(v, 0, is_f32), sums_of_4(v, 4, is_f32), is_f32);
-    let high = sum_of_halves(sums_of_4(v, 8, is_f32), sums_of_4(v, 12, is_f32), is_f32);
-    sum_of_halves(low, high, is_f32)
+fn pairs(a: V, b: V) -> [V; 2] {
+    there!([_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b)])
 }
 
-/// Of four vectors from `i` on, in each quarter the sums of that quarter.
+/// The even quarters of `a` and `b`, and the odd ones.
 #[inline(always)]
-fn sums_of_4(v: &[__m512i; MAX_LANES], i: usize, is_f32: bool) -> __m512i {
-    let [a, b, c, d] = [v[i], v[i + 1], v[i + 2], v[i + 3]];
-    there!({
-        let ab = sum(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b), is_f32);
-        let cd = sum(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d), is_f32);
-        sum(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd), is_f32)
-    })
-}
-
-/// Adds neighbouring quarters: those of `a`, then those of `b`.
-#[inline(always)]
-fn sum_of_halves(a: __m512i, b: __m512i, is_f32: bool) -> __m512i {
-    there!(sum(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xDD), is_f32))
-}
-
-#[inline(always)]
-fn sum(a: __m512i, b: __m512i, is_f32: bool) -> __m512i {
-    there!(match is_f32 {
-        true => _mm512_castps_si512(_mm512_add_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b))),
-        false => _mm512_add_epi32(a, b),
-    })
+fn quarters(a: V, b: V) -> [V; 2] {
+    there!([_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xDD)])
 }
 
 /// See [`Cpu::store_i8`].
 #[inline(always)]
-fn to_i8(v: __m512i, zero_point: __m512i, (lo, hi): (i8, i8)) -> __m128i {
+fn to_i8(v: V, zero_point: i32, (lo, hi): (i8, i8)) -> __m128i {
     there!({
-        let q = _mm512_cvtsepi32_epi8(_mm512_add_epi32(v, zero_point));
+        let q = _mm512_cvtsepi32_epi8(_mm512_add_epi32(v, _mm512_set1_epi32(zero_point)));
         _mm_min_epi8(_mm_max_epi8(q, _mm_set1_epi8(lo)), _mm_set1_epi8(hi))
+    })
+}
+
+/// See [`Cpu::store_4_i8`]: the bytes of one vector after the other.
+#[inline(always)]
+fn to_i8s([a, b, c, d]: [V; 4], zero_point: i32, (lo, hi): (i8, i8)) -> V {
+    there!({
+        let zero_point = _mm512_set1_epi16(zero_point as i16);
+        let ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero_point);
+        let cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero_point);
+        // Word i of quarter q is of quarter q of vector i.
+        let places = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+        let q = _mm512_permutexvar_epi32(places, _mm512_packs_epi16(ab, cd));
+        _mm512_min_epi8(_mm512_max_epi8(q, _mm512_set1_epi8(lo)), _mm512_set1_epi8(hi))
     })
 }
