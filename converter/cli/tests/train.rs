@@ -251,6 +251,31 @@ fn windows_of_motion_become_a_model_with_what_standardizes_them() {
     assert!(error.contains("slow_9.csv: line 2: column `y` is NaN"), "{error}");
 }
 
+/// Numbers in place of classes: a line through points, in f32 and int8.
+#[test]
+fn numbers_are_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..200)
+        .map(|i| ((i * 37 % 41) as f32 / 20.0 - 1.0, (i * 23 % 31) as f32 / 15.0 - 1.0))
+        .map(|(a, b)| format!("{a},{b},{}\n", 2.0 * a - b + 0.5))
+        .collect();
+    std::fs::write(folder.path().join("line.csv"), format!("a,b,y\n{rows}")).unwrap();
+    let text = "name = \"line\"\nlayers = [{ dense = { units = 1 } }]\n[data]\ntest = { every = 4 }\n\
+                source = { csv = { path = \"line.csv\", columns = [\"a\", \"b\"], targets = [\"y\"] } }\n\
+                [training]\nepochs = 30\nbatch_size = 8\noptimizer = { adam = { rate = 0.05 } }\n";
+    let loss = "loss = \"mean_squared_error\"\nmetrics = [\"mean_absolute_error\"]\n";
+    std::fs::write(folder.path().join("line.toml"), format!("{text}{loss}")).unwrap();
+    let report = report(folder.path(), &["line.toml", "--tflite", "line.tflite"]);
+    let off = |key: &str| report[key]["metrics"]["mean_absolute_error"].as_f64().unwrap();
+    assert!(off("f32") < 1e-3 && off("int8") < 0.05, "{report}");
+    assert!(report["f32"]["accuracy"].is_null() && report["confusion"].is_null(), "{report}");
+    let run = |model: &str| dunlin(folder.path(), &["inspect", model]);
+    assert!(run("line.tflite").status.success() && run("line.dunlin").status.success());
+    std::fs::write(folder.path().join("line.toml"), text).unwrap();
+    let error = error(folder.path(), &["train", "line.toml"]);
+    assert!(error.contains("and no classes: training.loss = \"mean_squared_error\""), "{error}");
+}
+
 /// Killed with everything on that has a state: what TensorBoard reads is whole, too.
 #[test]
 fn a_killed_training_with_all_of_it_resumes_to_the_same_bytes() {

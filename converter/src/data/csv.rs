@@ -18,6 +18,8 @@ pub struct Table {
     pub columns: Vec<String>,
     /// The column with the class; without it, the field `label` of the file's name.
     pub label: Option<String>,
+    /// Columns with numbers that are to be found out, in place of a class: those of a window's last row.
+    pub targets: Vec<String>,
     /// Columns with more that is known of a row, such as who was measured, for splits.
     pub fields: Vec<String>,
     /// Samples that are windows of rows; without it a row is a sample.
@@ -41,6 +43,8 @@ struct Run {
     fields: Fields,
     /// Channels of the rows, one behind the other.
     values: Vec<f32>,
+    /// Targets of the rows, one behind the other.
+    targets: Vec<f32>,
 }
 
 /// Reads a CSV file, or all of a folder and those within it in the order of their paths: samples of `[columns]`, or of
@@ -66,10 +70,13 @@ pub fn read_csv(path: &Path, table: &Table) -> Result<Examples<f32>> {
     } else {
         read(path, Fields::new(), table, &mut runs)?;
     }
-    let (mut x, mut fields) = (Vec::new(), Vec::new());
+    let (mut x, mut targets, mut fields) = (Vec::new(), Vec::new(), Vec::new());
+    let n_targets = table.targets.len();
     for run in &runs {
-        for window in run.values.windows(rows * n_columns).step_by(hop * n_columns) {
+        let windows = run.values.windows(rows * n_columns).step_by(hop * n_columns);
+        for (i, window) in windows.enumerate() {
             x.extend(window);
+            targets.extend(&run.targets[(i * hop + rows - 1) * n_targets..][..n_targets]);
             fields.push(run.fields.clone());
         }
     }
@@ -79,15 +86,21 @@ pub fn read_csv(path: &Path, table: &Table) -> Result<Examples<f32>> {
             format!("no {rows} rows of one label follow each other for a window; the most are {longest}");
         return Err(Error::File { path: path.to_owned(), what });
     }
-    let (classes, labels) = classes(fields.iter().map(|fields| fields["label"].as_str()));
+    let (classes, labels) = match n_targets {
+        0 => classes(fields.iter().map(|fields| fields["label"].as_str())),
+        _ => (vec!["all".to_string()], vec![0; fields.len()]),
+    };
     let dims = if table.windows.is_some() { vec![rows, n_columns] } else { vec![n_columns] };
-    Ok(Examples { dims, x, labels, classes, fields })
+    Ok(Examples { dims, x, labels, classes, fields, targets })
 }
 
 /// Appends the runs of a file whose name says `of_file`.
 fn read(path: &Path, of_file: Fields, table: &Table, runs: &mut Vec<Run>) -> Result<()> {
     let wrong = |what: String| Error::File { path: path.to_owned(), what };
-    if table.label.is_none() && !of_file.contains_key("label") {
+    if table.label.is_some() && !table.targets.is_empty() {
+        return Err(wrong("a label and targets are named: take either".to_string()));
+    }
+    if table.label.is_none() && table.targets.is_empty() && !of_file.contains_key("label") {
         let what = "no column is named for the label, and the pattern of file names has no {label}";
         return Err(wrong(what.to_string()));
     }
@@ -102,6 +115,7 @@ fn read(path: &Path, of_file: Fields, table: &Table, runs: &mut Vec<Run>) -> Res
         })
     };
     let columns: Vec<usize> = table.columns.iter().map(column).collect::<Result<_>>()?;
+    let targets: Vec<usize> = table.targets.iter().map(column).collect::<Result<_>>()?;
     let named = table.fields.iter().map(|name| (name.clone(), name));
     let named = named.chain(table.label.iter().map(|name| ("label".to_string(), name)));
     let texts: Vec<(String, usize)> =
@@ -119,16 +133,18 @@ fn read(path: &Path, of_file: Fields, table: &Table, runs: &mut Vec<Run>) -> Res
             fields.insert(field.clone(), text.to_string());
         }
         if begins || runs.last().is_none_or(|run| run.fields != fields) {
-            runs.push(Run { fields, values: Vec::new() });
+            runs.push(Run { fields, values: Vec::new(), targets: Vec::new() });
             begins = false;
         }
-        for &column in &columns {
-            let value = number(&record, column);
-            let value =
-                value.map_err(|what| wrong(format!("line {line}: column `{}` {what}", &header[column])))?;
-            if let Some(run) = runs.last_mut() {
-                run.values.push(value);
-            }
+        let number = |&column: &usize| {
+            number(&record, column)
+                .map_err(|what| wrong(format!("line {line}: column `{}` {what}", &header[column])))
+        };
+        let values: Vec<f32> = columns.iter().map(number).collect::<Result<_>>()?;
+        let targets: Vec<f32> = targets.iter().map(number).collect::<Result<_>>()?;
+        if let Some(run) = runs.last_mut() {
+            run.values.extend(values);
+            run.targets.extend(targets);
         }
     }
     if begins {
@@ -171,6 +187,7 @@ mod tests {
             name: "{label}_{take}.csv".to_string(),
             columns: columns.iter().map(ToString::to_string).collect(),
             label: None,
+            targets: Vec::new(),
             fields: Vec::new(),
             windows: windows.map(|[rows, hop]| Windows { rows, hop }),
         }
@@ -214,6 +231,21 @@ mod tests {
             error.ends_with("no 3 rows of one label follow each other for a window; the most are 2"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn targets_are_those_of_the_last_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plant.csv");
+        std::fs::write(&path, "t,u,power\n1,2,10\n3,4,20\n5,6,30\n7,8,40\n").unwrap();
+        let table = Table { targets: vec!["power".into()], ..table(&["t"], Some([2, 2])) };
+        let examples = read_csv(&path, &table).unwrap();
+        assert_eq!((&examples.x[..], &examples.targets[..]), (&[1.0, 3.0, 5.0, 7.0][..], &[20.0, 40.0][..]));
+        let one = examples.subset(&[1]).regression().unwrap();
+        assert_eq!((one.sample(0), one.target(0)), (&[5.0, 7.0][..], &[40.0][..]));
+        let both = Table { label: Some("u".into()), ..table };
+        let error = read_csv(&path, &both).unwrap_err().to_string();
+        assert!(error.ends_with("a label and targets are named: take either"), "{error}");
     }
 
     #[test]

@@ -13,12 +13,14 @@ pub struct Examples<T> {
     pub dims: Vec<usize>,
     /// The samples, one behind the other.
     pub x: Vec<T>,
-    /// The class of each.
+    /// The class of each; 0 where numbers are to be found out.
     pub labels: Vec<usize>,
     /// Names of the classes.
     pub classes: Vec<String>,
     /// What the name of each sample's file says; without entries for samples from one file.
     pub fields: Vec<BTreeMap<String, String>>,
+    /// The numbers that are to be found out of each, as many for every sample; empty where that is the class.
+    pub targets: Vec<f32>,
 }
 
 /// Which samples are the test's: training never sees them.
@@ -60,7 +62,7 @@ impl<T: Copy> Examples<T> {
         }
         let n_classes = labels.iter().max().map_or(0, |&greatest| greatest + 1);
         let classes = (0..n_classes).map(|class| class.to_string()).collect();
-        Ok(Examples { dims: dims.to_vec(), x, labels, classes, fields: Vec::new() })
+        Ok(Examples { dims: dims.to_vec(), x, labels, classes, fields: Vec::new(), targets: Vec::new() })
     }
 
     /// Number of samples.
@@ -87,7 +89,14 @@ impl<T: Copy> Examples<T> {
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             classes: self.classes.clone(),
             fields: indices.iter().filter_map(|&i| self.fields.get(i)).cloned().collect(),
+            targets: indices.iter().flat_map(|&i| self.target(i)).copied().collect(),
         }
+    }
+
+    /// The numbers that are to be found out of sample `i`.
+    fn target(&self, i: usize) -> &[f32] {
+        let len = self.targets.len() / self.len();
+        &self.targets[i * len..][..len]
     }
 
     /// Training samples, and those of the test.
@@ -137,6 +146,20 @@ impl Examples<f32> {
     /// As [`Dataset::classification`].
     pub fn classification(&self) -> Result<Dataset> {
         Dataset::classification(&self.dims, self.x.clone(), &self.labels, self.classes.len())
+    }
+
+    /// For a network that finds numbers out.
+    ///
+    /// # Errors
+    /// If the samples have none.
+    pub fn regression(&self) -> Result<Dataset> {
+        if self.targets.is_empty() {
+            let what =
+                "the data have classes, and no numbers to find out: name `targets`, which CSV files have";
+            return Err(Error::Invalid(what.to_string()));
+        }
+        let dims = [self.targets.len() / self.len()];
+        Dataset::new(&self.dims, self.x.clone(), &dims, self.targets.clone())
     }
 
     /// For a network that makes its input again.

@@ -54,7 +54,7 @@ pub fn read_png(folder: &Path, images: &Images) -> Result<Examples<f32>> {
     }
     let (classes, labels) = classes(files.iter().map(|file| file.fields["label"].as_str()));
     let fields = files.into_iter().map(|file| file.fields).collect();
-    Ok(Examples { dims: dims.map_or(Vec::new(), Vec::from), x, labels, classes, fields })
+    Ok(Examples { dims: dims.map_or(Vec::new(), Vec::from), x, labels, classes, fields, targets: Vec::new() })
 }
 
 fn read(path: &Path, channels: usize) -> Result<Picture> {

@@ -39,6 +39,7 @@ pub fn features(examples: &Examples<i16>, config: &Config) -> Result<Examples<f3
         labels: examples.labels.clone(),
         classes: examples.classes.clone(),
         fields: examples.fields.clone(),
+        targets: examples.targets.clone(),
     })
 }
 

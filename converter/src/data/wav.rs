@@ -33,7 +33,7 @@ pub fn read_sounds(folder: &Path, sounds: &Sounds) -> Result<Examples<i16>> {
     }
     let (classes, labels) = classes(files.iter().map(|file| file.fields["label"].as_str()));
     let fields = files.into_iter().map(|file| file.fields).collect();
-    Ok(Examples { dims: vec![sounds.clip_samples], x, labels, classes, fields })
+    Ok(Examples { dims: vec![sounds.clip_samples], x, labels, classes, fields, targets: Vec::new() })
 }
 
 /// The samples around the middle of a WAV file, as many as an example has.

@@ -211,9 +211,20 @@ impl Topology {
         let mut made: HashMap<_, _> = pointers.zip(inputs.iter().copied()).collect();
         let outputs: Vec<TensorId> =
             self.outputs.iter().map(|symbol| symbol.trace(cx, &mut made)).collect::<Result<_>>()?;
-        let is_used = |id: &&TensorId| outputs.contains(id) || !cx.graph.consumers(**id).is_empty();
-        match inputs.iter().find(|id| !is_used(id)) {
-            Some(&id) => Err(Error::graph(&cx.graph[id].name, "no output comes of this input: leave it out")),
+        let wrong = |id: TensorId, what: &str| Err(Error::graph(&cx.graph[id].name, what));
+        for (i, &id) in inputs.iter().enumerate() {
+            if outputs.contains(&id) {
+                return wrong(id, "is an input and an output: a network has a layer between");
+            }
+            if cx.graph.consumers(id).is_empty() {
+                return wrong(id, "no output comes of this input: leave it out");
+            }
+            if inputs[..i].iter().any(|&other| cx.graph[other].name == cx.graph[id].name) {
+                return wrong(id, "two inputs have this name");
+            }
+        }
+        match (1..outputs.len()).find(|&i| outputs[..i].contains(&outputs[i])) {
+            Some(i) => wrong(outputs[i], "is listed as an output twice"),
             None => Ok(outputs),
         }
     }

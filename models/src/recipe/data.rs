@@ -103,6 +103,9 @@ pub struct Csv {
     pub columns: Vec<String>,
     /// The column with the class; the field `label` of the file's name without it.
     pub label: Option<String>,
+    /// Columns with the numbers that the network finds out, in place of a class: those of a window's last row.
+    #[serde(default)]
+    pub targets: Vec<String>,
     /// Columns that a split can go by.
     #[serde(default)]
     pub fields: Vec<String>,
@@ -192,9 +195,9 @@ impl Wav {
 
 impl Csv {
     pub(super) fn table(&self) -> Table {
-        let Csv { name, columns, label, fields, .. } = self.clone();
+        let Csv { name, columns, label, targets, fields, .. } = self.clone();
         let windows = self.windows.map(|WindowsSpec { rows, hop }| Windows { rows, hop });
-        Table { name, columns, label, fields, windows }
+        Table { name, columns, label, targets, fields, windows }
     }
 }
 

@@ -28,7 +28,7 @@ pub use prepare::Prepared;
 pub use report::TrainReport;
 pub use run::{Options, run};
 pub use score::Score;
-pub use training::{Aware, EarlyStoppingSpec, OptimizerSpec, Quantization, ScheduleSpec, Training};
+pub use training::{Aware, EarlyStoppingSpec, LossSpec, OptimizerSpec, Quantization, ScheduleSpec, Training};
 
 /// A recipe.
 #[derive(Clone, Debug, Deserialize)]
@@ -94,7 +94,7 @@ impl Recipe {
         if !(2..=8).contains(&bits) {
             return Err(format!("quantization.weight_bits is {bits}; it must be 2 to 8"));
         }
-        if self.data.normal.is_some() && self.training.loss.classifies() {
+        if self.data.normal.is_some() && self.training.loss != LossSpec::Reconstruction {
             let what = "`data.normal` is for networks that make their input again: training.loss = \"reconstruction\"";
             return Err(what.to_string());
         }

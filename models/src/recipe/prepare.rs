@@ -10,7 +10,7 @@ use dunlin_converter::npy::Array;
 use dunlin_converter::{Data, Error, Result};
 
 use super::augment::Changes;
-use super::{Augmentation, Recipe, Source, Wav};
+use super::{Augmentation, LossSpec, Recipe, Source, Wav};
 use crate::{digits, gestures};
 
 /// Data ready for training.
@@ -89,9 +89,14 @@ impl Recipe {
         }
         let n_calibration = self.training.calibration_samples.min(training.len());
         let spread: Vec<usize> = (0..n_calibration).map(|i| i * training.len() / n_calibration).collect();
-        let dataset = |examples: &Examples<f32>| match self.training.loss.classifies() {
-            true => examples.classification(),
-            false => examples.reconstruction(),
+        let dataset = |examples: &Examples<f32>| match self.training.loss {
+            LossSpec::CrossEntropy if !examples.targets.is_empty() => Err(Error::Invalid(
+                "the data have numbers to find out, and no classes: training.loss = \"mean_squared_error\""
+                    .into(),
+            )),
+            LossSpec::CrossEntropy => examples.classification(),
+            LossSpec::Reconstruction => examples.reconstruction(),
+            LossSpec::MeanSquaredError => examples.regression(),
         };
         let is_normal = self.normal(&test.classes)?;
         Ok(Prepared {

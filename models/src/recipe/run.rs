@@ -17,7 +17,7 @@ use dunlin_converter::report::ModelReport;
 use dunlin_converter::{Error, Graph, Program, Result, export};
 
 use super::score::{Measure, Score, Threshold, predict, threshold};
-use super::{Prepared, Recipe, TrainReport};
+use super::{LossSpec, Prepared, Recipe, TrainReport};
 
 /// What to do with a recipe.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ pub fn run(recipe: &Recipe, options: &Options, say: &mut dyn FnMut(&str)) -> Res
     fit.progress = options.progress;
     fit.checkpoint = Some(checkpoint.clone());
     let start = Instant::now();
-    let augmented = augmented(&data, &fit)?;
+    let augmented = augmented(&data, recipe, seed)?;
     let source: &dyn Source = augmented.as_ref().map_or(&data.training, |augmented| augmented);
     let history = train(&mut network, &data, source, &fit, options)?;
     let training_seconds = start.elapsed().as_secs_f64();
@@ -157,12 +157,15 @@ impl Job<'_> {
 }
 
 /// The training samples as each epoch changes them, if it does.
-fn augmented(data: &Prepared, fit: &FitOptions) -> Result<Option<Augmented>> {
+fn augmented(data: &Prepared, recipe: &Recipe, seed: u64) -> Result<Option<Augmented>> {
     if data.changes.is_empty() {
         return Ok(None);
     }
-    let augmented = Augmented::new(data.training.clone(), data.changes.clone(), fit.seed)?;
-    Ok(Some(if fit.loss.classifies() { augmented } else { augmented.reconstructing()? }))
+    let augmented = Augmented::new(data.training.clone(), data.changes.clone(), seed)?;
+    Ok(Some(match recipe.training.loss {
+        LossSpec::Reconstruction => augmented.reconstructing()?,
+        LossSpec::CrossEntropy | LossSpec::MeanSquaredError => augmented,
+    }))
 }
 
 fn train(

@@ -99,6 +99,8 @@ pub enum LossSpec {
     CrossEntropy,
     /// Makes the input again; see [`Loss::MeanSquaredError`].
     Reconstruction,
+    /// Finds numbers out, those that the data name as targets.
+    MeanSquaredError,
 }
 
 impl LossSpec {
@@ -111,7 +113,7 @@ impl LossSpec {
     pub fn loss(self) -> Loss {
         match self {
             LossSpec::CrossEntropy => Loss::CrossEntropy,
-            LossSpec::Reconstruction => Loss::MeanSquaredError,
+            LossSpec::Reconstruction | LossSpec::MeanSquaredError => Loss::MeanSquaredError,
         }
     }
 }

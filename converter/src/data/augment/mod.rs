@@ -75,6 +75,7 @@ pub fn with_copies<T: Copy + Send + Sync>(
     for _ in 0..copies {
         all.labels.extend(&examples.labels);
         all.fields.extend(examples.fields.iter().cloned());
+        all.targets.extend(&examples.targets);
     }
     Ok(all)
 }

@@ -209,8 +209,14 @@ fn what_does_not_fit_is_named_with_its_shapes() {
         (error(&[&flat], flat.then(Relu)), "flatten: is listed as an input and made by a layer"),
         (error(&[&b], b.then(Conv2d::new(2, [3, 3]))), "conv2d: takes images [n, h, w, c], not [1, 3]"),
         (error(&[], b.clone()), "n: has no inputs or no outputs"),
+        (error(&[&b], b.clone()), "b: is an input and an output"),
+        (error(&[&b, &Symbol::input("b", &[3])], b.then(Relu)), "b: no output comes of this input"),
     ];
     for (have, want) in cases {
         assert!(have.starts_with(want), "`{have}` is not `{want}`");
     }
+    let other = Symbol::input("b", &[3]);
+    assert!(error(&[&b, &other], &b + &other).starts_with("b: two inputs have this name"));
+    let twice = Network::functional("n", &[&a], &[&flat, &flat], 1).err().unwrap().to_string();
+    assert_eq!(twice, "flatten: is listed as an output twice");
 }
