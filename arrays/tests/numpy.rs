@@ -79,7 +79,7 @@ fn path() -> PathBuf {
 fn every_expression_agrees_with_numpy() {
     let arrays = read_npz(&path()).unwrap().into_iter().collect();
     let mut goldens = Goldens { arrays, n_checked: 0, failures: Vec::new() };
-    table::check_all(&mut goldens).unwrap();
+    table::PARTS.iter().try_for_each(|check| check(&mut goldens)).unwrap();
     let (n, failures) = (goldens.n_checked, goldens.failures);
     assert!(failures.is_empty(), "{} of {n}:\n{}", failures.len(), failures.join("\n"));
     assert!(n >= 300, "{n} expressions");
