@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use dunlin::format::Header;
 use dunlin::session::Step;
-use dunlin::{Model, Session};
+use dunlin::{DType, Model, Session};
 
 use crate::dead_channels::{self, DeadChannels};
+use crate::graph::Form;
 use crate::lower::lower;
 use crate::pack::{Packing, pack};
-use crate::plan::{Plan, plan};
+use crate::plan::{Plan, plan, whole};
 use crate::write::{operator_table, write};
-use crate::{Data, Error, Graph, Kind, Result, TensorId};
+use crate::{Data, Error, Graph, Kind, Node, Result, TensorId};
 
 /// Bytes that start at a multiple of 16, as models and arenas must.
 #[derive(Debug, Default)]
@@ -329,6 +330,26 @@ pub fn output(session: &Session, i: usize) -> Result<Data> {
         dunlin::DType::I16 => Data::I16(session.output::<i16>(i).map_err(wrong)?.to_vec()),
         dunlin::DType::I32 => Data::I32(session.output::<i32>(i).map_err(wrong)?.to_vec()),
     })
+}
+
+/// Runs one node of a graph in device form alone, on such int8 inputs (dimensions and numbers of the first ones; others are
+/// constants).
+pub(crate) fn run_alone(graph: &Graph, node: &Node, given: Vec<(Vec<usize>, Vec<i8>)>) -> Result<Vec<i8>> {
+    let mut alone = Graph::new(&node.name);
+    alone.form = Form::Device;
+    let mut inputs = Vec::new();
+    for (&id, (dims, _)) in node.inputs.iter().zip(&given) {
+        let input = alone.input_of(&graph[id].name, DType::I8, dims)?;
+        alone[input].quant = graph[id].quant.clone();
+        inputs.push(input);
+    }
+    inputs.extend(node.inputs[given.len()..].iter().map(|&id| alone.add_tensor(graph[id].clone())));
+    let output = alone.apply(&node.name, node.op, &inputs)?;
+    alone[output].quant = graph[node.outputs[0]].quant.clone();
+    alone.mark_output(output);
+    let given: Vec<Data> = given.into_iter().map(|(_, values)| Data::I8(values)).collect();
+    let outputs = Program::of_device(alone, |graph| Ok(whole(graph)))?.run(&given)?;
+    Ok(outputs.first().and_then(Data::as_i8).map(<[i8]>::to_vec).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use dunlin::ops::Factor;
 use dunlin::ops::add::AddFactors;
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::conv_pairs::Table;
 use dunlin::ops::fully_connected::Weights;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
@@ -80,6 +81,7 @@ fn case(seed: u64) -> Option<Case> {
         3 | 4 => layer.depthwise(),
         5 => layer.fully_connected(),
         6 => layer.average_pool(),
+        7 if seed % 24 == 7 => layer.weighted_sum(),
         _ => layer.add(),
     };
     let output = made.ok()?;
@@ -147,6 +149,19 @@ impl Layer {
             let multiplier = if odd { rng.choice(edges).unwrap_or(0) } else { rng.i32(1 << 30..=i32::MAX) };
             let shift = if odd { rng.i32(-31..=30) } else { usual_shift + rng.i32(-2..=2) };
             table.extend([bias, multiplier, shift]);
+        }
+        self.graph.constant("table", &[channels, 3], Data::I32(table))
+    }
+
+    /// A table of scaled channels for sums of `n` products: whatever the numbers are.
+    fn scaled_table(&mut self, channels: usize, n: usize) -> Result<TensorId> {
+        let rng = &mut self.rng;
+        let mut table = Vec::new();
+        for _ in 0..channels {
+            let usual = rng.u8(..3) != 0;
+            let shift = if usual { rng.i32(2..=8) } else { rng.i32(..32) };
+            let multiplier = if usual { (1 << 30) / n as i32 } else { rng.i32(..) };
+            table.extend([rng.i32(-9999..9999), multiplier, (rng.i32(..) >> 14) << 8 | shift]);
         }
         self.graph.constant("table", &[channels, 3], Data::I32(table))
     }
@@ -245,9 +260,15 @@ impl Layer {
         let (c_in, c_out) = (self.channels(60), 2 * self.rng.usize(1..26));
         let x = self.image(c_in)?;
         let window = if kernel == [1, 1] && self.rng.bool() { Window::UNIT } else { self.window(kernel) };
-        let op = ops::ConvPairs { window, bounds: self.bounds(), kernel: kernel.map(|taps| taps as u8) };
+        let table = if self.rng.bool() { Table::Factors } else { Table::Scaled };
+        let op =
+            ops::ConvPairs { window, bounds: self.bounds(), kernel: kernel.map(|taps| taps as u8), table };
         let n = kernel[0] * kernel[1] * c_in;
-        let inputs = [x, self.weights(&[c_out, op.taps(c_in)])?, self.table_of(c_out, n, false)?];
+        let entries = match table {
+            Table::Factors => self.table_of(c_out, n, false)?,
+            Table::Scaled => self.scaled_table(c_out, n)?,
+        };
+        let inputs = [x, self.weights(&[c_out, op.taps(c_in)])?, entries];
         self.graph.apply("layer", op, &inputs)
     }
 
@@ -292,6 +313,22 @@ impl Layer {
         let output = factor(rng, 8.0 / (1 << 20) as f64);
         let op = ops::Add { bounds: self.bounds(), factors: Some(AddFactors { operands, output }) };
         self.graph.apply("layer", Op::from(op), &[a, b])
+    }
+
+    /// Whatever the weights are; one operand may be stretched.
+    fn weighted_sum(&mut self) -> Result<TensorId> {
+        let channels = self.channels(40);
+        let dims = [1, self.rng.usize(1..4), self.rng.usize(1..9), channels];
+        let stretched = if self.rng.u8(..4) == 0 { &dims[3..] } else { &dims };
+        let inputs = [self.input(&dims)?, self.input(stretched)?];
+        let rng = &mut self.rng;
+        let reach = rng.choice([1 << 27, 1 << 30]).unwrap_or(1);
+        let op = ops::WeightedSum {
+            weights: [rng.i32(-reach..reach), rng.i32(-reach..reach)],
+            offset: rng.i32(-1 << 30..1 << 30),
+            bounds: self.bounds(),
+        };
+        self.graph.apply("layer", op, &inputs)
     }
 
     fn image(&mut self, channels: usize) -> Result<TensorId> {

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use dunlin::DType;
 use dunlin::ops::Factor;
 
-use crate::graph::Form;
 use crate::ops::{Channels, Layer};
-use crate::plan::whole;
-use crate::{Data, Graph, Kind, Node, Program, Result, Tensor, TensorId};
+use crate::program::run_alone;
+use crate::{Data, Graph, Kind, Node, Result, Tensor, TensorId};
 
 /// Least and greatest stored number, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,7 +135,7 @@ impl Intervals {
                 let n = graph[id].ty.shape.count();
                 (graph.dims(id), channels.cycle().take(n).collect())
             };
-            run(graph, node, node.inputs.iter().map(all).collect())
+            run_alone(graph, node, node.inputs.iter().map(all).collect())
         };
         let ends = [end(&|interval| interval.lo)?, end(&|interval| interval.hi)?];
         Ok(per_channel(graph[node.outputs[0]].ty.shape.channels(), &ends))
@@ -170,7 +169,7 @@ impl Intervals {
             let row = |row| columns.iter().map(move |column| row_of(k, row, &column[k]));
             (vec![rows, columns.len()], (0..rows).flat_map(row).collect())
         };
-        let results = run(graph, node, (0..operands).map(operand).collect())?;
+        let results = run_alone(graph, node, (0..operands).map(operand).collect())?;
         let intervals = per_channel(columns.len(), &[results]);
         Ok(column_of_channel.into_iter().map(|column| intervals[column]).collect())
     }
@@ -256,23 +255,4 @@ impl<'g> Taps<'g> {
             (c_in, self.weights[first + i * step])
         })
     }
-}
-
-/// Runs one node alone on such inputs (dimensions and numbers of the first ones; others are constants).
-fn run(graph: &Graph, node: &Node, given: Vec<(Vec<usize>, Vec<i8>)>) -> Result<Vec<i8>> {
-    let mut alone = Graph::new(&node.name);
-    alone.form = Form::Device;
-    let mut inputs = Vec::new();
-    for (&id, (dims, _)) in node.inputs.iter().zip(&given) {
-        let input = alone.input_of(&graph[id].name, DType::I8, dims)?;
-        alone[input].quant = graph[id].quant.clone();
-        inputs.push(input);
-    }
-    inputs.extend(node.inputs[given.len()..].iter().map(|&id| alone.add_tensor(graph[id].clone())));
-    let output = alone.apply(&node.name, node.op, &inputs)?;
-    alone[output].quant = graph[node.outputs[0]].quant.clone();
-    alone.mark_output(output);
-    let given: Vec<Data> = given.into_iter().map(|(_, values)| Data::I8(values)).collect();
-    let outputs = Program::of_device(alone, |graph| Ok(whole(graph)))?.run(&given)?;
-    Ok(outputs.first().and_then(Data::as_i8).map(<[i8]>::to_vec).unwrap_or_default())
 }

@@ -4,11 +4,12 @@ use dunlin::ops::Add;
 use dunlin::ops::add::{AddFactors, LEFT_SHIFT};
 use dunlin::ops::bounds::Bounds;
 
-use super::{Backward, Channels, HostOperator, Op};
+use super::{Backward, Channels, HostOperator, Op, weighted_sum};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
-use crate::{Node, Result, TensorId};
+use crate::pack::{Packed, Packing};
+use crate::{Graph, Node, Result, TensorId};
 
 impl HostOperator for Add {
     const TFLITE: &'static [Rule] = &[Rule::new("ADD", import)];
@@ -35,6 +36,10 @@ impl HostOperator for Add {
         let op = Add { bounds: cx.bounds(node, self.bounds)?, factors: Some(factors(cx, node)?) };
         let inputs = cx.stored_pair(node)?;
         cx.emit(node, op, &inputs)
+    }
+
+    fn pack(&self, graph: &Graph, node: &Node, _packing: Packing) -> Option<Packed> {
+        weighted_sum::of(graph, node, self.bounds, self.factors?, 1)
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

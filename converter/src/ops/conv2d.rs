@@ -57,7 +57,7 @@ impl HostOperator for Conv2d {
         };
         let dims = graph.dims(*node.inputs.get(1)?);
         let kernel = [u8::try_from(dims[1]).ok()?, u8::try_from(dims[2]).ok()?];
-        let op = ConvPairs { window: self.window, bounds: self.bounds, kernel };
+        let op = ConvPairs { window: self.window, kernel, ..ConvPairs::of_vectors(self.bounds) };
         if is_worth_it { conv_pairs::of(graph, node, op, self.bounds) } else { None }
     }
 

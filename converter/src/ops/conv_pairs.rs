@@ -1,9 +1,10 @@
 //! Convolution with weights in pairs of channels: see the runtime's operator of this name.
 
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::conv_pairs::Table;
 use dunlin::ops::{ConvPairs, Factor};
 
-use super::sums::Sums;
+use super::sums::{Scaled, Sums};
 use super::{Backward, HostOperator};
 use crate::pack::{Input, Packed};
 use crate::{Data, Graph, Node, Result, TensorId};
@@ -21,41 +22,69 @@ pub(super) fn fills_groups(width: usize) -> bool {
 
 /// What an int8 node in device form becomes, whose operator's weights are `[c_out, taps]` and whose outputs are bounded.
 pub(super) fn of(graph: &Graph, node: &Node, op: ConvPairs, bounds: Bounds) -> Option<Packed> {
-    let [x, w, table] = node.inputs[..] else { return None };
-    let (Data::I8(weights), Data::I32(entries)) = (graph.constant_data(w)?, graph.constant_data(table)?)
+    let [x, w, old_table] = node.inputs[..] else { return None };
+    let (Data::I8(weights), Data::I32(entries)) = (graph.constant_data(w)?, graph.constant_data(old_table)?)
     else {
         return None;
     };
     let sums = Sums::of(graph, node, bounds)?;
     let channels = entries.len() / 3;
-    let mut rows: Vec<Vec<i8>> = weights.chunks(weights.len() / channels).map(<[i8]>::to_vec).collect();
-    let mut entries = entries.clone();
-    for (row, entry) in rows.iter_mut().zip(entries.chunks_mut(3)) {
-        let factor = Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? };
-        if fits(row, entry) {
-            continue;
-        }
-        // Four times what is added to the zero point, times a quarter.
-        let q = i32::from(sums.constant(row, entry[0], factor)?);
-        entry.copy_from_slice(&[4 * (q - sums.zero_point), 1 << 30, -1]);
-        row.fill(0);
-    }
     if !channels.is_multiple_of(2) {
         return None;
     }
+    let rows: Vec<Vec<i8>> = weights.chunks(weights.len() / channels).map(<[i8]>::to_vec).collect();
+    let with_table = |table, channel: fn(&Sums, usize, &[i8], &[i32]) -> Option<Channel>| {
+        let channels = rows.iter().zip(entries.chunks(3)).enumerate();
+        let channels = channels.map(|(c, (row, entry))| channel(&sums, c, row, entry));
+        Some((table, channels.collect::<Option<Vec<Channel>>>()?))
+    };
+    let (table, channels) =
+        with_table(Table::Scaled, scaled).or_else(|| with_table(Table::Factors, with_factor))?;
+    let (rows, entries): (Vec<Vec<i8>>, Vec<[i32; 3]>) = channels.into_iter().unzip();
     let pairs = rows.chunks(2).flat_map(|pair| in_pairs(&pair[0], &pair[1])).collect();
-    let dims = vec![channels, rows[0].len().next_multiple_of(4)];
+    let dims = vec![rows.len(), rows[0].len().next_multiple_of(4)];
     let pairs = Input::Constant { of: w, dims, data: Data::I8(pairs) };
-    let entries = Input::Constant { of: table, dims: graph.dims(table), data: Data::I32(entries) };
-    Some(Packed { op: op.into(), inputs: vec![Input::Kept(x), pairs, entries] })
+    let entries =
+        Input::Constant { of: old_table, dims: graph.dims(old_table), data: Data::I32(entries.concat()) };
+    Some(Packed { op: ConvPairs { table, ..op }.into(), inputs: vec![Input::Kept(x), pairs, entries] })
 }
 
-/// Whether a channel can be one of a pair, for any activations and zero point: its sum has less than 24 bits, and its
-/// factor is a usual one.
-fn fits(row: &[i8], entry: &[i32]) -> bool {
+/// Weights of a channel, and its entry of the table.
+type Channel = (Vec<i8>, [i32; 3]);
+
+/// Channel `c` for a table of factors.
+fn with_factor(sums: &Sums, _c: usize, row: &[i8], entry: &[i32]) -> Option<Channel> {
+    let factor = factor(entry)?;
+    if fits(row, entry[0]) && factor.multiplier >> 30 == 1 && (-31..0).contains(&factor.shift) {
+        return Some((row.to_vec(), [entry[0], entry[1], entry[2]]));
+    }
+    // Four times what is added to the zero point, times a quarter.
+    let q = i32::from(sums.constant(row, entry[0], factor)?);
+    Some((vec![0; row.len()], [4 * (q - sums.zero_point), 1 << 30, -1]))
+}
+
+/// Channel `c` for a table of scaled channels.
+fn scaled(sums: &Sums, c: usize, row: &[i8], entry: &[i32]) -> Option<Channel> {
+    let factor = factor(entry)?;
+    let (row, scaled) = match sums.constant(row, entry[0], factor) {
+        Some(q) => (vec![0; row.len()], Scaled::constant(q)),
+        None => (row.to_vec(), sums.scaled(row, entry[0], factor)?),
+    };
+    // Of the second channel of a pair there is 256 times the sum.
+    let shift = if c.is_multiple_of(2) { scaled.shift } else { 8 - scaled.shift } as i32;
+    let addend = scaled.addend.checked_mul(256)?;
+    fits(&row, scaled.bias).then_some((row, [scaled.bias, scaled.multiplier, addend | shift]))
+}
+
+fn factor(entry: &[i32]) -> Option<Factor> {
+    Some(Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? })
+}
+
+/// Whether a channel's sum has less than 24 bits, for any activations and zero point, and its weights leave room for
+/// another channel's.
+fn fits(row: &[i8], bias: i32) -> bool {
     let products: i64 = row.iter().map(|&w| 255 * i64::from(w).abs()).sum();
-    let sum_fits = products + i64::from(entry[0]).abs() < 1 << 23;
-    sum_fits && entry[1] >> 30 == 1 && (-31..0).contains(&entry[2]) && !row.contains(&i8::MIN)
+    products + i64::from(bias).abs() < 1 << 23 && !row.contains(&i8::MIN)
 }
 
 /// The weights of two channels as 256 * second + first, by fours in the order 0, 2, 1, 3.
@@ -76,6 +105,7 @@ mod tests {
     use super::*;
     use crate::Quant;
     use crate::graph::Form;
+    use crate::ops::Op;
     use crate::pack::{Packing, pack};
     use crate::plan::plan;
     use crate::program::AlignedBytes;
@@ -91,13 +121,13 @@ mod tests {
     }
 
     /// A layer of 4 channels in device form.
-    fn layer(weights: &[i8], table: &[i32], zero_points: [i32; 2], window: Window, c_in: usize) -> Graph {
+    fn layer(weights: &[i8], table: &[i32], zero_points: [i32; 2], op: Conv2d, c_in: usize) -> Graph {
         let mut graph = Graph::new("layer");
         graph.form = Form::Device;
         let x = graph.input_of("x", DType::I8, &[1, 4, 5, c_in]).unwrap();
         let w = graph.constant("w", &[4, 3, 2, c_in], Data::I8(weights.to_vec())).unwrap();
         let table = graph.constant("table", &[4, 3], Data::I32(table.to_vec())).unwrap();
-        let y = graph.apply("y", Conv2d { window, bounds: Bounds::None }, &[x, w, table]).unwrap();
+        let y = graph.apply("y", op, &[x, w, table]).unwrap();
         graph[x].quant = Some(Quant::i8(1.0, zero_points[0]));
         graph[y].quant = Some(Quant::i8(1.0, zero_points[1]));
         graph.mark_output(y);
@@ -119,14 +149,22 @@ mod tests {
             x in prop::collection::vec(any::<i8>(), 20 * 5),
             zero_points in [-128i32..=127, -128i32..=127],
             pads in [0u8..2, 0u8..2, 0u8..2, 0u8..2],
+            above in prop::option::of(0i32..40),
         ) {
             let window = Window { pads, ..Window::UNIT };
             let table: Vec<i32> = factors.iter().flat_map(|&(b, m, s)| [b, m, s]).collect();
-            let graph = layer(&weights[..24 * c_in], &table, zero_points, window, c_in);
+            let cut = above.map(|above| (zero_points[1] + above).min(127) as i8);
+            let bounds = cut.map_or(Bounds::None, |lo| Bounds::I8 { lo, hi: lo.max(100) });
+            let op = Conv2d { window, bounds };
+            let graph = layer(&weights[..24 * c_in], &table, zero_points, op, c_in);
             let mut packed = graph.clone();
             pack(&mut packed, Packing::Dsp).unwrap();
             // Some channels of long sums are constant.
             prop_assert!(packed.nodes()[0].op.name() == "conv_pairs" || factors.iter().any(|f| f.2 < -14));
+            if let Op::ConvPairs(ConvPairs { table: Table::Factors, .. }) = packed.nodes()[0].op {
+                let are_usual = factors.iter().all(|f| (-14..=-3).contains(&f.2));
+                prop_assert!(cut.is_none() || !are_usual);
+            }
             prop_assert_eq!(run(&packed, &x[..20 * c_in]), run(&graph, &x[..20 * c_in]));
         }
     }
@@ -136,7 +174,13 @@ mod tests {
         let usual = [5, 3 << 29, -9];
         let name = |weight: i8, entry: [i32; 3]| {
             let table = [usual, usual, entry, usual].concat();
-            let mut graph = layer(&[weight; 24], &table, [0, 0], Window::UNIT, 1);
+            let mut graph = layer(
+                &[weight; 24],
+                &table,
+                [0, 0],
+                Conv2d { window: Window::UNIT, bounds: Bounds::None },
+                1,
+            );
             pack(&mut graph, Packing::Dsp).unwrap();
             graph.nodes()[0].op.name()
         };

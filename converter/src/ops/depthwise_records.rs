@@ -1,9 +1,9 @@
 //! Depthwise convolution from records: see the runtime's operator of this name.
 
-use dunlin::ops::depthwise_records::{RECORD_WORDS, SHIFT};
+use dunlin::ops::depthwise_records::RECORD_WORDS;
 use dunlin::ops::{DepthwiseConv2d, DepthwiseRecords, Factor};
 
-use super::sums::Sums;
+use super::sums::{Scaled, Sums};
 use super::{Backward, HostOperator};
 use crate::{Data, Graph, Node, Result, TensorId};
 
@@ -25,9 +25,7 @@ pub(super) fn of(op: &DepthwiseConv2d, graph: &Graph, node: &Node) -> Option<(De
     let sums = Sums::of(graph, node, op.bounds)?;
     let is_one = dims[1..3] == DepthwiseRecords::KERNEL
         && graph.dims(x)[3] == channels
-        && DepthwiseRecords::takes(&op.window, channels)
-        // Of negative sums nothing is left: rounding away from zero need not be told from rounding up.
-        && i32::from(sums.bounds.0) >= sums.zero_point;
+        && DepthwiseRecords::takes(&op.window, channels);
     if !is_one {
         return None;
     }
@@ -42,42 +40,21 @@ pub(super) fn of(op: &DepthwiseConv2d, graph: &Graph, node: &Node) -> Option<(De
 
 /// The record of a channel, if it has one: its sums have room for the bits that are shifted out.
 fn record(sums: &Sums, weights: &[i8; 9], bias: i32, factor: Factor) -> Option<[i32; RECORD_WORDS]> {
-    if let Some(q) = sums.constant(weights, bias, factor) {
-        return Some([0, 0, 0, 0, 0, 0, 1 << 30, i32::from(q) << SHIFT]);
-    }
-    let [least, most] = sums.range(weights, bias)?;
-    let scale = SHIFT as i32 + 1 + i32::from(factor.shift);
-    if factor.multiplier >> 30 != 1 || !(-16..=8).contains(&scale) {
-        return None;
-    }
-    // Of long shifts a part goes to the multiplier, which loses bits.
-    let lost = (2 - scale).max(0);
-    let (scale, multiplier) = (scale + lost, factor.multiplier >> lost);
-    let scaled = |x: i32| i32::try_from(i64::from(x) << scale).ok();
-    scaled(least)?;
-    scaled(most)?;
-    let weight = |i: usize| i16::try_from(scaled(i32::from(weights[i]))?).ok();
-    let pair = |low: i16, high: i16| i32::from(low) & 0xFFFF | i32::from(high) << 16;
-    // Halves of the two roundings and the zero point, as they are in the product's high word.
-    let addend = (1 << (scale - 2)) + (1 << (SHIFT - 1)) + (sums.zero_point << SHIFT);
-    let output = |sum: i32, addend: i32| {
-        let high = ((i64::from(sum) << scale) * i64::from(multiplier)) >> 32;
-        ((high as i32 + addend) >> SHIFT).clamp(sums.bounds.0.into(), sums.bounds.1.into())
-    };
-    // Whether that changes an output is tried, on every sum that there is.
-    let is_right = |addend: &i32| {
-        lost == 0 || (least..=most).all(|sum| output(sum, *addend) == i32::from(sums.output(factor, sum)))
-    };
-    let addend = [addend, addend + 1, addend - 1].into_iter().find(is_right)?;
+    let constant = sums.constant(weights, bias, factor);
+    let weights = if constant.is_some() { &[0; 9] } else { weights };
+    let scaled = constant.map(Scaled::constant).or_else(|| sums.scaled(weights, bias, factor))?;
+    // A weight has 8 bits, and the shift at most 8.
+    let weight = |i: usize| i32::from(weights[i]) << scaled.shift;
+    let pair = |low: i32, high: i32| low & 0xFFFF | high << 16;
     Some([
-        pair(weight(0)?, weight(6)?),
-        pair(weight(1)?, weight(7)?),
-        pair(weight(2)?, weight(8)?),
-        pair(weight(3)?, weight(4)?),
-        pair(weight(5)?, 0),
-        scaled(bias)?,
-        multiplier,
-        addend,
+        pair(weight(0), weight(6)),
+        pair(weight(1), weight(7)),
+        pair(weight(2), weight(8)),
+        pair(weight(3), weight(4)),
+        pair(weight(5), 0),
+        scaled.bias << scaled.shift,
+        scaled.multiplier,
+        scaled.addend,
     ])
 }
 
@@ -124,7 +101,7 @@ mod tests {
         #[test]
         fn records_give_the_same_bytes(
             weights in prop::collection::vec(-127i8..=127, 36),
-            factors in prop::collection::vec((-70_000i32..70_000, 1 << 30..=i32::MAX, -18i32..=-5), 4),
+            factors in prop::collection::vec((-70_000i32..70_000, 1 << 30..=i32::MAX, -18i32..=-3), 4),
             x in prop::collection::vec(any::<i8>(), 120),
             zero_points in [-128i32..=127, -128i32..=127],
             above in 0i32..40,
@@ -139,9 +116,7 @@ mod tests {
             for packing in [Packing::Dsp, Packing::DspByRows] {
                 let mut packed = graph.clone();
                 pack(&mut packed, packing).unwrap();
-                // Of longer shifts some channels have no record.
-                let is_short = factors.iter().all(|factor| factor.2 >= -11);
-                prop_assert!(packed.nodes()[0].op.name() == "depthwise_records" || !is_short);
+                prop_assert_eq!(packed.nodes()[0].op.name(), "depthwise_records");
                 prop_assert_eq!(run(&packed, &x), run(&graph, &x));
             }
         }
@@ -150,22 +125,23 @@ mod tests {
     #[test]
     fn channels_that_are_constant_or_beyond_the_arithmetic() {
         let op = DepthwiseConv2d { window: Window::UNIT, bounds: Bounds::I8 { lo: -3, hi: 127 } };
-        let packed = |table: &[i32], zero_point: i32| {
-            let mut graph = layer(op, &[100; 36], table, [-128, zero_point]);
+        let packed = |table: &[i32], zero_points: [i32; 2]| {
+            let mut graph = layer(op, &[100; 36], table, zero_points);
             pack(&mut graph, Packing::Dsp).unwrap();
             graph
         };
         let usual = [5, 3 << 29, -9];
-        let name = |table: [i32; 3], zero_point| {
-            packed(&[usual, usual, usual, table].concat(), zero_point).nodes()[0].op.name()
+        let name = |table: [i32; 3], zero_points| {
+            packed(&[usual, usual, usual, table].concat(), zero_points).nodes()[0].op.name()
         };
-        assert_eq!(name(usual, -3), "depthwise_records");
-        assert_eq!(name(usual, -2), "depthwise_conv2d", "negative sums are seen");
-        assert_eq!(name([5, 3 << 29, -4], -3), "depthwise_conv2d", "weights beyond 16 bits");
+        assert_eq!(name(usual, [-128, -3]), "depthwise_records");
+        assert_eq!(name(usual, [-128, 100]), "depthwise_records", "no sum is negative");
+        assert_eq!(name(usual, [0, 100]), "depthwise_conv2d", "negative sums are seen");
+        assert_eq!(name([5, 3 << 29, -2], [-128, -3]), "depthwise_conv2d", "weights beyond 16 bits");
         // 25 bits for a sum of 18 bits and a bias of 26.
         let constant = [1 << 26, 1 << 30, -25];
-        assert_eq!(name(constant, -3), "depthwise_records");
-        let outputs = run(&packed(&[usual, usual, usual, constant].concat(), -3), &[7; 120]);
+        assert_eq!(name(constant, [-128, -3]), "depthwise_records");
+        let outputs = run(&packed(&[usual, usual, usual, constant].concat(), [-128, -3]), &[7; 120]);
         assert_eq!(outputs[3] as i8, -3 + 1);
     }
 }

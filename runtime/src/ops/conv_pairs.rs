@@ -1,11 +1,11 @@
 //! [`Conv2d`](super::Conv2d) of int8 with weights in pairs of channels, as the converter arranges them for cores with
 //! 16-bit products: the same outputs from as many bytes.
 //!
-//! Inputs: image `[n, h, w, c_in]`, weights `[c_out, taps]`, channel table `[c_out, 3]` of i32 (bias, multiplier, shift).
+//! Inputs: image `[n, h, w, c_in]`, weights `[c_out, taps]`, channel table `[c_out, 3]` of i32 (see [`Table`]).
 //! Output `[n, oh, ow, c_out]`, `c_out` even. Instead of an image, vectors `[n, c_in]` give vectors `[n, c_out]`, for a
 //! window of one pixel. The `kh * kw * c_in` taps, with zeros up to the next multiple of 4, come by
 //! fours in the order 0, 2, 1, 3. Of two channels each, a tap is a 16-bit number, 256 * second + first. The second
-//! channel's sum has at most 24 bits, no weight is -128, and all factors use all bits of their multiplier and shift right.
+//! channel's sum has at most 24 bits, and no weight is -128.
 
 use core::ops::Range;
 
@@ -15,11 +15,22 @@ use super::bounds::Bounds;
 use super::conv2d::Operands;
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::conv_pairs::{conv_pair_rows, conv_pairs_scratch_bytes};
+use crate::kernels::conv_pairs::{Pairs, conv_pair_rows, conv_pairs_scratch_bytes};
 use crate::kernels::requantize::Channels;
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, Shape, TensorType};
+
+/// What a channel table has for each channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Table {
+    /// Bias, multiplier and shift of a [`Factor`](super::Factor), which uses all bits of its multiplier and shifts right.
+    Factors,
+    /// Bias, multiplier M, and an addend A times 256 plus a shift s, at most 31. An output is `(x * M >> 32) + A >> 10`,
+    /// clamped, where x is the sum `<< s` of a pair's first channel, and 256 times the sum `>> s` of its second one. The
+    /// converter finds numbers with which that is, for every sum of the channel, what rounding twice gives.
+    Scaled,
+}
 
 /// Parameters of a 2-D convolution with weights in pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,12 +41,14 @@ pub struct ConvPairs {
     pub bounds: Bounds,
     /// Taps `[h, w]` of the window.
     pub kernel: [u8; 2],
+    /// What makes outputs of sums.
+    pub table: Table,
 }
 
 impl ConvPairs {
     /// Of vectors.
     pub fn of_vectors(bounds: Bounds) -> ConvPairs {
-        ConvPairs { window: Window::UNIT, bounds, kernel: [1, 1] }
+        ConvPairs { window: Window::UNIT, bounds, kernel: [1, 1], table: Table::Factors }
     }
 
     #[inline(always)]
@@ -126,16 +139,30 @@ impl Run<i8> for ConvPairs {
         if !w.offset().is_multiple_of(4) {
             return Err(Error::Alignment);
         }
-        Channels(table.view(mem)).check_normal()
+        let channels = Channels(table.view(mem));
+        match self.table {
+            Table::Factors => channels.check_normal(),
+            Table::Scaled => check_scaled(&channels),
+        }
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let operands = Operands::of(node);
         let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
         let Operands { x, w, out } = operands;
+        let layer = Pairs { arithmetic, weights: w.view(mem), is_scaled: self.table == Table::Scaled };
         // The check has found one.
         let Some(geometry) = self.geometry(&x.ty.shape, out.ty.shape.channels()) else { return };
         let scratch = node.scratch(mem);
-        conv_pair_rows(&arithmetic, &geometry, &x.rows(mem), w.view(mem), rows, &out.rows_mut(mem), scratch);
+        conv_pair_rows(&layer, &geometry, &x.rows(mem), rows, &out.rows_mut(mem), scratch);
     }
+}
+
+/// Refuses shifts that are not defined.
+fn check_scaled(channels: &Channels) -> Result<(), Error> {
+    let mut bits = 0;
+    for c in 0..channels.0.len() / 3 {
+        bits |= channels.scaled(c).1;
+    }
+    if bits < 32 { Ok(()) } else { Err(Error::Parameters) }
 }

@@ -4,9 +4,8 @@
 //!
 //! Inputs: image `[n, h, w, c]`, records `[c, 8]` of i32, `c` a multiple of 4. Output `[n, oh, ow, c]`. A record has the
 //! weights in pairs of 16 bits: rows (0, 2) of columns 0, 1 and 2, then of row 1 columns (0, 1) and (2, none); then
-//! bias, multiplier M and addend C. An output is `(sum * M >> 32) + C >> 12`, saturated to int8, then clamped. If weights and
-//! bias are those of a channel with the shift `-e`, times `2^(13 - e)`, that is what rounding twice gives wherever it is
-//! not clamped: a sum of floors in which the first one divides exactly is one floor.
+//! bias, multiplier M and addend C. An output is `(sum * M >> 32) + C >> 10`, saturated to int8, then clamped. The converter
+//! finds numbers with which that is, for every sum of the channel, what rounding twice gives.
 
 use core::ops::Range;
 
@@ -15,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::Bounds;
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-pub use crate::kernels::depthwise_records::{RECORD_WORDS, SHIFT};
+pub use crate::kernels::depthwise_records::RECORD_WORDS;
 use crate::kernels::depthwise_records::{Records, depthwise_record_rows, depthwise_records_scratch_bytes};
 use crate::mem::Memory;
 use crate::model::Node;

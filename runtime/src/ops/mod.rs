@@ -11,7 +11,7 @@ use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Element, Error, TensorType};
 
-pub use crate::kernels::requantize::Factor;
+pub use crate::kernels::requantize::{Factor, SCALED_SHIFT};
 
 pub mod bounds;
 mod broadcast;
@@ -87,6 +87,7 @@ macro_rules! for_each_operator {
             91 straight_through_grad StraightThroughGrad [f32];
             128 depthwise_records DepthwiseRecords [i8];
             129 conv_pairs ConvPairs [i8];
+            131 weighted_sum WeightedSum [i8];
         }
     };
 }

@@ -1,6 +1,8 @@
 //! One output row of an int8 convolution: groups of positions, their patches widened, times all channels.
 
 use core::arch::asm;
+#[cfg(dunlin_dsp_fpu)]
+use core::arch::naked_asm;
 use core::ops::Range;
 use core::ptr::null;
 
@@ -28,7 +30,7 @@ pub fn conv_row_i8(
 ) {
     let [_, out_w, c_out] = geometry.output;
     let tile = Tile::of(geometry);
-    let mut patch = Patch::new(geometry, x, tile, arithmetic.x_offset, scratch);
+    let mut patch = Patch::new(geometry, x, tile, arithmetic.x_offset, lines(tile, 1, scratch));
     patch.go_to(y);
     let mut ox = 0;
     while ox < out_w {
@@ -47,9 +49,9 @@ pub fn conv_row_i8(
     clamp_row(out, arithmetic.requantize.bounds);
 }
 
-/// The last bytes of the scratch memory: a chunk of taps as they are. Empty if `Tile` sees no need of it.
-fn lines<'a>(tile: Tile, scratch: ViewMut<'a, i32>) -> ViewMut<'a, i8> {
-    let words = tile.line_words();
+/// The last bytes of the scratch memory: a chunk of taps of some positions as they are. Empty if `Tile` sees no need of it.
+pub fn lines<'a>(tile: Tile, positions: usize, scratch: ViewMut<'a, i32>) -> ViewMut<'a, i8> {
+    let words = tile.line_words().wrapping_mul(positions);
     let last = scratch.slice(scratch.len().wrapping_sub(words), words);
     // SAFETY: the words are `words` times four bytes, which nothing else uses.
     unsafe { core::slice::from_raw_parts_mut(last.as_ptr().cast(), words.wrapping_mul(4)) }.into()
@@ -77,10 +79,9 @@ impl<'a> Patch<'a> {
         x: &'a Rows<'a, i8>,
         tile: Tile,
         x_offset: i32,
-        scratch: ViewMut<'a, i32>,
+        bytes: ViewMut<'a, i8>,
     ) -> Patch<'a> {
         let padding = x_offset.wrapping_neg() as i8;
-        let bytes = lines(tile, scratch);
         Patch { geometry, x, y: usize::MAX, tile, rows: [null(); MAX_LINES], padding, bytes }
     }
 
@@ -122,8 +123,12 @@ impl<'a> Patch<'a> {
         let column = ox.wrapping_mul(stride).wrapping_sub(self.geometry.window.pads[1] as usize);
         let last = column.wrapping_add(stride.wrapping_mul(block.positions.wrapping_sub(1)));
         let is_inside = column <= last && last.wrapping_add(kw) <= width;
-        if !is_inside || !c_in.is_multiple_of(4) || line_len != kw.wrapping_mul(c_in) {
+        if !is_inside || line_len != kw.wrapping_mul(c_in) {
             return false;
+        }
+        let (start, step) = (column.wrapping_mul(c_in), c_in.wrapping_mul(stride));
+        if !c_in.is_multiple_of(4) {
+            return taps.len() == self.tile.taps && self.gather_all(start, step, block);
         }
         let mut line = taps.start.checked_div(line_len).unwrap_or(0);
         let mut from = taps.start.wrapping_sub(line.wrapping_mul(line_len));
@@ -131,14 +136,13 @@ impl<'a> Patch<'a> {
             self.find_rows(line, from.wrapping_add(taps.len()).div_ceil(line_len.max(1)));
             line = 0;
         }
-        let start = column.wrapping_mul(c_in);
         let mut at = 0usize;
         while at < taps.len() {
             let len = line_len.wrapping_sub(from).min(taps.len().wrapping_sub(at));
             match self.rows.get(line) {
                 Some(row) if !row.is_null() => {
                     let x = row.wrapping_add(start).wrapping_add(from);
-                    block.widen_all(at, x, c_in.wrapping_mul(stride), len);
+                    block.widen_all(at, x, step, len);
                 }
                 _ => {
                     let words = |taps: usize| (taps / 2).wrapping_mul(block.positions);
@@ -147,6 +151,33 @@ impl<'a> Patch<'a> {
             }
             (at, line, from) = (at.wrapping_add(len), line.wrapping_add(1), 0);
         }
+        true
+    }
+
+    /// Widens all taps of four positions, which begin at element `start` of each row and are `step` apart, by way of bytes, if
+    /// every line is in the image and has a word at least.
+    #[cfg(dunlin_dsp_fpu)]
+    #[inline(always)]
+    fn gather_all(&self, start: usize, step: usize, block: &Block) -> bool {
+        let Some(rows) = self.rows.get(..self.geometry.kernel[0]) else { return false };
+        let taps = self.tile.taps.next_multiple_of(4);
+        let has_room = self.bytes.len() >= taps.wrapping_mul(block.positions);
+        if !has_room || self.tile.line_len < 4 || rows.contains(&null()) {
+            return false;
+        }
+        let lines = Lines {
+            start,
+            step,
+            step_3: step.wrapping_mul(3),
+            to: self.bytes.as_ptr(),
+            to_step: taps,
+            to_step_3: taps.wrapping_mul(3),
+            len: self.tile.line_len,
+        };
+        // SAFETY: the rows have the lines, and there are bytes for all taps of four positions. Those behind the last line
+        // stand for 0 from the beginning.
+        unsafe { gather_four(rows.as_ptr(), rows.as_ptr_range().end, &lines) };
+        block.widen_all(0, self.bytes.as_ptr(), taps, taps);
         true
     }
 
@@ -311,6 +342,63 @@ impl<'a> Patch<'a> {
             self.bytes.set(i, self.padding);
         }
     }
+}
+
+/// What [`gather_four`] works on. The assembly knows the order of the fields.
+#[cfg(dunlin_dsp_fpu)]
+#[repr(C)]
+struct Lines {
+    /// First element of the first position in each row, the distance of positions, and three times that.
+    start: usize,
+    step: usize,
+    step_3: usize,
+    /// The same for what is put together.
+    to: *mut i8,
+    to_step: usize,
+    to_step_3: usize,
+    /// Elements of a line.
+    len: usize,
+}
+
+/// A word of each position.
+#[cfg(dunlin_dsp_fpu)]
+macro_rules! words {
+    () => {
+        concat!(
+            "ldr.w r10, [lr, r4]\nldr.w r11, [lr, r4, lsl #1]\nldr.w r12, [lr, r5]\n",
+            "str.w r10, [r6, r7]\nstr.w r11, [r6, r7, lsl #1]\nstr.w r12, [r6, r8]\n",
+            "ldr r10, [lr], #4\nstr r10, [r6], #4\n",
+        )
+    };
+}
+
+/// Puts lines together: of every row one, of at least four elements, for each of four positions. The last word of a line
+/// begins inside the one before, so that none reaches beyond it.
+#[cfg(dunlin_dsp_fpu)]
+#[unsafe(naked)]
+unsafe extern "C" fn gather_four(rows: *const *const i8, end: *const *const i8, lines: &Lines) {
+    naked_asm!(
+        dsp_core!(),
+        "push {{r4-r11, lr}}",
+        "ldm.w r2, {{r3-r9}}",
+        "20:",
+        "ldr lr, [r0], #4",
+        "subs.w r2, r9, #4",
+        "add lr, r3",
+        "21:",
+        words!(),
+        "subs r2, #4",
+        "bge 21b",
+        "adds.w r10, r2, #4",
+        "beq 22f",
+        "add lr, r2",
+        "add r6, r2",
+        words!(),
+        "22:",
+        "cmp r0, r1",
+        "bne 20b",
+        "pop {{r4-r11, pc}}",
+    )
 }
 
 /// [`Patch::widen`] for a window of one pixel without padding.

@@ -5,32 +5,34 @@ use core::ops::Range;
 use core::ptr::{null, null_mut};
 
 use super::block::Block;
-use super::conv::{Patch, widen_pixels};
+use super::conv::{Patch, lines, widen_pixels};
 use super::pairs::{Job, pairs};
 use super::requantize::clamp_row;
-use crate::kernels::generic::arithmetic::I8;
-use crate::kernels::generic::conv_pairs::POSITIONS;
-pub use crate::kernels::generic::conv_pairs::conv_pairs_scratch_bytes;
+use crate::kernels::generic::conv_pairs::{POSITIONS, together};
+pub use crate::kernels::generic::conv_pairs::{Pairs, conv_pairs_scratch_bytes};
 use crate::kernels::generic::tile::Tile;
-use crate::mem::{Rows, RowsMut, View, ViewMut};
+use crate::mem::{Rows, RowsMut, ViewMut};
 use crate::ops::window::Geometry;
 
-/// Rows of a convolution of `x` with weights `w` in pairs.
+/// Rows of a convolution of `x` with weights in pairs.
 // Inlined, its variables would lie beside those of what calls it.
 #[inline(never)]
 pub fn conv_pair_rows(
-    arithmetic: &I8,
+    pairs: &Pairs,
     geometry: &Geometry,
     x: &Rows<i8>,
-    w: View<i8>,
     rows: Range<usize>,
     out: &RowsMut<i8>,
     scratch: ViewMut<i32>,
 ) {
     let [_, out_w, channels] = geometry.output;
     let tile = Tile::of(geometry);
-    let layer = Layer { arithmetic, tile, channels, w, scratch };
-    let mut patch = Patch::new(geometry, x, tile, arithmetic.x_offset, scratch);
+    let arithmetic = &pairs.arithmetic;
+    let layer = Layer { pairs, tile, channels, scratch };
+    let lines = lines(tile, together(geometry), scratch);
+    // Behind the last tap of each position as well.
+    lines.fill(arithmetic.x_offset.wrapping_neg() as i8);
+    let mut patch = Patch::new(geometry, x, tile, arithmetic.x_offset, lines);
     // Groups may reach into the next row where outputs follow each other, and the inputs are all read before any is
     // written: what a row reads may be gone where the next one stands.
     let at_once = tile.chunk >= tile.taps || tile.channels_at_once() == channels;
@@ -80,10 +82,9 @@ pub fn conv_pair_rows(
 
 /// What all groups have in common.
 struct Layer<'a> {
-    arithmetic: &'a I8<'a>,
+    pairs: &'a Pairs<'a>,
     tile: Tile,
     channels: usize,
-    w: View<'a, i8>,
     scratch: ViewMut<'a, i32>,
 }
 
@@ -92,9 +93,9 @@ impl<'a> Layer<'a> {
     /// `whole` is the job of all taps and channels for any outputs.
     #[inline(always)]
     fn compute(&self, n: usize, out: *mut i8, whole: &mut Job, mut fill: impl FnMut(Range<usize>, Block)) {
-        let Layer { arithmetic, tile, channels, .. } = *self;
+        let Layer { tile, channels, .. } = *self;
         let words = self.scratch.slice(0, tile.block_words(POSITIONS));
-        let block = Block { words, positions: POSITIONS, offset: arithmetic.x_offset };
+        let block = Block { words, positions: POSITIONS, offset: self.pairs.arithmetic.x_offset };
         if tile.chunk >= tile.taps {
             fill(0..tile.taps, block);
             whole.out = out;
@@ -124,7 +125,7 @@ impl<'a> Layer<'a> {
     /// ones come the outputs, wherever they are.
     #[inline(never)]
     fn job(&self, channels: Range<usize>, taps: Range<usize>) -> Job {
-        let Layer { arithmetic, tile, w, scratch, .. } = *self;
+        let Layer { pairs: Pairs { arithmetic, weights, is_scaled }, tile, scratch, .. } = *self;
         let table = arithmetic.requantize.channels.0;
         let entry = |c: usize| table.as_ptr().wrapping_add(c.wrapping_mul(3));
         let sums = scratch.as_ptr().wrapping_add(tile.block_words(POSITIONS));
@@ -133,14 +134,18 @@ impl<'a> Layer<'a> {
         let words = taps.len().div_ceil(4).wrapping_mul(2);
         let channel_bytes = tile.taps.next_multiple_of(4);
         let x = scratch.as_ptr().cast_const();
+        let skipped = words.wrapping_neg() & 31;
+        let w_rest = channel_bytes.wrapping_mul(2).wrapping_sub(words.wrapping_mul(4));
         Job {
             x,
             x_end: x.wrapping_add(words.wrapping_mul(POSITIONS)),
-            w: w.as_ptr()
+            w: weights
+                .as_ptr()
                 .wrapping_add(channels.start.wrapping_mul(channel_bytes))
-                .wrapping_add(taps.start.wrapping_mul(2)),
-            skipped: words.wrapping_neg() & 31,
-            w_rest: channel_bytes.wrapping_mul(2).wrapping_sub(words.wrapping_mul(4)),
+                .wrapping_add(taps.start.wrapping_mul(2))
+                .wrapping_sub(w_rest),
+            skipped,
+            w_step: w_rest.wrapping_sub(skipped.wrapping_mul(4)),
             biases: if taps.start == 0 { entry(channels.start) } else { null() },
             table: if finishes { entry(channels.start) } else { null() },
             stored: sums,
@@ -153,6 +158,7 @@ impl<'a> Layer<'a> {
             out: null_mut(),
             stride: self.channels,
             begun: sums,
+            is_scaled: *is_scaled as usize,
         }
     }
 }

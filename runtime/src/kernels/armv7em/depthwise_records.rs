@@ -10,8 +10,9 @@ use core::ops::Range;
 use super::requantize::clamp_row;
 use crate::kernels::generic::depthwise_records::{COLUMN_WORDS, Strip};
 pub use crate::kernels::generic::depthwise_records::{
-    RECORD_WORDS, Records, SHIFT, depthwise_records_scratch_bytes,
+    RECORD_WORDS, Records, depthwise_records_scratch_bytes,
 };
+use crate::kernels::generic::requantize::SCALED_SHIFT;
 use crate::mem::{Rows, RowsMut, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -234,6 +235,126 @@ macro_rules! column {
     };
 }
 
+/// Goes on with the next channel, or ends at label 40.
+macro_rules! next_channel {
+    () => {
+        concat!(
+            "30:\n",
+            "add.w r8, sp, #4\n",
+            "ldm.w r8, {{r1-r4}}\n",
+            "ldr r5, [sp, #28]\n",
+            "adds r1, #8\n",
+            "adds r2, #1\n",
+            "adds r4, #8\n",
+            "stm.w r8, {{r1-r4}}\n",
+            "cmp r4, r5\n",
+            "beq 40f\n",
+        )
+    };
+}
+
+/// Loads the record of a channel and its first column, and enters the loop of the kind.
+macro_rules! begin {
+    () => {
+        concat!(
+            "10:\n",
+            "ldr.w r12, [sp, #20]\n",
+            "ldm.w r12!, {{r0-r7}}\n",
+            "str.w r12, [sp, #20]\n",
+            "strd r6, r7, [sp, #32]\n",
+            "strd r5, r5, [sp, #40]\n",
+            "mov r8, r7\n",
+            "mov r7, r5\n",
+            "add.w r9, sp, #8\n",
+            "ldm.w r9, {{r11, r12, lr}}\n",
+            "ldrd r9, r10, [lr], #32\n",
+            "ldr.w pc, [sp, #24]\n",
+        )
+    };
+}
+
+/// The outputs of two rows.
+macro_rules! two_rows {
+    () => {
+        concat!(
+            "21:\n",
+            "mov r8, r7\n",
+            column!("r7" = "r7", "r0", "r3", "b"),
+            column!("r8" = "r8", "r0", "r3", "b", lower),
+            "22:\n",
+            "ldrd r9, r10, [lr], #32\n",
+            column!("r5" = "r7", "r1", "r3", "t"),
+            column!("r6" = "r8", "r1", "r3", "t", lower),
+            "ldrd r7, r8, [sp, #40]\n",
+            column!("r7" = "r7", "r0", "r3", "b"),
+            column!("r8" = "r8", "r0", "r3", "b", lower),
+            "ldrd r9, r10, [lr]\n",
+            column!("r5" = "r5", "r2", "r4", "b"),
+            column!("r6" = "r6", "r2", "r4", "b", lower),
+            "ldrd r9, r10, [sp, #32]\n",
+            "smmla r5, r5, r9, r10\n",
+            "smmla r6, r6, r9, r10\n",
+            "ldrd r9, r10, [sp]\n",
+            "ssat r5, #8, r5, asr #10\n",
+            "ssat r6, #8, r6, asr #10\n",
+            "strb.w r5, [r11]\n",
+            "strb.w r6, [r11, r12]\n",
+            "cmp lr, r10\n",
+            "add r11, r9\n",
+            "bne 22b\n",
+            "b 30b\n",
+        )
+    };
+}
+
+/// The outputs of one row: the multiplier is in r6, the addend in r8.
+macro_rules! one_row {
+    () => {
+        concat!(
+            "23:\n",
+            column!("r7" = "r7", "r0", "r3", "b"),
+            "24:\n",
+            "ldrd r9, r10, [lr], #32\n",
+            column!("r5" = "r7", "r1", "r3", "t"),
+            "ldr r7, [sp, #40]\n",
+            column!("r7" = "r7", "r0", "r3", "b"),
+            "ldrd r9, r10, [lr]\n",
+            column!("r5" = "r5", "r2", "r4", "b"),
+            "smmla r5, r5, r6, r8\n",
+            "ldr.w r9, [sp, #4]\n",
+            "ssat r5, #8, r5, asr #10\n",
+            "cmp lr, r9\n",
+            "strb.w r5, [r11]\n",
+            "add r11, r12\n",
+            "bne 24b\n",
+            "b 30b\n",
+        )
+    };
+}
+
+/// The same with two columns from output to output.
+macro_rules! every_other_column {
+    () => {
+        concat!(
+            "25:\n",
+            column!("r5" = "r7", "r0", "r3", "b"),
+            "ldrd r9, r10, [lr], #32\n",
+            column!("r5" = "r5", "r1", "r3", "t"),
+            "ldrd r9, r10, [lr], #32\n",
+            column!("r5" = "r5", "r2", "r4", "b"),
+            "smmla r5, r5, r6, r8\n",
+            "ldr r7, [sp, #4]\n",
+            "ssat r5, #8, r5, asr #10\n",
+            "cmp lr, r7\n",
+            "ldr r7, [sp, #40]\n",
+            "strb.w r5, [r11]\n",
+            "add r11, r12\n",
+            "bne 25b\n",
+            "b 30b\n",
+        )
+    };
+}
+
 /// Computes and requantizes the outputs of four channels, at least one in each row.
 ///
 /// Weights are in r0 to r4. Sums that have taken two columns are in r5 (and r6), those that have taken one in r7 (and r8).
@@ -253,92 +374,13 @@ unsafe extern "C" fn sweep_columns(job: &Sweep) {
         "sub sp, #16",
         "push {{r1-r8}}",
         "b 10f",
-        // The next channel.
-        "30:",
-        "add.w r8, sp, #4",
-        "ldm.w r8, {{r1-r4}}",
-        "ldr r5, [sp, #28]",
-        "adds r1, #8",
-        "adds r2, #1",
-        "adds r4, #8",
-        "stm.w r8, {{r1-r4}}",
-        "cmp r4, r5",
-        "beq 40f",
-        "10:",
-        "ldr.w r12, [sp, #20]",
-        "ldm.w r12!, {{r0-r7}}",
-        "str.w r12, [sp, #20]",
-        "strd r6, r7, [sp, #32]",
-        "strd r5, r5, [sp, #40]",
-        "mov r8, r7",
-        "mov r7, r5",
-        "add.w r9, sp, #8",
-        "ldm.w r9, {{r11, r12, lr}}",
-        "ldrd r9, r10, [lr], #32",
-        "ldr.w pc, [sp, #24]",
+        next_channel!(),
+        begin!(),
         ".p2align 2",
         "20:",
-        // Two rows.
-        "21:",
-        "mov r8, r7",
-        column!("r7" = "r7", "r0", "r3", "b"),
-        column!("r8" = "r8", "r0", "r3", "b", lower),
-        "22:",
-        "ldrd r9, r10, [lr], #32",
-        column!("r5" = "r7", "r1", "r3", "t"),
-        column!("r6" = "r8", "r1", "r3", "t", lower),
-        "ldrd r7, r8, [sp, #40]",
-        column!("r7" = "r7", "r0", "r3", "b"),
-        column!("r8" = "r8", "r0", "r3", "b", lower),
-        "ldrd r9, r10, [lr]",
-        column!("r5" = "r5", "r2", "r4", "b"),
-        column!("r6" = "r6", "r2", "r4", "b", lower),
-        "ldrd r9, r10, [sp, #32]",
-        "smmla r5, r5, r9, r10",
-        "smmla r6, r6, r9, r10",
-        "ldrd r9, r10, [sp]",
-        "ssat r5, #8, r5, asr #12",
-        "ssat r6, #8, r6, asr #12",
-        "strb.w r5, [r11]",
-        "strb.w r6, [r11, r12]",
-        "cmp lr, r10",
-        "add r11, r9",
-        "bne 22b",
-        "b 30b",
-        // One row: the multiplier is in r6, the addend in r8.
-        "23:",
-        column!("r7" = "r7", "r0", "r3", "b"),
-        "24:",
-        "ldrd r9, r10, [lr], #32",
-        column!("r5" = "r7", "r1", "r3", "t"),
-        "ldr r7, [sp, #40]",
-        column!("r7" = "r7", "r0", "r3", "b"),
-        "ldrd r9, r10, [lr]",
-        column!("r5" = "r5", "r2", "r4", "b"),
-        "smmla r5, r5, r6, r8",
-        "ldr.w r9, [sp, #4]",
-        "ssat r5, #8, r5, asr #12",
-        "cmp lr, r9",
-        "strb.w r5, [r11]",
-        "add r11, r12",
-        "bne 24b",
-        "b 30b",
-        // One row, two columns from output to output.
-        "25:",
-        column!("r5" = "r7", "r0", "r3", "b"),
-        "ldrd r9, r10, [lr], #32",
-        column!("r5" = "r5", "r1", "r3", "t"),
-        "ldrd r9, r10, [lr], #32",
-        column!("r5" = "r5", "r2", "r4", "b"),
-        "smmla r5, r5, r6, r8",
-        "ldr r7, [sp, #4]",
-        "ssat r5, #8, r5, asr #12",
-        "cmp lr, r7",
-        "ldr r7, [sp, #40]",
-        "strb.w r5, [r11]",
-        "add r11, r12",
-        "bne 25b",
-        "b 30b",
+        two_rows!(),
+        one_row!(),
+        every_other_column!(),
         "40:",
         "add sp, #48",
         "pop {{r4-r11, pc}}",
@@ -349,3 +391,5 @@ unsafe extern "C" fn sweep_columns(job: &Sweep) {
         ".p2align 2",
     )
 }
+
+const _: () = assert!(SCALED_SHIFT == 10);

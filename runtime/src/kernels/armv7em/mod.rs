@@ -23,6 +23,7 @@ pub(crate) mod depthwise_records;
 pub(crate) mod fully_connected;
 
 pub(crate) mod pool;
+pub(crate) mod weighted_sum;
 
 mod block;
 #[cfg(dunlin_dsp_fpu)]

@@ -8,17 +8,20 @@
 
 use core::arch::naked_asm;
 
+use crate::kernels::generic::requantize::SCALED_SHIFT;
+
 /// What [`pairs`] works on. The assembly knows the order of the fields.
 #[repr(C)]
 pub struct Job {
     /// The block, and the end of its words.
     pub x: *const i32,
     pub x_end: *const i32,
+    /// `w_step` before the first word of weights from which the loop's first round, which takes 32 words, is entered.
     pub w: *const i8,
-    /// Words of weights by which the first round of the loop, which takes 32, is shortened.
+    /// Words of weights by which that round is shortened.
     pub skipped: usize,
-    /// From the end of two channels' words to the beginning of the next two's.
-    pub w_rest: usize,
+    /// From the end of two channels' words to where the next two's first round begins.
+    pub w_step: usize,
     /// The channel table from the first channel on, if the sums begin with the biases; else null.
     pub biases: *const i32,
     /// The channel table from the first channel on, if the sums become outputs; else null.
@@ -34,6 +37,61 @@ pub struct Job {
     pub stride: usize,
     /// Where sums are taken up, if they do not begin with the biases.
     pub begun: *const i32,
+    /// Whether the table is one of scaled channels.
+    pub is_scaled: usize,
+}
+
+/// Puts the job on the stack, below what the loops are entered with: at 52 the words of weights, at 56 storing of outputs,
+/// at 60 what becomes of sums.
+macro_rules! prepare {
+    () => {
+        concat!(
+            "adr.w r3, 20f\n",
+            "ldr r2, [r0, #12]\n",
+            "movs r4, #44\n",
+            "mla r3, r2, r4, r3\n",
+            "adr.w r4, 52f\n",
+            "sub.w r4, r4, r1, lsl #2\n",
+            "ldr r2, [r0, #24]\n",
+            "adr.w r5, 40f\n",
+            "cbz r2, 9f\n",
+            "ldr r2, [r0, #52]\n",
+            "adr.w r5, 41f\n",
+            "cbz r2, 9f\n",
+            "adr.w r5, 42f\n",
+            "9:\n",
+            // An address of Thumb code is odd.
+            "adds r3, #1\n",
+            "adds r4, #1\n",
+            "adds r5, #1\n",
+            "push {{r3-r5}}\n",
+            "ldm.w r0, {{r1-r12, lr}}\n",
+            "push {{r1-r12, lr}}\n",
+        )
+    };
+}
+
+/// Biases of two channels, or their sums so far (label 11), in r0 to r7.
+macro_rules! begin {
+    () => {
+        concat!(
+            "10:\n",
+            "ldr r0, [sp, #20]\n",
+            "cbz r0, 11f\n",
+            "ldr.w r4, [r0], #12\n",
+            "ldr.w r1, [r0], #12\n",
+            "str r0, [sp, #20]\n",
+            "add.w r0, r4, r1, lsl #8\n",
+            "mov r5, r4\nmov r6, r4\nmov r7, r4\n",
+            "mov r1, r0\nmov r2, r0\nmov r3, r0\n",
+            "b 12f\n",
+            "11:\n",
+            "ldr.w r8, [sp, #48]\n",
+            "ldm.w r8!, {{r0-r7}}\n",
+            "str.w r8, [sp, #48]\n",
+            "12:\n",
+        )
+    };
 }
 
 /// The products of a word of weights: two taps.
@@ -55,16 +113,128 @@ macro_rules! word {
     };
 }
 
-/// Requantizes sums (multiplier in r9, shift in r10, zero point in r11): see [`super::sums`].
+/// The products of all words; the first round is entered somewhere.
+macro_rules! products {
+    () => {
+        concat!(
+            "ldr.w r8, [sp, #8]\n",
+            "ldr.w r9, [sp, #16]\n",
+            "ldr.w lr, [sp]\n",
+            "add r8, r9\n",
+            "vldmia r8!, {{s0-s31}}\n",
+            "str.w r8, [sp, #8]\n",
+            "ldr.w pc, [sp, #52]\n",
+            "13:\n",
+            "ldr.w r8, [sp, #8]\n",
+            "vldmia r8!, {{s0-s31}}\n",
+            "str.w r8, [sp, #8]\n",
+            ".p2align 2\n",
+            "20:\n",
+            word!("s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7" "s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"),
+            word!("s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23" "s24" "s25" "s26" "s27" "s28" "s29" "s30" "s31"),
+            "ldr.w r8, [sp, #4]\n",
+            "cmp lr, r8\n",
+            "bne.w 13b\n",
+            "ldr.w r8, [sp, #24]\n",
+            "ldr.w pc, [sp, #60]\n",
+        )
+    };
+}
+
+/// The second channel's sums, times 256.
+macro_rules! difference {
+    () => {
+        "subs r0, r0, r4\nsubs r1, r1, r5\nsubs r2, r2, r6\nsubs r3, r3, r7\n"
+    };
+}
+
+/// Requantizes a channel's sums by the entry at `$at` of the table: see [`super::sums`].
+macro_rules! requantize {
+    ($at:literal: $($acc:literal)+) => {
+        concat!(
+            "ldrd r9, r10, [r8, #", $at, "]\n",
+            "lsl.w r9, r9, #1\n",
+            "rsb.w r10, r10, #0\n",
+            $(
+                "smmlar ", $acc, ", ", $acc, ", r9, ", $acc, "\n",
+                "add.w ", $acc, ", ", $acc, ", ", $acc, ", asr #31\n",
+                "asrs.w ", $acc, ", ", $acc, ", r10\n",
+                "adc.w ", $acc, ", ", $acc, ", r11\n",
+                "ssat ", $acc, ", #8, ", $acc, "\n",
+            )+
+        )
+    };
+}
+
+/// The same by the entry of a scaled channel, whose sums are shifted; a shift by a register takes its lowest byte.
+macro_rules! scale {
+    ($at:literal, $shift:literal: $($acc:literal)+) => {
+        concat!(
+            "ldrd r9, r10, [r8, #", $at, "]\n",
+            "asr.w r11, r10, #8\n",
+            $(
+                $shift, ".w ", $acc, ", ", $acc, ", r10\n",
+                "smmla ", $acc, ", ", $acc, ", r9, r11\n",
+                "ssat ", $acc, ", #8, ", $acc, ", asr #10\n",
+            )+
+        )
+    };
+}
+
+const _: () = assert!(SCALED_SHIFT == 10);
+
+/// What becomes of sums: they are kept (label 40), or are outputs of channels (41), or of scaled ones (42).
 macro_rules! finish {
-    ($($acc:literal)+) => {
-        concat!($(
-            "smmlar ", $acc, ", ", $acc, ", r9, ", $acc, "\n",
-            "add.w ", $acc, ", ", $acc, ", ", $acc, ", asr #31\n",
-            "asrs.w ", $acc, ", ", $acc, ", r10\n",
-            "adc.w ", $acc, ", ", $acc, ", r11\n",
-            "ssat ", $acc, ", #8, ", $acc, "\n",
-        )+)
+    () => {
+        concat!(
+            "40:\n",
+            "ldr.w r8, [sp, #28]\n",
+            "ldr.w r9, [sp, #32]\n",
+            "stm.w r8!, {{r0-r7}}\n",
+            "str.w r8, [sp, #28]\n",
+            "cmp r8, r9\n",
+            "bne.w 10b\n",
+            "b 60f\n",
+            ".p2align 2\n",
+            "41:\n",
+            difference!(),
+            "asrs r0, r0, #8\nasrs r1, r1, #8\nasrs r2, r2, #8\nasrs r3, r3, #8\n",
+            "ldr.w r11, [sp, #36]\n",
+            requantize!("4": "r4" "r5" "r6" "r7"),
+            requantize!("16": "r0" "r1" "r2" "r3"),
+            "b 50f\n",
+            ".p2align 2\n",
+            "42:\n",
+            difference!(),
+            scale!("4", "lsl": "r4" "r5" "r6" "r7"),
+            scale!("16", "asr": "r0" "r1" "r2" "r3"),
+        )
+    };
+}
+
+/// Stores the outputs of two channels, for as many positions as there are.
+macro_rules! store {
+    () => {
+        concat!(
+            "50:\n",
+            "bfi r4, r0, #8, #8\nbfi r5, r1, #8, #8\nbfi r6, r2, #8, #8\nbfi r7, r3, #8, #8\n",
+            "ldrd r0, r1, [sp, #40]\n",
+            "add.w r2, r0, r1\n",
+            "ldr.w pc, [sp, #56]\n",
+            ".p2align 2\n",
+            "strh.w r7, [r2, r1, lsl #1]\n",
+            "strh.w r6, [r0, r1, lsl #1]\n",
+            "strh.w r5, [r0, r1]\n",
+            "strh.w r4, [r0]\n",
+            "52:\n",
+            "adds r0, #2\n",
+            "str r0, [sp, #40]\n",
+            "add.w r8, r8, #24\n",
+            "str.w r8, [sp, #24]\n",
+            "ldr r1, [sp, #32]\n",
+            "cmp r8, r1\n",
+            "bne.w 10b\n",
+        )
     };
 }
 
@@ -81,114 +251,14 @@ pub unsafe extern "C" fn pairs(job: &Job, positions: usize) {
         ".fpu fpv4-sp-d16",
         "push {{r4-r11, lr}}",
         "vpush {{s16-s31}}",
-        // On the stack: the job, then the entries of the loop and of storing, and the bytes of weights skipped.
-        "ldr r2, [r0, #12]",
-        "adr.w r3, 20f",
-        "movs r4, #44",
-        "mla r3, r2, r4, r3",
-        "adds r3, #1",
-        "adr.w r4, 52f",
-        "sub.w r4, r4, r1, lsl #2",
-        "adds r4, #1",
-        "lsls r5, r2, #2",
-        "push {{r3-r5}}",
-        "ldm.w r0, {{r1-r12, lr}}",
-        "push {{r1-r12, lr}}",
-        "b 10f",
-        // Biases of two channels, or their sums so far.
-        "11:",
-        "ldr.w r8, [sp, #48]",
-        "ldm.w r8!, {{r0-r7}}",
-        "str.w r8, [sp, #48]",
-        "b 12f",
-        "10:",
-        "ldr r0, [sp, #20]",
-        "cmp r0, #0",
-        "beq 11b",
-        "ldr.w r4, [r0], #12",
-        "ldr.w r1, [r0], #12",
-        "str r0, [sp, #20]",
-        "add.w r0, r4, r1, lsl #8",
-        "mov r5, r4",
-        "mov r6, r4",
-        "mov r7, r4",
-        "mov r1, r0",
-        "mov r2, r0",
-        "mov r3, r0",
-        "12:",
-        "ldr.w r8, [sp, #8]",
-        "ldr.w r9, [sp, #60]",
-        "ldr.w lr, [sp]",
-        "sub.w r8, r8, r9",
-        "vldmia r8!, {{s0-s31}}",
-        "str.w r8, [sp, #8]",
-        "ldr.w pc, [sp, #52]",
-        "13:",
-        "ldr.w r8, [sp, #8]",
-        "vldmia r8!, {{s0-s31}}",
-        "str.w r8, [sp, #8]",
-        ".p2align 2",
-        "20:",
-        word!("s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7" "s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"),
-        word!("s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23" "s24" "s25" "s26" "s27" "s28" "s29" "s30" "s31"),
-        "ldr.w r8, [sp, #4]",
-        "cmp lr, r8",
-        "bne.w 13b",
-        "ldr.w r9, [sp, #8]",
-        "ldr.w r10, [sp, #16]",
-        "ldr.w r8, [sp, #24]",
-        "add r9, r10",
-        "str.w r9, [sp, #8]",
-        "cmp.w r8, #0",
-        "beq 60f",
-        "subs r0, r0, r4",
-        "subs r1, r1, r5",
-        "subs r2, r2, r6",
-        "subs r3, r3, r7",
-        "asrs r0, r0, #8",
-        "asrs r1, r1, #8",
-        "asrs r2, r2, #8",
-        "asrs r3, r3, #8",
-        "ldrd r9, r10, [r8, #4]",
-        "ldr.w r11, [sp, #36]",
-        "lsl.w r9, r9, #1",
-        "rsb.w r10, r10, #0",
-        finish!("r4" "r5" "r6" "r7"),
-        "ldrd r9, r10, [r8, #16]",
-        "lsl.w r9, r9, #1",
-        "rsb.w r10, r10, #0",
-        finish!("r0" "r1" "r2" "r3"),
-        "bfi r4, r0, #8, #8",
-        "bfi r5, r1, #8, #8",
-        "bfi r6, r2, #8, #8",
-        "bfi r7, r3, #8, #8",
-        "ldrd r0, r1, [sp, #40]",
-        "add.w r2, r0, r1",
-        "ldr.w pc, [sp, #56]",
-        "strh.w r7, [r2, r1, lsl #1]",
-        "strh.w r6, [r0, r1, lsl #1]",
-        "strh.w r5, [r0, r1]",
-        "strh.w r4, [r0]",
-        "52:",
-        "adds r0, #2",
-        "str r0, [sp, #40]",
-        "add.w r8, r8, #24",
-        "str.w r8, [sp, #24]",
-        "ldr r1, [sp, #32]",
-        "cmp r8, r1",
-        "bne.w 10b",
-        "54:",
+        prepare!(),
+        begin!(),
+        products!(),
+        finish!(),
+        store!(),
+        "60:",
         "add sp, #64",
         "vpop {{s16-s31}}",
         "pop {{r4-r11, pc}}",
-        // Sums to be taken up with the next taps.
-        "60:",
-        "ldr.w r8, [sp, #28]",
-        "ldr.w r9, [sp, #32]",
-        "stm.w r8!, {{r0-r7}}",
-        "str.w r8, [sp, #28]",
-        "cmp r8, r9",
-        "bne.w 10b",
-        "b 54b",
     )
 }

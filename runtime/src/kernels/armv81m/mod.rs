@@ -13,6 +13,7 @@ pub(crate) mod conv;
 pub(crate) mod depthwise;
 pub(crate) mod fully_connected;
 pub(crate) mod pool;
+pub(crate) mod weighted_sum;
 
 mod blocks;
 mod patch;

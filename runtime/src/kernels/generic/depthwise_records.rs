@@ -5,7 +5,7 @@
 use core::ops::Range;
 
 #[cfg(not(dunlin_dsp))]
-use super::requantize::clamp_i8;
+use super::requantize::finish_scaled;
 use crate::mem::View;
 #[cfg(not(dunlin_dsp))]
 use crate::mem::{Rows, RowsMut, ViewMut};
@@ -18,9 +18,6 @@ use crate::ops::window::Geometry;
 /// - 6: the multiplier, in `[2^30, 2^31)`;
 /// - 7: what is added to the product's high word.
 pub const RECORD_WORDS: usize = 8;
-/// Bits that an output is shifted right.
-pub const SHIFT: u32 = 12;
-
 /// What the channels of a layer have in common.
 #[derive(Clone, Copy)]
 pub struct Records<'a> {
@@ -96,7 +93,8 @@ pub fn depthwise_record_rows(
                         acc = acc.wrapping_add((x + records.x_offset).wrapping_mul(weight(record, ky, kx)));
                     }
                 }
-                out.set(ox.wrapping_mul(channels).wrapping_add(c), finish(record, acc, records.bounds));
+                let q = finish_scaled(acc, record.at(6), record.at(7), records.bounds);
+                out.set(ox.wrapping_mul(channels).wrapping_add(c), q);
             }
         }
     }
@@ -112,12 +110,4 @@ fn weight(record: View<i32>, ky: usize, kx: usize) -> i32 {
         _ => (kx, 1),
     };
     (record.at(word) >> (16 * half)) as i16 as i32
-}
-
-/// The output of a sum.
-#[cfg(not(dunlin_dsp))]
-fn finish(record: View<i32>, acc: i32, bounds: (i8, i8)) -> i8 {
-    let high = ((acc as i64 * record.at(6) as i64) >> 32) as i32;
-    let q = clamp_i8(high.wrapping_add(record.at(7)) >> SHIFT, (i8::MIN, i8::MAX));
-    clamp_i8(q as i32, bounds)
 }

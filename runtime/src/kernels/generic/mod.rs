@@ -34,3 +34,4 @@ pub(crate) mod table;
 pub(crate) mod tile;
 pub(crate) mod transpose_conv;
 pub(crate) mod update;
+pub(crate) mod weighted_sum;

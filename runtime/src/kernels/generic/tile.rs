@@ -94,9 +94,9 @@ impl Tile {
         if self.by_lines { self.block_words(1).div_ceil(2) } else { 0 }
     }
 
-    /// Bytes of scratch memory for groups of `positions`: block, sums, lines.
-    pub fn group_scratch_bytes(&self, positions: usize) -> usize {
-        4 * (self.block_words(positions) + self.sum_words(positions) + self.line_words())
+    /// Bytes of scratch memory for groups of `positions`: block, sums, lines of `together` of them.
+    pub fn group_scratch_bytes(&self, positions: usize, together: usize) -> usize {
+        4 * (self.block_words(positions) + self.sum_words(positions) + self.line_words() * together)
     }
 
     /// Bytes of scratch memory for rows of `width` positions: block, accumulators, lines.
