@@ -1,8 +1,8 @@
 //! Sum ([`Add`](super::Add)) or difference ([`Sub`](super::Sub)) of two int8 tensors whose shapes broadcast, as the
 //! converter arranges it where one sum with a weight for each operand gives the same bytes for every pair of numbers.
 //!
-//! Inputs: two tensors of int8. Output: their broadcast shape, `(a * weights[0] >> 8) + (b * weights[1] >> 8) + offset
-//! >> 21`, clamped. The zero points are in the offset.
+//! Inputs: two tensors of int8. Output: their broadcast shape. An output is
+//! `((a * weights[0] >> 8) + (b * weights[1] >> 8) + offset) >> 21`, clamped. The zero points are in the offset.
 
 use core::ops::Range;
 

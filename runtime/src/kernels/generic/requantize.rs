@@ -174,7 +174,7 @@ impl Requantize<'_> {
     }
 }
 
-/// Bits that [`finish_scaled`] leaves out in the end.
+/// Bits behind the point of what becomes an output without being rounded.
 pub const SCALED_SHIFT: u32 = 10;
 
 /// The stored number of a sum that is scaled already: the high word of its product with `multiplier`, plus `addend`, both
