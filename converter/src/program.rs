@@ -9,8 +9,8 @@ use dunlin::{DType, Model, Session};
 use crate::dead_channels::{self, DeadChannels};
 use crate::graph::Form;
 use crate::lower::lower;
-use crate::pack::{Packing, pack};
-use crate::plan::{Plan, plan, whole};
+use crate::pack::{Expansion, Packing, Target, pack};
+use crate::plan::{Plan, Request, plan, whole};
 use crate::write::{operator_table, write};
 use crate::{Data, Error, Graph, Kind, Node, Result, TensorId};
 
@@ -83,18 +83,27 @@ impl std::ops::DerefMut for AlignedBytes {
 pub struct Rewrite {
     /// How constants are arranged.
     pub packing: Packing,
+    /// Whether they are arranged for a plan by rows.
+    pub by_rows: bool,
+    /// Bytes by which they may grow where that saves instructions.
+    pub more_bytes: usize,
     /// Whether channels that are the same for every input, or that nobody reads, stay where they are.
     pub keep_dead_channels: bool,
 }
 
 impl Rewrite {
     /// Nothing is rewritten: for those who look at what is between inputs and outputs.
-    pub const NONE: Rewrite = Rewrite { packing: Packing::Portable, keep_dead_channels: true };
+    pub const NONE: Rewrite =
+        Rewrite { packing: Packing::Portable, by_rows: false, more_bytes: 0, keep_dead_channels: true };
+
+    /// The fewest instructions on Cortex-M cores with the DSP extension, whatever the bytes of flash.
+    pub const EXPANDED: Rewrite =
+        Rewrite { packing: Packing::Dsp, more_bytes: usize::MAX, keep_dead_channels: false, ..Rewrite::NONE };
 }
 
 impl From<Packing> for Rewrite {
     fn from(packing: Packing) -> Rewrite {
-        Rewrite { packing, keep_dead_channels: false }
+        Rewrite { packing, ..Rewrite::default() }
     }
 }
 
@@ -107,6 +116,8 @@ pub struct Lowered {
     pub stored: HashMap<TensorId, TensorId>,
     /// What was removed.
     pub dead_channels: DeadChannels,
+    /// The layers that can have more bytes, and which do.
+    pub expansions: Vec<Expansion>,
 }
 
 impl Lowered {
@@ -115,14 +126,14 @@ impl Lowered {
     /// # Errors
     /// What lowering refuses.
     pub fn of(real: &Graph, rewrite: impl Into<Rewrite>) -> Result<Lowered> {
-        let Rewrite { packing, keep_dead_channels } = rewrite.into();
+        let Rewrite { packing, by_rows, more_bytes, keep_dead_channels } = rewrite.into();
         let (mut graph, stored) = lower(real)?;
         let dead_channels = match keep_dead_channels {
             true => DeadChannels::default(),
             false => dead_channels::remove(&mut graph, packing.channel_group())?,
         };
-        pack(&mut graph, packing)?;
-        Ok(Lowered { graph, stored, dead_channels })
+        let expansions = pack(&mut graph, Target { packing, by_rows }, more_bytes)?;
+        Ok(Lowered { graph, stored, dead_channels, expansions })
     }
 }
 
@@ -133,6 +144,8 @@ pub struct Program {
     pub graph: Graph,
     /// The channels that it does not have any more.
     pub dead_channels: DeadChannels,
+    /// The layers that can have more bytes of weights, and which do.
+    pub expansions: Vec<Expansion>,
     /// Its arena.
     pub plan: Plan,
     bytes: AlignedBytes,
@@ -157,8 +170,35 @@ impl Program {
         rewrite: impl Into<Rewrite>,
         plan: impl FnOnce(&Graph) -> Result<Plan>,
     ) -> Result<Program> {
-        let Lowered { graph, stored, dead_channels } = Lowered::of(real, rewrite)?;
-        Ok(Program { stored, dead_channels, ..Program::of_device(graph, plan)? })
+        let Lowered { graph, stored, dead_channels, expansions } = Lowered::of(real, rewrite)?;
+        Ok(Program { stored, dead_channels, expansions, ..Program::of_device(graph, plan)? })
+    }
+
+    /// [`Program::compile_with`] the plan that is asked for, and weights for the flash that may be spent.
+    ///
+    /// # Errors
+    /// As [`Program::compile_with`]; if there is no such plan, or plain weights do not fit.
+    pub fn compile_for(real: &Graph, rewrite: impl Into<Rewrite>, request: &Request) -> Result<Program> {
+        let rewrite = request.rewrite(rewrite.into());
+        let compile = |more_bytes| {
+            Program::compile_with(real, Rewrite { more_bytes, ..rewrite }, |graph| request.plan(graph))
+        };
+        let plain = compile(0)?;
+        let Some(flash_bytes) = request.flash_bytes else { return Ok(plain) };
+        let plain_bytes = plain.bytes().len();
+        let mut spare_bytes = flash_bytes.checked_sub(plain_bytes).ok_or_else(|| {
+            let what = format!("does not fit {flash_bytes} bytes of flash: the model file has {plain_bytes}");
+            Error::graph(&real.name, what)
+        })?;
+        // The file may grow by some bytes more than its weights.
+        while plain.expansions.iter().any(|expansion| expansion.more_bytes <= spare_bytes) {
+            let expanded = compile(spare_bytes)?;
+            match expanded.bytes().len().saturating_sub(flash_bytes) {
+                0 => return Ok(expanded),
+                excess_bytes => spare_bytes = spare_bytes.saturating_sub(excess_bytes),
+            }
+        }
+        Ok(plain)
     }
 
     /// The program of a graph that is in device form already.
@@ -168,8 +208,8 @@ impl Program {
     pub fn of_device(graph: Graph, plan: impl FnOnce(&Graph) -> Result<Plan>) -> Result<Program> {
         let plan = plan(&graph)?;
         let bytes = AlignedBytes::of_model(&write(&graph, &plan)?);
-        let (dead_channels, stored) = (DeadChannels::default(), HashMap::new());
-        let program = Program { graph, dead_channels, plan, bytes, stored };
+        let (dead_channels, expansions, stored) = Default::default();
+        let program = Program { graph, dead_channels, expansions, plan, bytes, stored };
         program.model()?; // a plan that the runtime refuses is a bug here, and must not be written
         Ok(program)
     }

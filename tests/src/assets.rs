@@ -28,6 +28,13 @@ pub fn program_for(name: &str, packing: Packing) -> Option<Program> {
     program_as(name, packing.into())
 }
 
+/// Every way in which a network's weights can be arranged.
+pub fn arrangements() -> [Rewrite; 5] {
+    let [portable, scalar, dsp, helium] =
+        [Packing::Portable, Packing::Scalar, Packing::Dsp, Packing::Helium].map(Rewrite::from);
+    [portable, scalar, dsp, helium, Rewrite::EXPANDED]
+}
+
 /// The same, rewritten like this.
 pub fn program_as(name: &str, rewrite: Rewrite) -> Option<Program> {
     let path = folder()?.join("models").join(format!("{name}.tflite"));
@@ -36,11 +43,17 @@ pub fn program_as(name: &str, rewrite: Rewrite) -> Option<Program> {
     Some(program.unwrap_or_else(|e| panic!("{name}: {e}")))
 }
 
-/// [`program`], planned by rows.
+/// [`program`], with weights for DSP, planned by rows.
 pub fn program_by_rows(name: &str, options: &rows::Options) -> Option<Program> {
+    program_by_rows_as(name, Packing::Dsp.into(), options)
+}
+
+/// The same, rewritten like this.
+pub fn program_by_rows_as(name: &str, rewrite: Rewrite, options: &rows::Options) -> Option<Program> {
     let path = folder()?.join("models").join(format!("{name}.tflite"));
     let graph = import::load_simplified(&path).unwrap_or_else(|e| panic!("{e}"));
-    let program = Program::compile_with(&graph, Packing::DspByRows, |graph| rows::plan(graph, options));
+    let rewrite = Rewrite { by_rows: true, ..rewrite };
+    let program = Program::compile_with(&graph, rewrite, |graph| rows::plan(graph, options));
     Some(program.unwrap_or_else(|e| panic!("{name}: {e}")))
 }
 

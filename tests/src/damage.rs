@@ -2,8 +2,8 @@
 
 use dunlin::format::{self, CallRecord, Place, TensorRecord};
 use dunlin::ops::OpCode;
-use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::plan;
+use dunlin_converter::program::Rewrite;
 use dunlin_converter::{Program, Result};
 use dunlin_models::digits;
 use fastrand::Rng;
@@ -41,7 +41,7 @@ pub fn seeds() -> Vec<Seed> {
         for case in cases(&operator) {
             let program = Program::compile(&case.graph).unwrap_or_else(|e| panic!("{}: {e}", case.name));
             seeds.push(Seed::new(case.name.clone(), program.bytes()));
-            let packed = Program::compile_with(&case.graph, Packing::Dsp, |graph| Ok(plan(graph)))
+            let packed = Program::compile_with(&case.graph, Rewrite::EXPANDED, |graph| Ok(plan(graph)))
                 .unwrap_or_else(|e| panic!("{}: {e}", case.name));
             if packed.bytes() != program.bytes() {
                 // Twice: few cases have such a form.

@@ -1,9 +1,9 @@
 //! Every operator against its goldens: int8 byte for byte, f32 within the tolerance below.
 
 use dunlin::ops::OpCode;
-use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::plan;
 use dunlin_converter::{Data, Program};
+use dunlin_tests::assets::arrangements;
 use dunlin_tests::cases::{cases, operators};
 
 /// Greatest difference of f32 results, relative to the larger magnitude (absolute below 1).
@@ -31,8 +31,8 @@ fn operators_agree_with_their_oracles() {
     for operator in operators() {
         for case in cases(&operator) {
             n_cases += 1;
-            for packing in [Packing::Portable, Packing::Scalar, Packing::Dsp, Packing::Helium] {
-                let program = Program::compile_with(&case.graph, packing, |graph| Ok(plan(graph)));
+            for rewrite in arrangements() {
+                let program = Program::compile_with(&case.graph, rewrite, |graph| Ok(plan(graph)));
                 match program.and_then(|program| program.run(&case.inputs)) {
                     Ok(outputs) => failures
                         .extend(difference(&outputs[0], &case.expected).map(|d| (case.name.clone(), d))),

@@ -9,11 +9,16 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use dunlin_converter::device::bench;
-use dunlin_tests::assets::program_for;
+use dunlin_converter::device::boards::Board;
+use dunlin_converter::pack::Packing;
+use dunlin_converter::program::Rewrite;
+use dunlin_tests::assets::program_as;
 use dunlin_tests::boards::runnable_boards;
 
 /// The models, which are all in int8.
 const MODELS: [&str; 4] = ["mlperf_kws_int8", "mlperf_vww_int8", "mlperf_ic_int8", "mlperf_ad_int8"];
+/// The one that has other forms of its layers, which take more bytes of flash.
+const EXPANDED: &str = "mlperf_ic_int8";
 /// One board for each kind of code; on a Cortex-M7 runs that of a Cortex-M4.
 const BOARDS: [&str; 6] =
     ["qemu-armv6m", "qemu-cortex-m3", "qemu-cortex-m33", "qemu-cortex-m4", "qemu-cortex-m55", "qemu-riscv32"];
@@ -48,21 +53,27 @@ fn counted() -> Counts {
     let mut counts = Counts::new();
     for name in MODELS {
         for board in boards.iter().filter(|board| BOARDS.contains(&board.name.as_str())) {
-            let Some(program) = program_for(name, board.packing()) else { continue };
-            let model = program.model().unwrap();
-            let steps = bench::operators(&board.name, program.bytes(), &model)
-                .unwrap_or_else(|e| panic!("{name} on {}: {e}", board.name));
-            for step in steps {
-                let operator = step.operator.to_owned();
-                let cycles = step.estimated_cycles.expect("each of these cores has a table");
-                counts.insert(
-                    (name.to_owned(), board.name.clone(), step.index, operator),
-                    [step.instructions, cycles],
-                );
+            count(name, name, board, board.packing().into(), &mut counts);
+            if name == EXPANDED && board.packing() == Packing::Dsp {
+                count(&format!("{name}, expanded"), name, board, Rewrite::EXPANDED, &mut counts);
             }
         }
     }
     counts
+}
+
+/// Counts what each operator of a model takes on a board, its weights arranged like this.
+fn count(title: &str, name: &str, board: &Board, rewrite: Rewrite, counts: &mut Counts) {
+    let Some(program) = program_as(name, rewrite) else { return };
+    let model = program.model().unwrap();
+    let steps = bench::operators(&board.name, program.bytes(), &model)
+        .unwrap_or_else(|e| panic!("{title} on {}: {e}", board.name));
+    for step in steps {
+        let operator = step.operator.to_owned();
+        let cycles = step.estimated_cycles.expect("each of these cores has a table");
+        let key = (title.to_owned(), board.name.clone(), step.index, operator);
+        counts.insert(key, [step.instructions, cycles]);
+    }
 }
 
 /// Writes what was counted. What could not be counted here, for want of a model or an emulator, stays as it is.

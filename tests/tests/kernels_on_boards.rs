@@ -73,9 +73,10 @@ fn differences(board: &Board, cases: &[Case]) -> Vec<String> {
 /// Layer number `seed`, unless its sizes are no layer.
 fn case(seed: u64) -> Option<Case> {
     let mut layer = Layer::new(seed);
-    let made = match seed % 12 {
+    let made = match seed % 14 {
         8 | 9 => layer.depthwise_records(),
         10 | 11 => layer.conv_pairs(),
+        12 | 13 => layer.conv_winograd(),
         0 => layer.pointwise(),
         1 | 2 => layer.conv(),
         3 | 4 => layer.depthwise(),
@@ -269,6 +270,23 @@ impl Layer {
             Table::Scaled => self.scaled_table(c_out, n)?,
         };
         let inputs = [x, self.weights(&[c_out, op.taps(c_in)])?, entries];
+        self.graph.apply("layer", op, &inputs)
+    }
+
+    /// Whatever the numbers are, they are transformed weights.
+    fn conv_winograd(&mut self) -> Result<TensorId> {
+        let (c_in, c_out) = (4 * self.rng.usize(1..16), 2 * self.rng.usize(1..12));
+        let x = self.image(c_in)?;
+        let at_once = if self.graph.dims(x)[0] == 1 { self.rng.u8(1..3) } else { 1 };
+        let mut pad = || self.rng.u8(..3);
+        let window = Window { pads: [pad(), pad(), pad(), pad()], ..Window::UNIT };
+        let op = ops::ConvWinograd { window, bounds: self.bounds(), at_once };
+        let most = if self.rng.u8(..5) == 0 { i16::MAX } else { 1152 };
+        let dims = [c_out, op.weights(c_in)];
+        let weights = (0..dims[0] * dims[1]).map(|_| self.rng.i16(-most..=most)).collect();
+        let weights = self.graph.constant("w", &dims, Data::I16(weights))?;
+        // Transformed numbers are some bits longer.
+        let inputs = [x, weights, self.table_of(c_out, 64 * 9 * c_in, false)?];
         self.graph.apply("layer", op, &inputs)
     }
 

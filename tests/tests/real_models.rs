@@ -2,10 +2,11 @@
 
 use dunlin::ops::{Dequantize, Quantize};
 use dunlin_converter::pack::Packing;
+use dunlin_converter::plan::Request;
 use dunlin_converter::program::{Rewrite, set_input};
 use dunlin_converter::quantize::to_f32;
 use dunlin_converter::{Data, Kind, Node, Program, export, import};
-use dunlin_tests::assets::{array, folder, program, program_as, program_for, samples};
+use dunlin_tests::assets::{arrangements, array, folder, program, program_as, samples};
 use serde_json::Value;
 
 /// The MLPerf Tiny models, and the most bytes that their arenas may take: plans of whole tensors, and the scratch memory
@@ -34,8 +35,8 @@ fn assert_bytes(name: &str, program: &Program, inputs: &str, outputs: &str) {
 #[test]
 fn mlperf_models_give_the_bytes_of_the_goldens() {
     for (name, arena_limit_bytes) in MLPERF {
-        for packing in [Packing::Portable, Packing::Scalar, Packing::Dsp, Packing::Helium] {
-            let Some(program) = program_for(name, packing) else { return };
+        for rewrite in arrangements() {
+            let Some(program) = program_as(name, rewrite) else { return };
             let golden = |file: &str| {
                 format!("golden/{name}/{file}20{}.npy", ["", ".tflm"][(file != "input") as usize])
             };
@@ -44,6 +45,35 @@ fn mlperf_models_give_the_bytes_of_the_goldens() {
             assert!(arena_bytes <= arena_limit_bytes, "{name}: an arena of {arena_bytes} bytes");
         }
     }
+}
+
+#[test]
+fn flash_is_spent_where_it_saves_most() {
+    let Some(folder) = folder() else { return };
+    let real = import::load_simplified(&folder.join("models/mlperf_ic_int8.tflite")).unwrap();
+    let compile = |flash_bytes| {
+        Program::compile_for(&real, Packing::Dsp, &Request { flash_bytes, ..Request::default() })
+    };
+    let plain_bytes = compile(None).unwrap().bytes().len();
+    let error = compile(Some(plain_bytes - 1)).unwrap_err().to_string();
+    assert!(error.contains(&format!("the model file has {plain_bytes}")), "{error}");
+    let taken = |flash_bytes| {
+        let program = compile(Some(flash_bytes)).unwrap();
+        assert!(program.bytes().len() <= flash_bytes, "{} of {flash_bytes}", program.bytes().len());
+        let names = program.graph.nodes().iter().map(|node| node.op.name());
+        let taken: Vec<bool> = program.expansions.iter().map(|each| each.taken).collect();
+        assert_eq!(
+            names.filter(|&name| name == "conv_winograd").count(),
+            taken.iter().filter(|taken| **taken).count()
+        );
+        taken
+    };
+    // Weights of 16, 16, 32 and 64 channels, of which the first ones cost least and save no less.
+    assert_eq!(taken(plain_bytes), [false; 4]);
+    assert_eq!(taken(plain_bytes + 6_000), [true, false, false, false]);
+    assert_eq!(taken(96 << 10), [true, true, false, false]);
+    assert_eq!(taken(128 << 10), [true, true, true, false]);
+    assert_eq!(taken(1 << 20), [true; 4]);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use dunlin::Model;
 use dunlin_converter::Data;
 use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::rows::{Options, Style};
-use dunlin_converter::program::AlignedBytes;
-use dunlin_tests::assets::{array, program_by_rows, program_for, samples};
+use dunlin_converter::program::{AlignedBytes, Rewrite};
+use dunlin_tests::assets::{array, program_as, program_by_rows, program_by_rows_as, program_for, samples};
 use dunlin_tests::convnet::{convnet, convnet_by_rows, inputs, run};
 use dunlin_tests::damage::with_damaged_plan;
 use dunlin_tests::poison::run_poisoned;
@@ -58,6 +58,28 @@ fn models_in_poisoned_arenas_give_the_bytes_of_the_goldens() {
                 assert!(output == expected.bytes(), "{name} {options:?}: sample {seed}");
             }
         }
+    }
+}
+
+#[test]
+fn expanded_weights_give_the_bytes_of_the_goldens_in_poisoned_arenas() {
+    let name = "mlperf_ic_int8";
+    let by_rows =
+        |style, fed| program_by_rows_as(name, Rewrite::EXPANDED, &Options { style, fed, effort: 1 });
+    let programs = [
+        program_as(name, Rewrite::EXPANDED),
+        by_rows(Style::Overlap, false),
+        by_rows(Style::Rows, false),
+        by_rows(Style::Rows, true),
+    ];
+    let golden = |file: &str| array(&format!("golden/{name}/{file}.npy"));
+    let (Some(inputs), Some(outputs)) = (golden("input20"), golden("output20.tflm")) else { return };
+    for program in programs.into_iter().flatten() {
+        assert!(program.graph.nodes().iter().any(|node| node.op.name() == "conv_winograd"));
+        let model = program.model().unwrap();
+        let input = samples(&inputs, 20).swap_remove(0).bytes();
+        let output = run_poisoned(&model, &[&input], 0);
+        assert!(output == samples(&outputs, 20).swap_remove(0).bytes(), "{} bytes", model.arena_bytes());
     }
 }
 

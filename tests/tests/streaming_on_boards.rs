@@ -6,7 +6,8 @@ use dunlin_converter::device::emulator::Options as Emulation;
 use dunlin_converter::device::firmware::{self, Program as Kind};
 use dunlin_converter::device::suite::{self, Answer, Case};
 use dunlin_converter::plan::rows::{Options, Style};
-use dunlin_tests::assets::{array, program, program_by_rows, samples};
+use dunlin_converter::program::Rewrite;
+use dunlin_tests::assets::{array, program, program_by_rows, program_by_rows_as, samples};
 use dunlin_tests::boards::runnable_board;
 
 /// Reference models.
@@ -22,8 +23,9 @@ fn models_by_rows_give_the_bytes_of_the_goldens_on_a_board() {
     for name in MODELS {
         let golden = |file: &str| array(&format!("golden/{name}/{file}.npy"));
         let (Some(inputs), Some(outputs)) = (golden("input20"), golden("output20.tflm")) else { return };
-        let plans =
-            [program(name), program_by_rows(name, &by_rows(false)), program_by_rows(name, &by_rows(true))];
+        let expanded = program_by_rows_as(name, Rewrite::EXPANDED, &by_rows(false));
+        let [in_memory, fed] = [false, true].map(|fed| program_by_rows(name, &by_rows(fed)));
+        let plans = [program(name), in_memory, fed, expanded];
         for program in plans.into_iter().flatten() {
             let sample = samples(&inputs, 20).swap_remove(7).bytes();
             models.push((program.bytes().to_vec(), sample));
@@ -41,8 +43,9 @@ fn models_by_rows_give_the_bytes_of_the_goldens_on_a_board() {
         assert!(&outputs == wanted, "{name}: other bytes than the golden's");
         counts.push(run_instructions.unwrap());
     }
-    for (counts, names) in counts.chunks(3).zip(names.chunks(3)) {
+    for (counts, names) in counts.chunks(4).zip(names.chunks(4)) {
         println!("{names:?}: {counts:?} instructions");
         assert!(counts[1] * 100 <= counts[0] * MAX_PERCENT, "{names:?}: {counts:?} instructions");
+        assert!(counts[3] <= counts[1], "{names:?}: {counts:?} instructions");
     }
 }

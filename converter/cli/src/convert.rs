@@ -3,10 +3,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use dunlin_converter::device::boards;
 use dunlin_converter::device::fit::Fit;
-use dunlin_converter::pack::Packing;
+use dunlin_converter::pack::{Expansion, Packing, expansions_text};
 use dunlin_converter::post_training::{QuantizationReport, Quantized, quantize_with_samples};
 use dunlin_converter::report::ModelReport;
-use dunlin_converter::{Error, Graph, Result, export, file, import};
+use dunlin_converter::{Error, Graph, Program, Result, export, file, import};
 use serde::Serialize;
 
 use crate::plan_args::PlanArgs;
@@ -52,7 +52,7 @@ pub fn convert(args: &Args) -> Result<()> {
     let packing = args.target.as_deref().map_or(Ok(Packing::Portable), boards::packing_for)?;
     let (graph, quantization) = graph(args)?;
     let (request, rewrite) = (args.plan.request(), args.plan.rewrite(packing));
-    let program = import::compile_graph(&graph, &request, rewrite).map_err(import::in_file(&args.file))?;
+    let program = Program::compile_for(&graph, rewrite, &request).map_err(import::in_file(&args.file))?;
     let report = ModelReport::of(&program.model()?)?
         .with_scales(&program.graph)
         .with_dead_channels(program.dead_channels.without_proofs())
@@ -71,12 +71,16 @@ pub fn convert(args: &Args) -> Result<()> {
         }
     };
     if args.json {
-        return print_json(&Converted { report: &report, target: fit.as_ref(), quantization });
+        let (target, expansions) = (fit.as_ref(), &program.expansions[..]);
+        return print_json(&Converted { report: &report, expansions, target, quantization });
     }
     if let Some(quantization) = quantization {
         print(&quantization.to_string())?;
     }
     print(&format!("{report}"))?;
+    if args.plan.has_flash() {
+        print(&expansions_text(&program.expansions))?;
+    }
     if let Some(fit) = fit {
         print(&fit.to_string())?;
     }
@@ -101,6 +105,9 @@ fn graph(args: &Args) -> Result<(Graph, Option<QuantizationReport>)> {
 struct Converted<'a> {
     #[serde(flatten)]
     report: &'a ModelReport,
+    /// The layers that can have more bytes of weights, and which do.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    expansions: &'a [Expansion],
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<&'a Fit>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,10 +1,12 @@
 use std::path::PathBuf;
 
 use dunlin_converter::device::boards;
-use dunlin_converter::pack::Packing;
-use dunlin_converter::plan::{alternatives, alternatives_text, picture, reports};
-use dunlin_converter::program::Lowered;
-use dunlin_converter::{Graph, Result, file, import};
+use dunlin_converter::pack::{Expansion, Packing, expansions_text};
+use dunlin_converter::plan::{
+    Alternative, Arrangement, Choice, alternatives, alternatives_text, picture, reports,
+};
+use dunlin_converter::program::{Lowered, Rewrite};
+use dunlin_converter::{Error, Result, file, import};
 
 use crate::plan_args::PlanArgs;
 use crate::{print, print_json};
@@ -13,7 +15,8 @@ use crate::{print, print_json};
 ///
 /// whole: an operator after the other, tensors in one piece. overlap: operators write over rows of their inputs that
 /// are dead. rows: operators by turns, a few rows each. fed: the caller hands over the input row by row. All compute
-/// the same bytes, and nothing twice. With --core, each with plain weights and with weights arranged for the core.
+/// the same bytes, and nothing twice. With --core, each with plain weights, with weights arranged for the core, and with
+/// such as take more flash and fewer instructions: of those the price of each layer, and which --flash has room for.
 #[derive(clap::Args)]
 pub struct Args {
     /// The .tflite file
@@ -32,17 +35,18 @@ pub struct Args {
 }
 
 pub fn plan(args: &Args) -> Result<()> {
-    let packings = args.core.as_deref().map_or(Ok(vec![Packing::Portable]), boards::packings_for)?;
-    let arrangements = arrangements(args, &packings)?;
-    let (_, graph) = arrangements.first().expect("weights can lie in their plain order");
+    let packing = args.core.as_deref().map_or(Ok(Packing::Portable), boards::packing_for)?;
     let request = args.plan.request();
-    let estimate = args.core.is_none() || packings.contains(&Packing::Dsp);
-    let all = alternatives(&arrangements, estimate, request.effort)?;
+    let (all, expansions, plain) = alternatives_for(args, packing)?;
+    let graph = &plain.graph;
     let reports = reports(graph, &all);
     if args.json {
         print_json(&reports)?
     } else {
-        print(&alternatives_text(&reports))?
+        print(&alternatives_text(&reports))?;
+        if packing == Packing::Dsp {
+            print(&format!("\n{}", expansions_text(&expansions)))?;
+        }
     }
     if !request.memories.is_empty() {
         let plan = request.plan(graph).map_err(import::in_file(&args.file))?;
@@ -71,15 +75,42 @@ pub fn plan(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The network with its weights in each of these orders, if that is another one.
-fn arrangements(args: &Args, packings: &[Packing]) -> Result<Vec<(Packing, Graph)>> {
+/// The ways to run the network with plain weights, weights for the core, and expanded ones if there are some; what the
+/// latter cost for the plan that is asked for; the network with plain weights.
+fn alternatives_for(args: &Args, packing: Packing) -> Result<(Vec<Alternative>, Vec<Expansion>, Lowered)> {
     let real = import::load_simplified(&args.file)?;
-    let mut arrangements: Vec<(Packing, Graph)> = Vec::new();
-    for &packing in packings {
-        let lowered = Lowered::of(&real, args.plan.rewrite(packing)).map_err(import::in_file(&args.file))?;
-        if arrangements.iter().all(|(_, graph)| *graph != lowered.graph) {
-            arrangements.push((packing, lowered.graph));
-        }
+    let request = args.plan.request();
+    let arrange = |weights, packing, more_bytes: &dyn Fn(bool) -> usize| {
+        let lowered = |by_rows| {
+            let rewrite = args.plan.rewrite(packing);
+            let rewrite = Rewrite { by_rows, more_bytes: more_bytes(by_rows), ..rewrite };
+            Lowered::of(&real, rewrite).map_err(import::in_file(&args.file))
+        };
+        Ok::<_, Error>(Arrangement { weights, whole: lowered(false)?, by_rows: lowered(true)? })
+    };
+    let plain = arrange(Packing::Portable.name(), Packing::Portable, &|_| 0)?;
+    let graph = plain.whole.clone();
+    let for_core = arrange(packing.name(), packing, &|_| 0)?;
+    let mut arrangements = vec![plain];
+    if for_core.whole.graph != graph.graph {
+        arrangements.push(for_core);
     }
-    Ok(arrangements)
+    let smallest = arrangements.last().map_or("", |arrangement| arrangement.weights);
+    let estimate = args.core.is_none() || packing == Packing::Dsp;
+    let mut all = alternatives(&arrangements, estimate, request.effort)?;
+    // What they leave of the flash, whichever of its plans it is.
+    let spare_bytes = |by_rows| {
+        let others = all.iter().filter(|each| (each.choice != Choice::Whole) == by_rows);
+        let ours = others.filter(|each| each.weights == smallest).map(|each| each.model_bytes);
+        let model_bytes = ours.max().unwrap_or(usize::MAX);
+        request.flash_bytes.map_or(usize::MAX, |flash_bytes| flash_bytes.saturating_sub(model_bytes))
+    };
+    let expanded = arrange("expanded", packing, &spare_bytes)?;
+    let is_by_rows = request.rewrite(Rewrite::default()).by_rows;
+    let chosen = if is_by_rows { &expanded.by_rows } else { &expanded.whole };
+    let expansions = chosen.expansions.clone();
+    if expansions.iter().any(|expansion| expansion.taken) {
+        all.extend(alternatives(&[expanded], estimate, request.effort)?);
+    }
+    Ok((all, expansions, graph))
 }

@@ -14,6 +14,10 @@ pub struct PlanArgs {
     /// The most RAM for the arena, such as 20000 or 16k: the fastest plan with the input in memory that fits is taken
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     ram: Option<usize>,
+    /// The most flash for the model file, such as 256k: what plain weights leave of it is spent on layers whose weights the
+    /// core's kernels need fewer instructions for in a form that takes more bytes, first on those that save most for a byte
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    flash: Option<usize>,
     /// A memory of the chip, such as dtcm=64k: given several times, the fastest first, the tensors that are used most go
     /// into the fastest
     #[arg(long, value_name = "NAME=BYTES", value_parser = memory)]
@@ -44,12 +48,24 @@ impl PlanArgs {
             Kind::Rows | Kind::RowsFed => Choice::Rows,
         });
         let fed = matches!(self.plan, Some(Kind::OverlapFed | Kind::RowsFed));
-        Request { choice, fed, ram_bytes: self.ram, memories: self.memory.clone(), effort: self.effort }
+        Request {
+            choice,
+            fed,
+            ram_bytes: self.ram,
+            flash_bytes: self.flash,
+            memories: self.memory.clone(),
+            effort: self.effort,
+        }
+    }
+
+    /// Whether the flash for the model is limited.
+    pub fn has_flash(&self) -> bool {
+        self.flash.is_some()
     }
 
     /// How the network is rewritten for a core.
     pub fn rewrite(&self, packing: Packing) -> Rewrite {
-        Rewrite { packing, keep_dead_channels: self.keep_dead_channels }
+        Rewrite { keep_dead_channels: self.keep_dead_channels, ..packing.into() }
     }
 }
 

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use dunlin_converter::device::boards;
 use dunlin_converter::device::link::run::{self, DIFFERENT, Outcome};
 use dunlin_converter::file::ModelFile;
 use dunlin_converter::npy::Array;
@@ -43,7 +44,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(Packing::Portable))?;
+    let packing = args.board.as_deref().map_or(Ok(Packing::Portable), boards::packing_for)?;
+    let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
     let model = file.model()?;
     let samples = Samples::read(&model, &args.input)?;
     let host_outputs = samples::run(&model, &samples)?;

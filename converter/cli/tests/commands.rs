@@ -278,6 +278,10 @@ fn plan_prints_the_ways_to_run_and_draws_one() {
     // The same words wherever a file is planned.
     let convert = folder.error(&["convert", "net.tflite", "--effort", "1", "--ram", "16"]);
     assert_eq!(error, convert);
+    let error = folder.error(&["convert", "net.tflite", "--effort", "1", "--flash", "1k"]);
+    assert!(error.contains("does not fit 1024 bytes of flash: the model file has "), "{error}");
+    let text = folder.prints(&with(&["--core", "cortex-m4", "--flash", "64k"]));
+    assert!(text.contains("no layer has weights that take more bytes"), "{text}");
     assert_eq!(folder.dunlin(&with(&["--plan", "columns"])).status.code(), Some(2));
     assert_eq!(folder.dunlin(&with(&["--ram", "much"])).status.code(), Some(2));
 }

@@ -114,11 +114,6 @@ pub fn packing_for(name: &str) -> Result<Packing> {
     Ok(find(&discover(&super::home()?)?, name)?.packing())
 }
 
-/// [`Board::packings`] of the board that [`find`] finds.
-pub fn packings_for(name: &str) -> Result<Vec<Packing>> {
-    Ok(find(&discover(&super::home()?)?, name)?.packings())
-}
-
 impl Board {
     /// The name that a user types.
     pub fn short_name(&self) -> &str {
@@ -141,14 +136,6 @@ impl Board {
             _ if self.target == "thumbv7em-none-eabihf" => Packing::Dsp,
             _ => Packing::Scalar,
         }
-    }
-
-    /// All ways to arrange constants between which one can choose for its core, or a plan by rows chooses: the plain one
-    /// first.
-    pub fn packings(&self) -> Vec<Packing> {
-        let mut packings = vec![Packing::Portable, self.packing(), self.packing().by_rows()];
-        packings.dedup();
-        packings
     }
 
     /// Whether it exists in an emulator.

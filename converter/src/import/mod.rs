@@ -47,15 +47,7 @@ pub fn compile(path: &Path) -> Result<Program> {
 /// # Errors
 /// As [`compile`], or if there is no such plan.
 pub fn compile_with(path: &Path, request: &Request, rewrite: impl Into<Rewrite>) -> Result<Program> {
-    compile_graph(&load_simplified(path)?, request, rewrite).map_err(in_file(path))
-}
-
-/// The program of a graph in real form, planned as asked.
-///
-/// # Errors
-/// As [`compile_with`].
-pub fn compile_graph(graph: &Graph, request: &Request, rewrite: impl Into<Rewrite>) -> Result<Program> {
-    Program::compile_with(graph, request.rewrite(rewrite.into()), |graph| request.plan(graph))
+    Program::compile_for(&load_simplified(path)?, rewrite, request).map_err(in_file(path))
 }
 
 /// Says of an error in which file it is.

@@ -8,8 +8,8 @@ use super::{Backward, Channels, HostOperator, Op, weighted_sum};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
-use crate::pack::{Packed, Packing};
-use crate::{Graph, Node, Result, TensorId};
+use crate::pack::{Forms, Layers};
+use crate::{Node, Result, TensorId};
 
 impl HostOperator for Add {
     const TFLITE: &'static [Rule] = &[Rule::new("ADD", import)];
@@ -38,8 +38,9 @@ impl HostOperator for Add {
         cx.emit(node, op, &inputs)
     }
 
-    fn pack(&self, graph: &Graph, node: &Node, _packing: Packing) -> Option<Packed> {
-        weighted_sum::of(graph, node, self.bounds, self.factors?, 1)
+    fn pack(&self, layers: &Layers, node: &Node) -> Forms {
+        let of = |factors| weighted_sum::of(layers.graph, node, self.bounds, factors, 1);
+        Forms { plain: self.factors.and_then(of), expanded: None }
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

@@ -3,12 +3,12 @@
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad, ConvPairs};
 
-use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, conv_pairs};
+use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, conv_pairs, conv_winograd};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{self, Operator, Rule, schema};
 use crate::lower::Lowering;
-use crate::pack::{Packed, Packing};
-use crate::{Graph, Node, Result, TensorId};
+use crate::pack::{Forms, Layers, Packing};
+use crate::{Node, Result, TensorId};
 
 impl HostOperator for Conv2d {
     const TFLITE: &'static [Rule] = &[Rule::new("CONV_2D", import)];
@@ -48,17 +48,22 @@ impl HostOperator for Conv2d {
         cx.emit(node, op, &[x, w, table])
     }
 
-    fn pack(&self, graph: &Graph, node: &Node, packing: Packing) -> Option<Packed> {
-        let width = graph[node.outputs[0]].ty.shape.dim(2);
-        let is_worth_it = match packing {
-            Packing::Dsp => true,
-            Packing::DspByRows => conv_pairs::fills_groups(width),
-            Packing::Portable | Packing::Scalar | Packing::Helium => false,
+    fn pack(&self, layers: &Layers, node: &Node) -> Forms {
+        if layers.target.packing != Packing::Dsp {
+            return Forms::default();
+        }
+        let width = layers.graph[node.outputs[0]].ty.shape.dim(2);
+        let is_worth_it = !layers.target.by_rows || conv_pairs::fills_groups(width);
+        let in_pairs = || {
+            let dims = layers.graph.dims(*node.inputs.get(1)?);
+            let kernel = [u8::try_from(dims[1]).ok()?, u8::try_from(dims[2]).ok()?];
+            let op = ConvPairs { window: self.window, kernel, ..ConvPairs::of_vectors(self.bounds) };
+            conv_pairs::of(layers, node, op)
         };
-        let dims = graph.dims(*node.inputs.get(1)?);
-        let kernel = [u8::try_from(dims[1]).ok()?, u8::try_from(dims[2]).ok()?];
-        let op = ConvPairs { window: self.window, kernel, ..ConvPairs::of_vectors(self.bounds) };
-        if is_worth_it { conv_pairs::of(graph, node, op, self.bounds) } else { None }
+        Forms {
+            plain: if is_worth_it { in_pairs() } else { None },
+            expanded: conv_winograd::of(layers, node, self),
+        }
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

@@ -1,13 +1,12 @@
 //! Convolution with weights in pairs of channels: see the runtime's operator of this name.
 
-use dunlin::ops::bounds::Bounds;
 use dunlin::ops::conv_pairs::Table;
 use dunlin::ops::{ConvPairs, Factor};
 
 use super::sums::{Scaled, Sums};
 use super::{Backward, HostOperator};
-use crate::pack::{Input, Packed};
-use crate::{Data, Graph, Node, Result, TensorId};
+use crate::pack::{Input, Layers, Packed};
+use crate::{Data, Node, Result, TensorId};
 
 impl HostOperator for ConvPairs {
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
@@ -21,13 +20,14 @@ pub(super) fn fills_groups(width: usize) -> bool {
 }
 
 /// What an int8 node in device form becomes, whose operator's weights are `[c_out, taps]` and whose outputs are bounded.
-pub(super) fn of(graph: &Graph, node: &Node, op: ConvPairs, bounds: Bounds) -> Option<Packed> {
+pub(super) fn of(layers: &Layers, node: &Node, op: ConvPairs) -> Option<Packed> {
+    let graph = layers.graph;
     let [x, w, old_table] = node.inputs[..] else { return None };
     let (Data::I8(weights), Data::I32(entries)) = (graph.constant_data(w)?, graph.constant_data(old_table)?)
     else {
         return None;
     };
-    let sums = Sums::of(graph, node, bounds)?;
+    let sums = Sums::of(graph, node, op.bounds)?;
     let channels = entries.len() / 3;
     if !channels.is_multiple_of(2) {
         return None;
@@ -99,17 +99,18 @@ fn in_pairs(first: &[i8], second: &[i8]) -> Vec<i8> {
 mod tests {
     use dunlin::DType;
     use dunlin::ops::Conv2d;
+    use dunlin::ops::bounds::Bounds;
     use dunlin::ops::window::Window;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Quant;
     use crate::graph::Form;
     use crate::ops::Op;
-    use crate::pack::{Packing, pack};
+    use crate::pack::{Packing, Target, pack};
     use crate::plan::plan;
     use crate::program::AlignedBytes;
     use crate::write::write;
+    use crate::{Graph, Quant};
 
     fn run(graph: &Graph, x: &[i8]) -> Vec<u8> {
         let bytes = AlignedBytes::from(&write(graph, &plan(graph)).unwrap()[..]);
@@ -158,7 +159,7 @@ mod tests {
             let op = Conv2d { window, bounds };
             let graph = layer(&weights[..24 * c_in], &table, zero_points, op, c_in);
             let mut packed = graph.clone();
-            pack(&mut packed, Packing::Dsp).unwrap();
+            pack(&mut packed, Target { packing: Packing::Dsp, by_rows: false }, 0).unwrap();
             // Some channels of long sums are constant.
             prop_assert!(packed.nodes()[0].op.name() == "conv_pairs" || factors.iter().any(|f| f.2 < -14));
             if let Op::ConvPairs(ConvPairs { table: Table::Factors, .. }) = packed.nodes()[0].op {
@@ -181,7 +182,7 @@ mod tests {
                 Conv2d { window: Window::UNIT, bounds: Bounds::None },
                 1,
             );
-            pack(&mut graph, Packing::Dsp).unwrap();
+            pack(&mut graph, Target { packing: Packing::Dsp, by_rows: false }, 0).unwrap();
             graph.nodes()[0].op.name()
         };
         assert_eq!(name(100, usual), "conv_pairs");

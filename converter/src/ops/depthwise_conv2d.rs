@@ -9,8 +9,8 @@ use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, depthwise_re
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
-use crate::pack::{Input, Packed, Packing};
-use crate::{Data, Graph, Node, Result, TensorId};
+use crate::pack::{Forms, Input, Layers, Packed, Packing};
+use crate::{Data, Node, Result, TensorId};
 
 impl HostOperator for DepthwiseConv2d {
     const TFLITE: &'static [Rule] = &[Rule::new("DEPTHWISE_CONV_2D", import)];
@@ -50,19 +50,18 @@ impl HostOperator for DepthwiseConv2d {
         cx.emit(node, op, &[x, w, table])
     }
 
-    fn pack(&self, graph: &Graph, node: &Node, packing: Packing) -> Option<Packed> {
-        let [x, w, table] = node.inputs[..] else { return None };
-        let in_pairs = match packing {
-            Packing::Dsp => true,
-            Packing::DspByRows => false,
-            Packing::Portable | Packing::Scalar | Packing::Helium => return None,
+    fn pack(&self, layers: &Layers, node: &Node) -> Forms {
+        let in_records = || {
+            let [x, w, table] = node.inputs[..] else { return None };
+            let (op, records) = depthwise_records::of(self, layers.graph, node)?;
+            let in_pairs = !layers.target.by_rows && op.takes_pairs(&layers.graph[x].ty);
+            let op = DepthwiseRecords { at_once: if in_pairs { 2 } else { 1 }, ..op };
+            let dims = vec![layers.graph.dims(w)[3], RECORD_WORDS];
+            let records = Input::Constant { of: table, dims, data: Data::I32(records) };
+            Some(Packed { op: op.into(), inputs: vec![Input::Kept(x), records] })
         };
-        let (op, records) = depthwise_records::of(self, graph, node)?;
-        let at_once = if in_pairs && op.takes_pairs(&graph[x].ty) { 2 } else { 1 };
-        let op = DepthwiseRecords { at_once, ..op };
-        let dims = vec![graph.dims(w)[3], RECORD_WORDS];
-        let records = Input::Constant { of: table, dims, data: Data::I32(records) };
-        Some(Packed { op: op.into(), inputs: vec![Input::Kept(x), records] })
+        let is_dsp = layers.target.packing == Packing::Dsp;
+        Forms { plain: if is_dsp { in_records() } else { None }, expanded: None }
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

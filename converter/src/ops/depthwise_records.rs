@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use crate::Quant;
     use crate::graph::Form;
-    use crate::pack::{Packing, pack};
+    use crate::pack::{Packing, Target, pack};
     use crate::plan::plan;
     use crate::program::AlignedBytes;
     use crate::write::write;
@@ -113,9 +113,9 @@ mod tests {
             let op = DepthwiseConv2d { window, bounds: Bounds::I8 { lo, hi: lo.max(100) } };
             let table: Vec<i32> = factors.iter().flat_map(|&(b, m, s)| [b, m, s]).collect();
             let graph = layer(op, &weights, &table, zero_points);
-            for packing in [Packing::Dsp, Packing::DspByRows] {
+            for by_rows in [false, true] {
                 let mut packed = graph.clone();
-                pack(&mut packed, packing).unwrap();
+                pack(&mut packed, Target { packing: Packing::Dsp, by_rows }, 0).unwrap();
                 prop_assert_eq!(packed.nodes()[0].op.name(), "depthwise_records");
                 prop_assert_eq!(run(&packed, &x), run(&graph, &x));
             }
@@ -127,7 +127,7 @@ mod tests {
         let op = DepthwiseConv2d { window: Window::UNIT, bounds: Bounds::I8 { lo: -3, hi: 127 } };
         let packed = |table: &[i32], zero_points: [i32; 2]| {
             let mut graph = layer(op, &[100; 36], table, zero_points);
-            pack(&mut graph, Packing::Dsp).unwrap();
+            pack(&mut graph, Target { packing: Packing::Dsp, by_rows: false }, 0).unwrap();
             graph
         };
         let usual = [5, 3 << 29, -9];

@@ -10,8 +10,8 @@ use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, conv_pairs};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
-use crate::pack::{Input, Packed, Packing};
-use crate::{Data, Error, Graph, Node, Result, TensorId};
+use crate::pack::{Forms, Input, Layers, Packed, Packing};
+use crate::{Data, Error, Node, Result, TensorId};
 
 impl HostOperator for FullyConnected {
     const TFLITE: &'static [Rule] = &[Rule::new("FULLY_CONNECTED", import)];
@@ -54,34 +54,8 @@ impl HostOperator for FullyConnected {
         cx.emit(node, FullyConnected::new(cx.bounds(node, self.bounds)?), &[x, w, table])
     }
 
-    fn pack(&self, graph: &Graph, node: &Node, packing: Packing) -> Option<Packed> {
-        let [x, w, table] = node.inputs[..] else { return None };
-        let data = (graph.constant_data(w)?, graph.constant_data(table)?);
-        let k = graph.dims(w)[1];
-        if let Packing::Dsp | Packing::DspByRows = packing
-            && graph[x].ty.shape.rank() == 2
-            && k.is_multiple_of(4)
-            && is_small(graph, node)
-            && let Some(packed) = conv_pairs::of(graph, node, ConvPairs::of_vectors(self.bounds), self.bounds)
-        {
-            return Some(packed);
-        }
-        let constant = |of, data| Input::Constant { of, dims: graph.dims(of), data };
-        let zero_point = || Some(graph[x].quant.as_ref()?.zero_point);
-        let folded = |weights, (bytes, entries)| {
-            (weights, constant(w, Data::I8(bytes)), constant(table, Data::I32(entries)))
-        };
-        let (weights, w, table) = match packing {
-            Packing::Portable => return None,
-            Packing::Dsp | Packing::DspByRows => {
-                let quads = pack_quads(data.0, data.1)?;
-                (Weights::Quads, constant(w, Data::I8(quads)), Input::Kept(table))
-            }
-            Packing::Helium => folded(Weights::Vectors, pack_vectors(data.0, data.1, zero_point()?)?),
-            Packing::Scalar => folded(Weights::Words, pack_words(data.0, data.1, zero_point()?)?),
-        };
-        let op = Op::FullyConnected(FullyConnected { weights, ..*self });
-        Some(Packed { op, inputs: vec![Input::Kept(x), w, table] })
+    fn pack(&self, layers: &Layers, node: &Node) -> Forms {
+        Forms { plain: packed(self, layers, node), expanded: None }
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
@@ -99,13 +73,9 @@ impl HostOperator for FullyConnected {
 
 /// Whether a layer is so small beside convolutions in pairs that it takes their kernel: it has a few instructions more,
 /// and flash does not hold a kernel for it alone.
-fn is_small(graph: &Graph, node: &Node) -> bool {
-    let macs = |node: &Node| {
-        let inputs: Vec<_> = node.inputs.iter().map(|&id| graph[id].ty).collect();
-        node.op.macs(&inputs)
-    };
-    let in_pairs = graph.nodes().iter().filter(|node| matches!(node.op, Op::ConvPairs(_)));
-    25 * macs(node) <= in_pairs.map(macs).sum()
+fn is_small(layers: &Layers, node: &Node) -> bool {
+    let inputs: Vec<_> = node.inputs.iter().map(|&id| layers.graph[id].ty).collect();
+    25 * node.op.macs(&inputs) <= layers.macs_before(|op| matches!(op, Op::ConvPairs(_)))
 }
 
 /// Weights `[c_out, k]` as [`Weights::Quads`], if they can be with a channel table `[c_out, 3]`.
@@ -136,6 +106,38 @@ fn pack_quads(weights: &Data, table: &Data) -> Option<Vec<i8>> {
     }
     packed.extend(rest);
     Some(packed)
+}
+
+/// The layer with its weights in the order that the kernels of its cores read.
+fn packed(op: &FullyConnected, layers: &Layers, node: &Node) -> Option<Packed> {
+    let (graph, packing) = (layers.graph, layers.target.packing);
+    let [x, w, table] = node.inputs[..] else { return None };
+    let data = (graph.constant_data(w)?, graph.constant_data(table)?);
+    let k = graph.dims(w)[1];
+    if packing == Packing::Dsp
+        && graph[x].ty.shape.rank() == 2
+        && k.is_multiple_of(4)
+        && is_small(layers, node)
+        && let Some(packed) = conv_pairs::of(layers, node, ConvPairs::of_vectors(op.bounds))
+    {
+        return Some(packed);
+    }
+    let constant = |of, data| Input::Constant { of, dims: graph.dims(of), data };
+    let zero_point = || layers.zero_point(x);
+    let folded = |weights, (bytes, entries)| {
+        (weights, constant(w, Data::I8(bytes)), constant(table, Data::I32(entries)))
+    };
+    let (weights, w, table) = match packing {
+        Packing::Portable => return None,
+        Packing::Dsp => {
+            let quads = pack_quads(data.0, data.1)?;
+            (Weights::Quads, constant(w, Data::I8(quads)), Input::Kept(table))
+        }
+        Packing::Helium => folded(Weights::Vectors, pack_vectors(data.0, data.1, zero_point()?)?),
+        Packing::Scalar => folded(Weights::Words, pack_words(data.0, data.1, zero_point()?)?),
+    };
+    let op = Op::FullyConnected(FullyConnected { weights, ..*op });
+    Some(Packed { op, inputs: vec![Input::Kept(x), w, table] })
 }
 
 /// Weights `[c_out, k]` and channel table `[c_out, 3]` as [`Weights::Vectors`], if they can be for activations of this zero

@@ -13,10 +13,8 @@ pub use crate::autograd::Backward;
 use crate::export::tflite::Writer;
 use crate::import::tflite;
 use crate::lower::Lowering;
-use crate::pack::{Packed, Packing};
+use crate::pack::{Forms, Layers};
 use crate::{Error, Graph, Node, Quant, Result, TensorId};
-
-mod sums;
 
 /// What the host knows of an operator beyond the runtime's [`Operator`].
 pub trait HostOperator: Operator + Into<Op> {
@@ -53,9 +51,9 @@ pub trait HostOperator: Operator + Into<Op> {
         self.infer(inputs)
     }
 
-    /// What takes the place of a node, in device form, for `packing`, if something does.
-    fn pack(&self, _graph: &Graph, _node: &Node, _packing: Packing) -> Option<Packed> {
-        None
+    /// What can take the place of a node, in device form, on the cores that it is packed for.
+    fn pack(&self, _layers: &Layers, _node: &Node) -> Forms {
+        Forms::default()
     }
 
     /// How the channels of the output come from those of the inputs, the first of which has `rank` dimensions, in int8
@@ -171,6 +169,7 @@ pub enum InputRole {
 
 mod recurrent;
 mod resized;
+mod sums;
 
 macro_rules! declare {
     ($($code:literal $module:ident $Op:ident [$($dtype:ty)*];)*) => {
@@ -301,8 +300,8 @@ impl Op {
     }
 
     /// See [`HostOperator::pack`].
-    pub(crate) fn pack(&self, graph: &Graph, node: &Node, packing: Packing) -> Option<Packed> {
-        each!(self, p => p.pack(graph, node, packing))
+    pub(crate) fn pack(&self, layers: &Layers, node: &Node) -> Forms {
+        each!(self, p => p.pack(layers, node))
     }
 
     /// See [`HostOperator::lower_i8`].

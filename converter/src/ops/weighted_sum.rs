@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::graph::Form;
-    use crate::pack::{Packing, pack};
+    use crate::pack::{Packing, Target, pack};
     use crate::{Quant, ops::Op};
 
     /// A sum or a difference of other scales and zero points for each seed, in device form.
@@ -130,7 +130,7 @@ mod tests {
         for seed in 0..40 {
             let graph = sum(seed);
             let mut packed = graph.clone();
-            pack(&mut packed, Packing::Dsp).unwrap();
+            pack(&mut packed, Target { packing: Packing::Dsp, by_rows: false }, 0).unwrap();
             n_packed += usize::from(packed.nodes()[0].op.name() == "weighted_sum");
             let [outputs, expected] = [&packed, &graph].map(|graph| {
                 let pairs = vec![(vec![256, 1], every()), (vec![1, 256], every())];
@@ -149,7 +149,7 @@ mod tests {
         let factors =
             AddFactors { operands: [factor(0.5); 2], output: factor(8.0 / f64::from(1 << LEFT_SHIFT)) };
         graph.nodes_mut()[0].op = Op::Add(Add { bounds: Bounds::None, factors: Some(factors) });
-        pack(&mut graph, Packing::Dsp).unwrap();
+        pack(&mut graph, Target { packing: Packing::Dsp, by_rows: false }, 0).unwrap();
         assert_eq!(graph.nodes()[0].op.name(), "add");
     }
 }

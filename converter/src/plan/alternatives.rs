@@ -2,19 +2,39 @@
 
 use serde::Serialize;
 
-use super::rows::{self, Options, Style};
-use super::{Call, Choice, Plan, cost, input_types, plan};
-use crate::pack::Packing;
+use super::{Call, Choice, Plan, Request, cost, input_types};
+use crate::pack::Expansion;
+use crate::program::Lowered;
 use crate::{Graph, Result, report, write};
 
 /// Bytes of flash for a call, or for an entry of a table of rows.
 const ENTRY_BYTES: usize = 4;
 
+/// A network with its weights arranged in one way.
+#[derive(Clone, Debug)]
+pub struct Arrangement {
+    /// What that is called in tables.
+    pub weights: &'static str,
+    /// For whole tensors.
+    pub whole: Lowered,
+    /// For plans by rows: graphs in device form that differ in their weights alone, and operators that read them.
+    pub by_rows: Lowered,
+}
+
+impl Arrangement {
+    /// That for a kind of plan.
+    fn lowered(&self, choice: Choice) -> &Lowered {
+        if choice == Choice::Whole { &self.whole } else { &self.by_rows }
+    }
+}
+
 /// One way to run a graph.
 #[derive(Clone, Debug)]
 pub struct Alternative {
     /// How its weights are arranged.
-    pub packing: Packing,
+    pub weights: &'static str,
+    /// The layers whose weights take more bytes than they need.
+    pub expanded: Vec<Expansion>,
     /// Its kind.
     pub choice: Choice,
     /// Whether the caller hands over the input row by row.
@@ -49,7 +69,7 @@ fn is_best(all: &[Alternative], i: usize) -> bool {
     let beats = |(k, other): (usize, &Alternative)| {
         let others = other.costs();
         let no_more = others.iter().zip(costs).all(|(&other, own)| other <= own);
-        let simpler = k < i && other.packing == own.packing;
+        let simpler = k < i && other.weights == own.weights;
         other.fed == own.fed && no_more && (others != costs || simpler)
     };
     !all.iter().enumerate().any(beats)
@@ -62,6 +82,9 @@ pub struct AlternativeReport {
     pub plan: &'static str,
     /// How the weights are arranged.
     pub weights: &'static str,
+    /// The layers whose weights take more bytes than they need.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expanded: Vec<Expansion>,
     /// Bytes of RAM.
     pub arena_bytes: usize,
     /// Bytes below which no plan of this kind exists.
@@ -86,7 +109,8 @@ pub struct AlternativeReport {
 pub fn reports(graph: &Graph, all: &[Alternative]) -> Vec<AlternativeReport> {
     let report = |(i, each): (usize, &Alternative)| AlternativeReport {
         plan: each.name(),
-        weights: each.packing.name(),
+        weights: each.weights,
+        expanded: each.expanded.clone(),
         arena_bytes: each.plan.arena_bytes,
         bound_bytes: each.plan.bound_bytes(),
         model_bytes: each.model_bytes,
@@ -149,30 +173,28 @@ pub fn alternatives_text(reports: &[AlternativeReport]) -> String {
     )
 }
 
-/// All plans of a network in each of its arrangements, graphs in device form that differ in nothing else: tensors whole,
-/// operators one after another with rows written over dead rows, operators by turns; and, if it has one input of several
-/// rows, the latter two with that input fed. `estimate` says whether the rates of the Cortex-M4F hold.
+/// All plans of a network in each of its arrangements: tensors whole, operators one after another with rows written over
+/// dead rows, operators by turns; and, if it has one input of several rows, the latter two with that input fed. `estimate`
+/// says whether the rates of the Cortex-M4F hold.
 ///
 /// # Errors
-/// As [`rows::plan`].
-pub fn alternatives(
-    arrangements: &[(Packing, Graph)],
-    estimate: bool,
-    effort: usize,
-) -> Result<Vec<Alternative>> {
+/// As [`Request::plan`].
+pub fn alternatives(arrangements: &[Arrangement], estimate: bool, effort: usize) -> Result<Vec<Alternative>> {
     let mut all: Vec<Alternative> = Vec::new();
-    for (packing, graph) in arrangements {
-        // Weights in another order need no other plan, and a search may take seconds.
-        let like = arrangements.iter().find(|(_, other)| needs_same_memory(graph, other));
-        let made: Vec<(Choice, bool, Plan)> = all
-            .iter()
-            .filter(|each| like.is_some_and(|(packing, _)| each.packing == *packing))
-            .map(|each| (each.choice, each.fed, each.plan.clone()))
-            .collect();
-        let plans = if made.is_empty() { plans(graph, effort)? } else { made };
-        for (choice, fed, plan) in plans {
+    for (i, arrangement) in arrangements.iter().enumerate() {
+        for (choice, fed) in kinds(&arrangement.whole.graph) {
+            let Lowered { graph, expansions, .. } = arrangement.lowered(choice);
+            // Weights in another order need no other plan, and a search may take seconds.
+            let is_like = |each: &&Alternative| {
+                let other = arrangements[..i].iter().find(|other| other.weights == each.weights);
+                let same = |other: &Arrangement| needs_same_memory(graph, &other.lowered(choice).graph);
+                (each.choice, each.fed) == (choice, fed) && other.is_some_and(same)
+            };
+            let made = all.iter().find(is_like).map(|each| each.plan.clone());
+            let plan = made.map_or_else(|| make(graph, choice, fed, effort), Ok)?;
             all.push(Alternative {
-                packing: *packing,
+                weights: arrangement.weights,
+                expanded: expansions.iter().filter(|expansion| expansion.taken).cloned().collect(),
                 choice,
                 fed,
                 table_bytes: table_bytes(graph, &plan),
@@ -202,19 +224,17 @@ fn needs_same_memory(a: &Graph, b: &Graph) -> bool {
     a.nodes().len() == b.nodes().len() && (0..a.nodes().len()).all(same)
 }
 
-fn plans(graph: &Graph, effort: usize) -> Result<Vec<(Choice, bool, Plan)>> {
-    let mut all = vec![(Choice::Whole, false, plan(graph))];
-    let fed = matches!(graph.inputs(), [input] if graph[*input].ty.shape.rows() > 1);
-    let styles = [
-        (Choice::Overlap, Style::Overlap, false),
-        (Choice::Rows, Style::Rows, false),
-        (Choice::Overlap, Style::Overlap, true),
-        (Choice::Rows, Style::Rows, true),
-    ];
-    for (choice, style, is_fed) in styles.into_iter().filter(|&(_, _, is_fed)| fed || !is_fed) {
-        all.push((choice, is_fed, rows::plan(graph, &Options { style, fed: is_fed, effort })?));
+/// The kinds of plans, and whether the input is fed.
+fn kinds(graph: &Graph) -> Vec<(Choice, bool)> {
+    let mut kinds = vec![(Choice::Whole, false), (Choice::Overlap, false), (Choice::Rows, false)];
+    if matches!(graph.inputs(), [input] if graph[*input].ty.shape.rows() > 1) {
+        kinds.extend([(Choice::Overlap, true), (Choice::Rows, true)]);
     }
-    Ok(all)
+    kinds
+}
+
+fn make(graph: &Graph, choice: Choice, fed: bool, effort: usize) -> Result<Plan> {
+    Request { choice: Some(choice), fed, effort, ..Request::default() }.plan(graph)
 }
 
 /// Bytes of the tables of a plan: nothing if the nodes run one after another on tensors in one piece.
@@ -242,6 +262,15 @@ mod tests {
 
     use super::*;
 
+    impl Arrangement {
+        /// A graph in device form as it is.
+        pub(in crate::plan) fn of(graph: Graph) -> Arrangement {
+            let (stored, dead_channels, expansions) = Default::default();
+            let whole = Lowered { graph, stored, dead_channels, expansions };
+            Arrangement { weights: "plain", by_rows: whole.clone(), whole }
+        }
+    }
+
     #[test]
     fn an_input_is_fed_only_if_there_is_one_of_several_rows() {
         let names = |inputs: &[&[usize]]| {
@@ -249,7 +278,7 @@ mod tests {
             let inputs: Vec<_> = inputs.iter().map(|dims| graph.input("x", dims).unwrap()).collect();
             let y = graph.apply("y", Concat { axis: 0 }, &inputs).unwrap();
             graph.mark_output(y);
-            let all = alternatives(&[(Packing::Portable, graph)], true, 1).unwrap();
+            let all = alternatives(&[Arrangement::of(graph)], true, 1).unwrap();
             all.iter().map(|each| each.name()).collect::<Vec<_>>()
         };
         assert_eq!(names(&[&[4, 3]]), ["whole", "overlap", "rows", "overlap-fed", "rows-fed"]);
@@ -264,9 +293,10 @@ mod tests {
             let x = graph.input("x", &[1]).unwrap();
             let y = graph.apply("y", Concat { axis: 0 }, &[x]).unwrap();
             graph.mark_output(y);
-            let plan = Plan { arena_bytes, ..plan(&graph) };
+            let plan = Plan { arena_bytes, ..crate::plan::plan(&graph) };
             Alternative {
-                packing: Packing::Portable,
+                weights: "plain",
+                expanded: Vec::new(),
                 choice: Choice::Whole,
                 fed,
                 plan,

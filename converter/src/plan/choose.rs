@@ -26,6 +26,9 @@ pub struct Request {
     pub fed: bool,
     /// The most bytes that the arena may have.
     pub ram_bytes: Option<usize>,
+    /// The most bytes of flash that the model file may have: what plain weights leave of it is spent on weights that take
+    /// more bytes and fewer instructions. Without a limit all are plain.
+    pub flash_bytes: Option<usize>,
     /// The memories to divide the arena into, the fastest first; none if it is to be in one piece. Then tensors are
     /// whole.
     pub memories: Vec<Memory>,
@@ -39,6 +42,7 @@ impl Default for Request {
             choice: None,
             fed: false,
             ram_bytes: None,
+            flash_bytes: None,
             memories: Vec::new(),
             effort: Options::default().effort,
         }
@@ -50,8 +54,7 @@ impl Request {
     pub fn rewrite(&self, rewrite: Rewrite) -> Rewrite {
         let is_whole =
             matches!((self.choice, self.ram_bytes), (Some(Choice::Whole), _) | (None, None)) && !self.fed;
-        let packing = if is_whole { rewrite.packing } else { rewrite.packing.by_rows() };
-        Rewrite { packing, ..rewrite }
+        Rewrite { by_rows: !is_whole, ..rewrite }
     }
 
     /// The plan of a graph in device form.
@@ -172,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::Data;
-    use crate::pack::Packing;
+    use crate::plan::Arrangement;
     use dunlin::ops::bounds::Bounds;
     use dunlin::ops::window::Window;
 
@@ -205,7 +208,7 @@ mod tests {
     fn a_fed_plan_is_named_and_not_taken() {
         let graph = graph();
         let fed = Request { fed: true, effort: 1, ..Request::default() }.plan(&graph).unwrap();
-        let all = super::super::alternatives(&[(Packing::Portable, graph.clone())], true, 1).unwrap();
+        let all = super::super::alternatives(&[Arrangement::of(graph.clone())], true, 1).unwrap();
         let request = Request { ram_bytes: Some(fed.arena_bytes), effort: 1, ..Request::default() };
         // The same rule whether the plans are made already or not.
         let errors =

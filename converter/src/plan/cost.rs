@@ -23,7 +23,8 @@ pub(super) fn instructions(graph: &Graph, plan: &Plan) -> Option<u64> {
     Some(sum as u64)
 }
 
-fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorType) -> Option<f64> {
+/// Those of one node in one call.
+pub(crate) fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorType) -> Option<f64> {
     if output.dtype != DType::I8 || inputs.first().is_none_or(|x| x.dtype != DType::I8) {
         return None;
     }
@@ -33,6 +34,9 @@ fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorType) -> Opti
         Op::Conv2d(_) => 0.95 * macs + 17.0 * outputs,
         Op::DepthwiseConv2d(_) => 3.6 * macs,
         Op::ConvPairs(_) => 0.80 * macs + 12.0 * outputs,
+        // Of tiles of one row a third more products.
+        Op::ConvWinograd(op) if op.at_once == 2 => 0.31 * macs + 35.0 * outputs,
+        Op::ConvWinograd(_) => 0.43 * macs + 55.0 * outputs,
         Op::DepthwiseRecords(_) => 2.5 * macs,
         Op::FullyConnected(layer) => {
             let per_mac = if layer.weights == Weights::Rows { 2.25 } else { 0.88 };
@@ -53,8 +57,8 @@ mod tests {
     use crate::pack::Packing;
     use crate::program::{Lowered, Rewrite};
 
-    const KEEP: Rewrite = Rewrite { packing: Packing::Dsp, keep_dead_channels: true };
-    const DSP: Rewrite = Rewrite { packing: Packing::Dsp, keep_dead_channels: false };
+    const DSP: Rewrite = Rewrite { packing: Packing::Dsp, keep_dead_channels: false, ..Rewrite::NONE };
+    const KEEP: Rewrite = Rewrite { keep_dead_channels: true, ..DSP };
 
     /// Networks with the counts of one run (`dunlin bench mlperf_X_int8.tflite --core cortex-m4`, with
     /// `--keep-dead-channels`, and of a file with plain weights).

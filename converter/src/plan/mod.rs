@@ -6,7 +6,7 @@
 
 mod alternatives;
 mod choose;
-mod cost;
+pub(crate) mod cost;
 mod memories;
 mod picture;
 mod place;
@@ -15,7 +15,9 @@ pub mod rows;
 use std::collections::HashMap;
 use std::ops::Range;
 
-pub use alternatives::{Alternative, AlternativeReport, alternatives, alternatives_text, reports};
+pub use alternatives::{
+    Alternative, AlternativeReport, Arrangement, alternatives, alternatives_text, reports,
+};
 pub use choose::{Choice, Request};
 pub use memories::{Memory, Region};
 pub use picture::picture;

@@ -205,9 +205,7 @@ struct Written {
 
 /// Plans and writes the quantized network.
 fn write(recipe: &Recipe, data: &Prepared, quantized: &Graph, options: &Options) -> Result<Written> {
-    let program = Program::compile_with(quantized, options.plan.rewrite(options.rewrite), |graph| {
-        options.plan.plan(graph)
-    })?;
+    let program = Program::compile_for(quantized, options.rewrite, &options.plan)?;
     let loss = recipe.training.loss.loss();
     let threshold = match data.anomalies {
         // Samples that it was not trained on say better what is to be expected.

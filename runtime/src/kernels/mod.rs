@@ -19,7 +19,9 @@ mod armv7em;
 #[cfg(dunlin_dsp_fpu)]
 pub(crate) use armv7em::conv_pairs;
 #[cfg(dunlin_dsp)]
-pub(crate) use armv7em::{add, conv, depthwise, depthwise_records, fully_connected, pool, weighted_sum};
+pub(crate) use armv7em::{
+    add, conv, conv_winograd, depthwise, depthwise_records, fully_connected, pool, weighted_sum,
+};
 
 /// Whether layers in f32 run on this host's vectors, several times as fast. Their sums then have another order and are
 /// rounded once less, so that last digits differ from those of other machines; without it, which is the default, a host

@@ -87,6 +87,7 @@ macro_rules! for_each_operator {
             91 straight_through_grad StraightThroughGrad [f32];
             128 depthwise_records DepthwiseRecords [i8];
             129 conv_pairs ConvPairs [i8];
+            130 conv_winograd ConvWinograd [i8];
             131 weighted_sum WeightedSum [i8];
         }
     };

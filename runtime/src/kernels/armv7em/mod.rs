@@ -18,6 +18,7 @@ pub(crate) mod add;
 pub(crate) mod conv;
 #[cfg(dunlin_dsp_fpu)]
 pub(crate) mod conv_pairs;
+pub(crate) mod conv_winograd;
 pub(crate) mod depthwise;
 pub(crate) mod depthwise_records;
 pub(crate) mod fully_connected;
@@ -32,3 +33,5 @@ mod quads;
 mod requantize;
 mod sums;
 mod tile;
+mod winograd_input;
+mod winograd_products;

@@ -6,6 +6,7 @@ pub(crate) mod arithmetic;
 pub(crate) mod conv;
 pub(crate) mod conv_grad;
 pub(crate) mod conv_pairs;
+pub(crate) mod conv_winograd;
 pub(crate) mod copy;
 pub(crate) mod cross_entropy;
 pub(crate) mod depthwise;
