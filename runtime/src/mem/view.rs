@@ -1,7 +1,6 @@
 //! Views of elements and of rows: the one module of unchecked accessors. See [`mem`](super).
 
 use core::marker::PhantomData;
-use core::ops::Range;
 
 use crate::Element;
 use crate::format::ROW_UNIT_BYTES;
@@ -38,7 +37,7 @@ impl<'a, T: Copy> View<'a, T> {
 
     /// From the first element to behind the last.
     #[cfg(dunlin_mve)]
-    pub(crate) fn as_ptr_range(&self) -> Range<*const T> {
+    pub(crate) fn as_ptr_range(&self) -> core::ops::Range<*const T> {
         self.ptr..self.ptr.wrapping_add(self.len)
     }
 
@@ -184,7 +183,7 @@ impl<'a, T: Element> Rows<'a, T> {
 
     /// [`RowsMut::joined`].
     #[cfg(any(dunlin_mve, dunlin_dsp_fpu, dunlin_host))]
-    pub(crate) fn joined(&self, rows: Range<usize>) -> Option<View<'a, T>> {
+    pub(crate) fn joined(&self, rows: core::ops::Range<usize>) -> Option<View<'a, T>> {
         self.0.joined(rows).map(|rows| rows.view())
     }
 }
@@ -231,7 +230,7 @@ impl<'a, T: Element> RowsMut<'a, T> {
 
     /// These rows as one, if they follow each other.
     #[cfg(any(dunlin_mve, dunlin_dsp_fpu, dunlin_host))]
-    pub(crate) fn joined(&self, rows: Range<usize>) -> Option<ViewMut<'a, T>> {
+    pub(crate) fn joined(&self, rows: core::ops::Range<usize>) -> Option<ViewMut<'a, T>> {
         let (start, len) = (rows.start.wrapping_mul(self.len), rows.len().wrapping_mul(self.len));
         if self.table.len() == 0 { Some(self.data.slice(start, len)) } else { None }
     }
