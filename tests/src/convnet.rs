@@ -5,7 +5,8 @@ use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
 use dunlin::ops::{AveragePool2d, Conv2d, DepthwiseConv2d, FullyConnected};
 use dunlin_converter::pack::Packing;
-use dunlin_converter::plan::rows;
+use dunlin_converter::plan::{plan, rows};
+use dunlin_converter::program::Rewrite;
 use dunlin_converter::quantize::{calibrate, quantize};
 use dunlin_converter::{Data, Graph, Program, Result, TensorId};
 
@@ -45,6 +46,24 @@ pub fn network() -> Result<Graph> {
 /// `n` inputs of the network, one after the other.
 pub fn inputs(n: usize) -> Vec<u8> {
     noise(99, n * IMAGE.iter().product::<usize>()).iter().map(|&x| (x * 127.0) as i8 as u8).collect()
+}
+
+/// A 3x3 convolution by Winograd's algorithm: an int8 layer large enough for that to save instructions.
+///
+/// # Errors
+/// As [`convnet`].
+pub fn winograd() -> Result<Program> {
+    const DIMS: [usize; 4] = [1, 6, 6, 16];
+    let mut graph = Graph::new("winograd");
+    let x = graph.input("image", &DIMS)?;
+    let [w, b] = layer(&mut graph, "conv", &[DIMS[3], 3, 3, DIMS[3]], DIMS[3])?;
+    let window = Window { stride: [1; 2], dilation: [1; 2], pads: [1; 4] };
+    let y = graph.apply("conv", Conv2d { window, bounds: Bounds::RELU }, &[x, w, b])?;
+    graph.mark_output(y);
+    let samples: Vec<Vec<Data>> =
+        (0..4).map(|seed| vec![Data::F32(noise(seed, DIMS.iter().product()))]).collect();
+    let graph = quantize(&graph, &calibrate(&graph, &samples)?)?;
+    Program::compile_with(&graph, Rewrite::EXPANDED, |graph| Ok(plan(graph)))
 }
 
 fn real() -> Result<Graph> {
