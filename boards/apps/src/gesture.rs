@@ -1,9 +1,9 @@
 //! Gestures from an accelerometer on an I2C bus.
 
 use embedded_hal::i2c::I2c;
-use heapless::Deque;
 
 use dunlin::Session;
+use dunlin::frontend::{FEATURE_SCALE, Windows};
 
 use crate::{Decision, input};
 
@@ -47,8 +47,8 @@ impl<I: I2c> Accelerometer<I> {
     const ALL_AXES_NEW: u8 = 1 << 3;
     /// The first of six bytes, with the bit that asks for the ones after it.
     const SAMPLE: u8 = 0x28 | 0x80;
-    /// Of a number, left-aligned in 16 bits.
-    const G_PER_UNIT: f32 = 2.0 / 32768.0;
+    /// What 1 g is, in numbers left-aligned in 16 bits: `data.sensor_units` of a recipe whose data are in g.
+    pub const UNITS_PER_G: i16 = 16384;
 
     /// Starts the sensor on this bus.
     ///
@@ -66,11 +66,11 @@ impl<I: I2c> Accelerometer<I> {
         Ok(Accelerometer { i2c })
     }
 
-    /// The newest sample, x, y, z in g; `None` if it has been read already.
+    /// The newest sample, x, y, z, in units of the sensor; `None` if it has been read already.
     ///
     /// # Errors
     /// If the bus does not work.
-    pub fn sample(&mut self) -> Result<Option<[f32; N_AXES]>, Error<I::Error>> {
+    pub fn sample(&mut self) -> Result<Option<[i16; N_AXES]>, Error<I::Error>> {
         let mut status = [0];
         self.i2c.write_read(Self::ADDRESS, &[Self::STATUS], &mut status).map_err(Error::Bus)?;
         if status[0] & Self::ALL_AXES_NEW == 0 {
@@ -79,8 +79,7 @@ impl<I: I2c> Accelerometer<I> {
         let mut bytes = [0; 2 * N_AXES];
         self.i2c.write_read(Self::ADDRESS, &[Self::SAMPLE], &mut bytes).map_err(Error::Bus)?;
         let [x0, x1, y0, y1, z0, z1] = bytes;
-        let g = |low, high| f32::from(i16::from_le_bytes([low, high])) * Self::G_PER_UNIT;
-        Ok(Some([g(x0, x1), g(y0, y1), g(z0, z1)]))
+        Ok(Some([[x0, x1], [y0, y1], [z0, z1]].map(i16::from_le_bytes)))
     }
 
     /// The bus, for others.
@@ -89,40 +88,27 @@ impl<I: I2c> Accelerometer<I> {
     }
 }
 
-/// Decides again and again what the last samples show: `N` numbers, three of each sample, are the model's input
-/// (`[1, N / 3, 3]`, or any shape with as many elements).
-pub struct Gesture<I, const N: usize> {
+/// Decides again and again what the last samples show: a window of features is the model's input (`[1, samples, 3]`, or any
+/// shape with as many elements).
+pub struct Gesture<'m, I> {
     sensor: Accelerometer<I>,
-    window: Deque<f32, N>,
-    n_new: usize,
-    stride: usize,
+    windows: Windows<'m, i16, N_AXES>,
 }
 
-impl<I: I2c, const N: usize> Gesture<I, N> {
-    /// Decides at every `stride`-th sample, once the window is full.
-    pub fn new(sensor: Accelerometer<I>, stride: usize) -> Self {
-        Gesture { sensor, window: Deque::new(), n_new: 0, stride }
+impl<'m, I: I2c> Gesture<'m, I> {
+    /// Decides at every window.
+    pub fn new(sensor: Accelerometer<I>, windows: Windows<'m, i16, N_AXES>) -> Self {
+        Gesture { sensor, windows }
     }
 
     /// Takes a sample if there is one; the decision, if one is due. To be called more often than samples come.
     ///
     /// # Errors
-    /// If the bus does not work or the model does not fit; the window stays as it is.
+    /// If the bus does not work or the model does not fit.
     pub fn next(&mut self, session: &mut Session) -> Result<Option<Decision>, Error<I::Error>> {
         let Some(sample) = self.sensor.sample()? else { return Ok(None) };
-        for x in sample {
-            if self.window.is_full() {
-                self.window.pop_front();
-            }
-            // There is room now.
-            let _ = self.window.push_back(x);
-        }
-        self.n_new += 1;
-        if !self.window.is_full() || self.n_new < self.stride {
-            return Ok(None);
-        }
-        self.n_new = 0;
-        input::write(session, 0, self.window.iter().copied())?;
+        let Some(window) = self.windows.push(sample) else { return Ok(None) };
+        input::write(session, 0, window.iter().map(|&feature| f32::from(feature) * FEATURE_SCALE))?;
         session.run();
         Ok(Some(input::decide(session, 0)?))
     }
@@ -139,6 +125,7 @@ mod tests {
 
     use std::{vec, vec::Vec};
 
+    use dunlin::frontend::Axis;
     use dunlin::{Model, ops, ops::FullyConnected, ops::bounds::Bounds};
     use dunlin_converter::program::AlignedBytes;
     use dunlin_converter::{Data, Graph, Program};
@@ -148,6 +135,7 @@ mod tests {
     use super::*;
 
     const N_SAMPLES: usize = 4;
+    const IN_G: [Axis; N_AXES] = [Axis { offset: 0, factor_q16: 1024 }; N_AXES];
 
     /// Two outputs: the sum of z, and of -z: lying face up, or face down.
     fn face() -> Program {
@@ -183,12 +171,14 @@ mod tests {
         let model = program.model().unwrap();
         let mut arena = AlignedBytes::zeroed(model.arena_bytes());
         let mut session = Session::new(&model, &mut arena).unwrap();
-        const G: i16 = 16384;
+        const G: i16 = Accelerometer::<Mock>::UNITS_PER_G;
         let mut bus = start();
         bus.extend([G; 4].into_iter().flat_map(sample));
         bus.push(Transaction::write_read(0x19, vec![0x27], vec![0]));
         bus.extend([-G; 4].into_iter().flat_map(sample));
-        let mut gestures = Gesture::<_, 12>::new(Accelerometer::new(Mock::new(&bus)).unwrap(), 4);
+        let mut memory = [0; N_SAMPLES * N_AXES];
+        let windows = Windows::new(IN_G, 4, &mut memory).unwrap();
+        let mut gestures = Gesture::new(Accelerometer::new(Mock::new(&bus)).unwrap(), windows);
         let decisions: Vec<_> = (0..9).map(|_| gestures.next(&mut session).unwrap()).collect();
         let due: Vec<_> =
             decisions.iter().enumerate().filter_map(|(i, d)| d.map(|d| (i, d.class, d.score))).collect();
@@ -212,7 +202,9 @@ mod tests {
         let mut arena = AlignedBytes::zeroed(model.arena_bytes());
         let mut session = Session::new(&model, &mut arena).unwrap();
         let bus = [start(), sample(0).to_vec()].concat();
-        let mut gestures = Gesture::<_, 3>::new(Accelerometer::new(Mock::new(&bus)).unwrap(), 1);
+        let mut memory = [0; N_AXES];
+        let windows = Windows::new(IN_G, 1, &mut memory).unwrap();
+        let mut gestures = Gesture::new(Accelerometer::new(Mock::new(&bus)).unwrap(), windows);
         assert_eq!(gestures.next(&mut session), Err(Error::Model(dunlin::Error::WrongLength)));
         gestures.release().release().done();
     }

@@ -5,11 +5,13 @@
 //! on the host with mocked buses.
 //!
 //! ```
+//! use dunlin::{Session, frontend::Windows};
 //! use dunlin_apps::gesture::{Accelerometer, Error, Gesture};
+//! use embedded_hal::i2c::I2c;
 //!
-//! /// Says when the board is turned: 32 samples of three axes are the model's input.
-//! fn watch<I: embedded_hal::i2c::I2c>(i2c: I, session: &mut dunlin::Session) -> Result<(), Error<I::Error>> {
-//!     let mut gestures = Gesture::<_, 96>::new(Accelerometer::new(i2c)?, 16);
+//! /// Says when the board is turned: each window of samples is the model's input.
+//! fn watch<I: I2c>(i2c: I, windows: Windows<i16, 3>, session: &mut Session) -> Result<(), Error<I::Error>> {
+//!     let mut gestures = Gesture::new(Accelerometer::new(i2c)?, windows);
 //!     let mut last = None;
 //!     loop {
 //!         if let Some(decision) = gestures.next(session)?

@@ -246,6 +246,17 @@ fn windows_of_motion_become_a_model_with_what_standardizes_them() {
     assert!(
         source.contains("pub const MEAN: [f32; 2] = [") && source.contains("pub const DEVIATION: [f32; 2]")
     );
+    // From a sensor with 50 units for 1, as the device computes it.
+    let text = std::fs::read_to_string(&path).unwrap();
+    let sensor = text.replacen("standardize = true", "standardize = true\nsensor_units = 50", 1);
+    std::fs::write(folder.path().join("sensor.toml"), sensor).unwrap();
+    let report = self::report(folder.path(), &["sensor.toml", "-o", "sensor.dunlin"]);
+    assert_eq!(report["int8"]["accuracy"], 1.0, "{report}");
+    let source = std::fs::read_to_string(folder.path().join("sensor.rs")).unwrap();
+    assert!(
+        source.contains("pub const AXES: [dunlin::frontend::Axis; 2] = [dunlin::frontend::Axis { offset: 2"),
+        "{source}"
+    );
     std::fs::write(folder.path().join("motion/slow_9.csv"), "t,x,y\n1,2,NaN\n").unwrap();
     let error = error(folder.path(), &["train", "motion.toml"]);
     assert!(error.contains("slow_9.csv: line 2: column `y` is NaN"), "{error}");

@@ -15,6 +15,7 @@ mod examples;
 mod files;
 mod idx;
 mod png;
+pub mod sensor;
 mod sound;
 mod standardize;
 mod wav;

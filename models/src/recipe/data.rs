@@ -24,6 +24,9 @@ pub struct DataSpec {
     /// Whether each channel gets mean 0 and deviation 1, by those of the training samples.
     #[serde(default)]
     pub standardize: bool,
+    /// For numbers of a sensor of 16 bits, such as an accelerometer: how many of its units make 1 in the data. Training then
+    /// sees what the device computes of them in fixed point ([`dunlin::frontend::Windows`]).
+    pub sensor_units: Option<f32>,
     /// Changed copies of the training samples.
     pub augment: Option<Augmentation>,
 }

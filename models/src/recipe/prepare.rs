@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use dunlin::frontend::Config;
-use dunlin_converter::data::{self, Augment, Examples, Images, Standardization};
+use dunlin::frontend::{Axis, Config};
+use dunlin_converter::data::{self, Augment, Examples, Images, Standardization, sensor};
 use dunlin_converter::nn::Dataset;
 use dunlin_converter::npy::Array;
 use dunlin_converter::{Data, Error, Result};
@@ -32,6 +32,8 @@ pub struct Prepared {
     pub classes: Vec<String>,
     /// What the device does to raw numbers before they are the network's input.
     pub standardization: Option<Standardization>,
+    /// What the device does to a sensor's numbers.
+    pub axes: Option<Vec<Axis>>,
 }
 
 /// Samples after the split.
@@ -83,9 +85,15 @@ impl Recipe {
             true => Some(Standardization::fit(&training)?),
             false => None,
         };
-        if let Some(standardization) = &standardization {
-            let all = [&mut augmented, &mut training, &mut test].into_iter().chain(validation.as_mut());
-            all.for_each(|part| standardization.apply(part));
+        let n_axes = training.dims.last().copied().unwrap_or(1);
+        let units = self.data.sensor_units;
+        let axes = units.map(|units| sensor::axes(standardization.as_ref(), n_axes, units)).transpose()?;
+        for part in [&mut augmented, &mut training, &mut test].into_iter().chain(validation.as_mut()) {
+            match (&standardization, units.zip(axes.as_deref())) {
+                (_, Some((units, axes))) => sensor::apply(axes, units, part),
+                (Some(standardization), None) => standardization.apply(part),
+                (None, None) => {}
+            }
         }
         let n_calibration = self.training.calibration_samples.min(training.len());
         let spread: Vec<usize> = (0..n_calibration).map(|i| i * training.len() / n_calibration).collect();
@@ -108,6 +116,7 @@ impl Recipe {
             anomalies: is_normal.map(|normal| test.labels.iter().map(|&label| !normal[label]).collect()),
             classes: self.class_names(test.classes)?,
             standardization,
+            axes,
         })
     }
 

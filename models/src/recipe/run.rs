@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use dunlin::frontend::Config;
+use dunlin::frontend::{Axis, Config};
 use dunlin_converter::data::{Augmented, Standardization};
 use dunlin_converter::file::{self, ModelFile};
 use dunlin_converter::nn::{
@@ -216,7 +216,9 @@ fn write(recipe: &Recipe, data: &Prepared, quantized: &Graph, options: &Options)
         None => None,
     };
     let mut source = recipe.front_end().map_or(String::new(), front_end_source);
-    if let Some(Standardization { mean, deviation }) = &data.standardization {
+    if let Some(axes) = &data.axes {
+        source += &axes_source(axes);
+    } else if let Some(Standardization { mean, deviation }) = &data.standardization {
         let n = mean.len();
         source += &format!(
             "\n/// What is taken away from each channel of raw numbers, to make them the model's input.\n\
@@ -235,6 +237,19 @@ fn write(recipe: &Recipe, data: &Prepared, quantized: &Graph, options: &Options)
     let model = ModelFile::read(&options.output)?;
     let predictions = predict(&model.model()?, &data.test, loss)?;
     Ok(Written { model, predictions, threshold })
+}
+
+/// The Rust source of what the device does to a sensor's numbers.
+fn axes_source(axes: &[Axis]) -> String {
+    let each = axes.iter().map(|Axis { offset, factor_q16 }| {
+        format!("dunlin::frontend::Axis {{ offset: {offset}, factor_q16: {factor_q16} }}")
+    });
+    format!(
+        "\n/// What becomes of the sensor's numbers: for `dunlin::frontend::Windows`.\n\
+         pub const AXES: [dunlin::frontend::Axis; {}] = [{}];\n",
+        axes.len(),
+        each.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// The Rust source of a front end, for the device.

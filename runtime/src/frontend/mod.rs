@@ -1,4 +1,6 @@
-//! From sound to features: windows, FFT, power, mel filters, logarithm and cosine transform, block by block as samples
+//! From sound to features, and from motion: see [`Windows`] for the latter.
+//!
+//! Sound: windows, FFT, power, mel filters, logarithm and cosine transform, block by block as samples
 //! arrive.
 //!
 //! ```
@@ -25,12 +27,14 @@
 
 mod fft;
 mod mel;
+mod motion;
 mod number;
 mod sine;
 mod stream;
 
 use core::fmt;
 
+pub use motion::{Axis, MotionFeature, Windows};
 pub use number::Number;
 pub use stream::FrontEnd;
 
@@ -84,7 +88,7 @@ pub enum Error {
     SampleRate,
     /// The FFT's length is not a power of two from 64 to 1024.
     Fft,
-    /// The window is longer than the FFT or empty.
+    /// The window is longer than the FFT, empty, or no whole number of samples of all axes.
     Window,
     /// The hop is longer than the window or 0.
     Hop,
@@ -108,7 +112,7 @@ impl Error {
         match self {
             Error::SampleRate => "the sample rate must be 1 to 48000 Hz",
             Error::Fft => "the FFT's length must be a power of two from 64 to 1024",
-            Error::Window => "the window must have samples, and not more than the FFT",
+            Error::Window => "the window must have whole samples, and of sound not more than the FFT",
             Error::Hop => "the hop must have samples, and not more than the window",
             Error::Frequencies => "the filters must end above their start, at half the sample rate or below",
             Error::Filters => {
