@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dunlin_arrays::*;
 
-#[path = "numpy/table.rs"]
+#[path = "numpy/table/mod.rs"]
 #[allow(missing_docs)]
 mod table;
 

@@ -24,15 +24,7 @@ pub fn write(graph: &Graph, plan: &Plan) -> Result<Vec<u8>> {
     let ports = |n: usize| u8::try_from(n).map_err(|_| Error::graph(&graph.name, "has more than 255 ports"));
     let (n_inputs, n_outputs) = (ports(graph.inputs().len())?, ports(graph.outputs().len())?);
 
-    let mut constants = Constants::default();
-    // Those of whole cache lines are the first: where the section starts with one, they all do.
-    for &id in &order {
-        if let Kind::Constant(data) = &graph[id].kind
-            && data.bytes().len().is_multiple_of(CACHE_LINE_BYTES)
-        {
-            constants.add(data.bytes());
-        }
-    }
+    let mut constants = Constants::of_whole_lines(graph, &order);
     let mut file = vec![0; format::HEADER_BYTES];
     for &id in &order {
         let record = tensor_record(graph, plan, id, &mut constants)?;
@@ -316,6 +308,19 @@ struct Constants {
 }
 
 impl Constants {
+    /// Those of whole cache lines, which are the first: where the section starts with a line, they all do.
+    fn of_whole_lines(graph: &Graph, order: &[TensorId]) -> Constants {
+        let mut constants = Constants::default();
+        for &id in order {
+            if let Kind::Constant(data) = &graph[id].kind
+                && data.bytes().len().is_multiple_of(CACHE_LINE_BYTES)
+            {
+                constants.add(data.bytes());
+            }
+        }
+        constants
+    }
+
     fn add(&mut self, data: Vec<u8>) -> usize {
         *self.offsets.entry(data).or_insert_with_key(|data| {
             // Word loads of packed weights need no special case.

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Expressions that Dunlin's arrays must compute as NumPy does: writes `goldens.npz` (inputs, and NumPy's results) and
-`table.rs` (the same expressions in Rust) beside it.
+`table/` (the same expressions in Rust, a file for each subject) beside it.
 
     python3 -m venv ~/.cache/dunlin-arrays && ~/.cache/dunlin-arrays/bin/pip install numpy==2.4.6
-    ~/.cache/dunlin-arrays/bin/python arrays/tests/numpy/make.py && rustfmt arrays/tests/numpy/table.rs
+    ~/.cache/dunlin-arrays/bin/python arrays/tests/numpy/make.py && rustfmt arrays/tests/numpy/table/*.rs
 
 Each row is an expression for NumPy and one for Rust, over the inputs below.
 """
@@ -51,7 +51,7 @@ inputs["spd"] = np.round(inputs["m"] @ inputs["m"].T + 3 * np.eye(4), 6)
 inputs["wave"] = np.round(rng.normal(size=(3, 12)), 6)
 rust_types = {"float64": "f64", "float32": "f32", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "bool": "bool"}
 rows = []
-ROWS_A_PART = 30
+ROWS_A_PART = 45
 
 
 def row(python, rust):
@@ -289,29 +289,42 @@ def transforms():
     row("np.fft.rfft(f, axis=-1)", "rfft(&f, -1)?")
 
 
+def function(name, part):
+    """A function of Rust that checks numbered rows."""
+    # Neither texts nor types.
+    code = " ".join(re.sub(r'"[^"]*"|<\w+>', "", rust) for _, (_, rust) in part)
+    words = set(re.findall(r"\w+", code))
+    lines = ["", f"pub(super) fn {name}(goldens: &mut Goldens) -> Result<()> {{"]
+    for name in [name for name in inputs if name in words]:
+        dtype = rust_types[str(inputs[name].dtype)]
+        lines.append(f'let {name}: Array<{dtype}> = goldens.input("{name}");')
+    lines += [f'goldens.check({n}, "{python}", {rust});' for n, (python, rust) in part]
+    return [*lines, "Ok(())", "}"]
+
+
 def main():
-    for section in [creation, conversion, slices, shapes, arithmetic, functions, comparisons, reductions, order, joins, algebra, transforms]:
-        section()
     folder = pathlib.Path(__file__).parent
+    table = folder / "table"
+    table.mkdir(exist_ok=True)
+    head = ["// Made by make.py: do not edit.", ""]
+    modules, parts = [], []
+    for section in [creation, conversion, slices, shapes, arithmetic, functions, comparisons, reductions, order, joins, algebra, transforms]:
+        first = len(rows)
+        section()
+        numbered = list(enumerate(rows))[first:]
+        chunks = [numbered[at : at + ROWS_A_PART] for at in range(0, len(numbered), ROWS_A_PART)]
+        names = ["all"] if len(chunks) == 1 else [f"part_{k}" for k in range(len(chunks))]
+        lines = [line for name, chunk in zip(names, chunks) for line in function(name, chunk)]
+        (table / f"{section.__name__}.rs").write_text("\n".join([*head, "use super::super::*;", *lines, ""]))
+        modules.append(section.__name__)
+        parts += [f"{section.__name__}::{name}" for name in names]
+    lines = [*head, *(f"mod {name};" for name in sorted(modules)), "", "use super::*;", ""]
+    lines.append(f"pub(super) const PARTS: [fn(&mut Goldens) -> Result<()>; {len(parts)}] = [")
+    lines += [*(f"{part}," for part in parts), "];"]
+    (table / "mod.rs").write_text("\n".join([*lines, ""]))
     with np.errstate(all="ignore"):
         results = {f"r{n}": np.asarray(eval(python, {"np": np, **inputs})) for n, (python, _) in enumerate(rows)}
     np.savez_compressed(folder / "goldens.npz", **inputs, **results)
-    numbered = list(enumerate(rows))
-    parts = [numbered[first : first + ROWS_A_PART] for first in range(0, len(rows), ROWS_A_PART)]
-    lines = ["// Made by make.py: do not edit.", "", "use super::*;", ""]
-    lines.append(f"pub(super) const PARTS: [fn(&mut Goldens) -> Result<()>; {len(parts)}] = [")
-    lines += [*(f"part_{k}," for k in range(len(parts))), "];"]
-    for k, part in enumerate(parts):
-        lines += ["", f"fn part_{k}(goldens: &mut Goldens) -> Result<()> {{"]
-        # Neither texts nor types.
-        code = " ".join(re.sub(r'"[^"]*"|<\w+>', "", rust) for _, (_, rust) in part)
-        words = set(re.findall(r"\w+", code))
-        for name in [name for name in inputs if name in words]:
-            dtype = rust_types[str(inputs[name].dtype)]
-            lines.append(f'let {name}: Array<{dtype}> = goldens.input("{name}");')
-        lines += [f'goldens.check({n}, "{python}", {rust});' for n, (python, rust) in part]
-        lines += ["Ok(())", "}"]
-    (folder / "table.rs").write_text("\n".join([*lines, ""]))
     print(f"{len(rows)} expressions")
 
 

@@ -98,6 +98,39 @@ macro_rules! finish {
     };
 }
 
+/// The tap behind the last pair: activations at r12, the weight at r11.
+macro_rules! last_tap {
+    () => {
+        concat!(
+            "ldm.w r12, {{r0-r1}}\n",
+            "ldrsb.w r4, [r11], #1\n",
+            "mla r0, r0, r4, r10\n",
+            "mla r1, r1, r4, r10\n",
+            "add r9, r4\n",
+            "add r5, r0\n",
+            "add.w r6, r6, r0, asr #16\n",
+            "add r7, r1\n",
+            "add.w r8, r8, r1, asr #16\n",
+        )
+    };
+}
+
+/// Four outputs, from r5 to r8, a stride apart; the job at r0 goes on to the next channel.
+macro_rules! store_four {
+    () => {
+        concat!(
+            "ldrd r1, r2, [r0, #48]\n",
+            "strb.w r5, [r1]\n",
+            "strb.w r6, [r1, r2]\n",
+            "strb.w r7, [r1, r2, lsl #1]\n",
+            "add r3, r1, r2\n",
+            "strb.w r8, [r3, r2, lsl #1]\n",
+            "adds r1, #1\n",
+            "str r1, [r0, #48]\n",
+        )
+    };
+}
+
 /// Computes the outputs of channels up to the first one with a less common factor.
 ///
 /// # Safety
@@ -135,15 +168,7 @@ unsafe extern "C" fn channels(job: &mut Job) {
         "ldr r0, [sp]",
         "ldr r4, [r0, #36]",
         "cbz r4, 31f",
-        "ldm.w r12, {{r0-r1}}",
-        "ldrsb.w r4, [r11], #1",
-        "mla r0, r0, r4, r10",
-        "mla r1, r1, r4, r10",
-        "add r9, r4",
-        "add r5, r0",
-        "add.w r6, r6, r0, asr #16",
-        "add r7, r1",
-        "add.w r8, r8, r1, asr #16",
+        last_tap!(),
         "ldr r0, [sp]",
         "31:",
         "sub.w r5, r5, r6, lsl #16",
@@ -165,14 +190,7 @@ unsafe extern "C" fn channels(job: &mut Job) {
         finish!("r6"),
         finish!("r7"),
         finish!("r8"),
-        "ldrd r1, r2, [r0, #48]",
-        "strb.w r5, [r1]",
-        "strb.w r6, [r1, r2]",
-        "strb.w r7, [r1, r2, lsl #1]",
-        "add r3, r1, r2",
-        "strb.w r8, [r3, r2, lsl #1]",
-        "adds r1, #1",
-        "str r1, [r0, #48]",
+        store_four!(),
         "b 10b",
         "90:",
         "pop {{r0, r4-r11, pc}}",
