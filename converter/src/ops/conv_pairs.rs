@@ -3,7 +3,7 @@
 use dunlin::ops::conv_pairs::Table;
 use dunlin::ops::{ConvPairs, Factor};
 
-use super::sums::{Scaled, Sums};
+use super::sums::{Outputs, Scaled};
 use super::{Backward, HostOperator};
 use crate::pack::{Input, Layers, Packed};
 use crate::{Data, Node, Result, TensorId};
@@ -27,7 +27,7 @@ pub(super) fn of(layers: &Layers, node: &Node, op: ConvPairs) -> Option<Packed> 
     else {
         return None;
     };
-    let sums = Sums::of(graph, node, op.bounds)?;
+    let sums = Sums { layers, node, outputs: Outputs::new(layers.zero_point(node.outputs[0])?, op.bounds) };
     let channels = entries.len() / 3;
     if !channels.is_multiple_of(2) {
         return None;
@@ -49,42 +49,54 @@ pub(super) fn of(layers: &Layers, node: &Node, op: ConvPairs) -> Option<Packed> 
     Some(Packed { op: ConvPairs { table, ..op }.into(), inputs: vec![Input::Kept(x), pairs, entries] })
 }
 
+/// What is known of a layer's channels.
+struct Sums<'l> {
+    layers: &'l Layers<'l>,
+    node: &'l Node,
+    outputs: Outputs,
+}
+
 /// Weights of a channel, and its entry of the table.
 type Channel = (Vec<i8>, [i32; 3]);
 
 /// Channel `c` for a table of factors.
-fn with_factor(sums: &Sums, _c: usize, row: &[i8], entry: &[i32]) -> Option<Channel> {
+fn with_factor(sums: &Sums, c: usize, row: &[i8], entry: &[i32]) -> Option<Channel> {
     let factor = factor(entry)?;
-    if fits(row, entry[0]) && factor.multiplier >> 30 == 1 && (-31..0).contains(&factor.shift) {
+    let ends = sums.layers.sums(sums.node)?[c];
+    if fits(row, ends) && factor.multiplier >> 30 == 1 && (-31..0).contains(&factor.shift) {
         return Some((row.to_vec(), [entry[0], entry[1], entry[2]]));
     }
     // Four times what is added to the zero point, times a quarter.
-    let q = i32::from(sums.constant(row, entry[0], factor)?);
-    Some((vec![0; row.len()], [4 * (q - sums.zero_point), 1 << 30, -1]))
+    let q = i32::from(sums.layers.constant(sums.node, c)?);
+    let zero_point = sums.layers.zero_point(sums.node.outputs[0])?;
+    Some((vec![0; row.len()], [4 * (q - zero_point), 1 << 30, -1]))
 }
 
 /// Channel `c` for a table of scaled channels.
 fn scaled(sums: &Sums, c: usize, row: &[i8], entry: &[i32]) -> Option<Channel> {
     let factor = factor(entry)?;
-    let (row, scaled) = match sums.constant(row, entry[0], factor) {
+    let ends = sums.layers.sums(sums.node)?[c];
+    let (row, scaled) = match sums.layers.constant(sums.node, c) {
         Some(q) => (vec![0; row.len()], Scaled::constant(q)),
-        None => (row.to_vec(), sums.scaled(row, entry[0], factor)?),
+        None => (row.to_vec(), sums.outputs.scaled(ends, entry[0], factor)?),
     };
+    // A constant channel's sums are its bias, and the others' begin with another one than before.
+    let moved = i64::from(scaled.bias) - i64::from(entry[0]);
+    let ends =
+        if row.iter().all(|&w| w == 0) { [scaled.bias.into(); 2] } else { ends.map(|end| end + moved) };
     // Of the second channel of a pair there is 256 times the sum.
     let shift = if c.is_multiple_of(2) { scaled.shift } else { 8 - scaled.shift } as i32;
     let addend = scaled.addend.checked_mul(256)?;
-    fits(&row, scaled.bias).then_some((row, [scaled.bias, scaled.multiplier, addend | shift]))
+    fits(&row, ends).then_some((row, [scaled.bias, scaled.multiplier, addend | shift]))
 }
 
 fn factor(entry: &[i32]) -> Option<Factor> {
     Some(Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? })
 }
 
-/// Whether a channel's sum has less than 24 bits, for any activations and zero point, and its weights leave room for
-/// another channel's.
-fn fits(row: &[i8], bias: i32) -> bool {
-    let products: i64 = row.iter().map(|&w| 255 * i64::from(w).abs()).sum();
-    products + i64::from(bias).abs() < 1 << 23 && !row.contains(&i8::MIN)
+/// Whether a channel's sum, between these ends, has at most 24 bits, and its weights leave room for another channel's.
+fn fits(row: &[i8], ends: [i64; 2]) -> bool {
+    ends.iter().all(|end| (-1 << 23..1 << 23).contains(end)) && !row.contains(&i8::MIN)
 }
 
 /// The weights of two channels as 256 * second + first, by fours in the order 0, 2, 1, 3.
@@ -190,8 +202,10 @@ mod tests {
         assert_eq!(name(100, [5, 3 << 29, 0]), "conv2d", "no shift to the right");
         assert_eq!(name(100, [1 << 29, 3 << 29, -30]), "conv_pairs", "the same for every input");
         assert_eq!(name(100, [5, 3 << 28, -9]), "conv2d", "a short multiplier");
-        // 6 * 100 * 255 = 153,000.
-        assert_eq!(name(100, [(1 << 23) - 153_001, 3 << 29, -16]), "conv_pairs");
-        assert_eq!(name(100, [(1 << 23) - 153_000, 3 << 29, -16]), "conv2d", "24 bits");
+        // 6 * 100 * 127 = 76,200, and 6 * 100 * 128 = 76,800.
+        assert_eq!(name(100, [(1 << 23) - 76_201, 3 << 29, -16]), "conv_pairs");
+        assert_eq!(name(100, [(1 << 23) - 76_200, 3 << 29, -16]), "conv2d", "24 bits");
+        assert_eq!(name(100, [(-1 << 23) + 76_800, 3 << 29, -16]), "conv_pairs");
+        assert_eq!(name(100, [(-1 << 23) + 76_799, 3 << 29, -16]), "conv2d", "24 bits");
     }
 }

@@ -53,7 +53,7 @@ impl HostOperator for DepthwiseConv2d {
     fn pack(&self, layers: &Layers, node: &Node) -> Forms {
         let in_records = || {
             let [x, w, table] = node.inputs[..] else { return None };
-            let (op, records) = depthwise_records::of(self, layers.graph, node)?;
+            let (op, records) = depthwise_records::of(self, layers, node)?;
             let in_pairs = !layers.target.by_rows && op.takes_pairs(&layers.graph[x].ty);
             let op = DepthwiseRecords { at_once: if in_pairs { 2 } else { 1 }, ..op };
             let dims = vec![layers.graph.dims(w)[3], RECORD_WORDS];

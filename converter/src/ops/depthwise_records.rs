@@ -3,9 +3,10 @@
 use dunlin::ops::depthwise_records::RECORD_WORDS;
 use dunlin::ops::{DepthwiseConv2d, DepthwiseRecords, Factor};
 
-use super::sums::{Scaled, Sums};
+use super::sums::{Outputs, Scaled};
 use super::{Backward, HostOperator};
-use crate::{Data, Graph, Node, Result, TensorId};
+use crate::pack::Layers;
+use crate::{Data, Node, Result, TensorId};
 
 impl HostOperator for DepthwiseRecords {
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
@@ -15,14 +16,16 @@ impl HostOperator for DepthwiseRecords {
 
 /// The operator and the records `[c, 8]` that compute what an int8 `node` in device form with the operator `op` does, if
 /// there are some.
-pub(super) fn of(op: &DepthwiseConv2d, graph: &Graph, node: &Node) -> Option<(DepthwiseRecords, Vec<i32>)> {
+pub(super) fn of(op: &DepthwiseConv2d, layers: &Layers, node: &Node) -> Option<(DepthwiseRecords, Vec<i32>)> {
+    let graph = layers.graph;
     let [x, w, table] = node.inputs[..] else { return None };
     let (Data::I8(weights), Data::I32(table)) = (graph.constant_data(w)?, graph.constant_data(table)?) else {
         return None;
     };
     let dims = graph.dims(w);
     let channels = dims[3];
-    let sums = Sums::of(graph, node, op.bounds)?;
+    let outputs = Outputs::new(layers.zero_point(node.outputs[0])?, op.bounds);
+    let sums = layers.sums(node)?;
     let is_one = dims[1..3] == DepthwiseRecords::KERNEL
         && graph.dims(x)[3] == channels
         && DepthwiseRecords::takes(&op.window, channels);
@@ -33,20 +36,21 @@ pub(super) fn of(op: &DepthwiseConv2d, graph: &Graph, node: &Node) -> Option<(De
     for (c, entry) in table.chunks_exact(3).enumerate() {
         let weights: [i8; 9] = std::array::from_fn(|i| weights[i * channels + c]);
         let factor = Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? };
-        records.extend(record(&sums, &weights, entry[0], factor)?);
+        // A channel that is the same for every input needs no weights.
+        records.extend(match layers.constant(node, c) {
+            Some(q) => record(&[0; 9], Scaled::constant(q)),
+            None => record(&weights, outputs.scaled(sums[c], entry[0], factor)?),
+        });
     }
     Some((DepthwiseRecords { window: op.window, bounds: op.bounds, at_once: 1 }, records))
 }
 
-/// The record of a channel, if it has one: its sums have room for the bits that are shifted out.
-fn record(sums: &Sums, weights: &[i8; 9], bias: i32, factor: Factor) -> Option<[i32; RECORD_WORDS]> {
-    let constant = sums.constant(weights, bias, factor);
-    let weights = if constant.is_some() { &[0; 9] } else { weights };
-    let scaled = constant.map(Scaled::constant).or_else(|| sums.scaled(weights, bias, factor))?;
+/// The record of a channel, whose sums have room for the bits that are shifted out.
+fn record(weights: &[i8; 9], scaled: Scaled) -> [i32; RECORD_WORDS] {
     // A weight has 8 bits, and the shift at most 8.
     let weight = |i: usize| i32::from(weights[i]) << scaled.shift;
     let pair = |low: i32, high: i32| low & 0xFFFF | high << 16;
-    Some([
+    [
         pair(weight(0), weight(6)),
         pair(weight(1), weight(7)),
         pair(weight(2), weight(8)),
@@ -55,7 +59,7 @@ fn record(sums: &Sums, weights: &[i8; 9], bias: i32, factor: Factor) -> Option<[
         scaled.bias << scaled.shift,
         scaled.multiplier,
         scaled.addend,
-    ])
+    ]
 }
 
 #[cfg(test)]
@@ -66,12 +70,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Quant;
     use crate::graph::Form;
     use crate::pack::{Packing, Target, pack};
     use crate::plan::plan;
     use crate::program::AlignedBytes;
     use crate::write::write;
+    use crate::{Graph, Quant};
 
     /// A layer in device form.
     fn layer(op: DepthwiseConv2d, weights: &[i8], table: &[i32], zero_points: [i32; 2]) -> Graph {

@@ -1,20 +1,10 @@
-//! What is known of an int8 layer's sums for every input: how far they reach, which channels always give the same, and
-//! whether one multiplication without rounding makes the same outputs of them.
+//! Whether one multiplication without rounding makes the same outputs of an int8 layer's sums, as far as these reach.
 
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Factor, SCALED_SHIFT};
 
-use crate::{Graph, Node};
-
 /// How many biases are tried: 255 beginnings of outputs leave a 255th of a step free, or less.
 const BIAS_STEPS: i64 = 1 << 14;
-
-/// What the channels of a layer with weights have in common.
-pub(super) struct Sums {
-    x_zero_point: i32,
-    pub(super) zero_point: i32,
-    pub(super) bounds: (i8, i8),
-}
 
 /// How the sums of a channel become outputs: `((sum << shift) * multiplier >> 32) + addend >> SCALED_SHIFT`, clamped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,34 +24,16 @@ impl Scaled {
     }
 }
 
-impl Sums {
-    /// Of a node in device form, if it is quantized.
-    pub(super) fn of(graph: &Graph, node: &Node, bounds: Bounds) -> Option<Sums> {
-        let zero_point = |id| graph[id].quant.as_ref().map(|quant| quant.zero_point);
-        let (x_zero_point, zero_point) = (zero_point(node.inputs[0])?, zero_point(node.outputs[0])?);
-        Some(Sums { x_zero_point, zero_point, bounds: bounds.i8() })
-    }
+/// What the outputs of a layer's channels have in common.
+pub(super) struct Outputs {
+    zero_point: i32,
+    bounds: (i8, i8),
+}
 
-    /// The least and the greatest sum, padding considered, if no sum on the way leaves 32 bits.
-    pub(super) fn range(&self, weights: &[i8], bias: i32) -> Option<[i32; 2]> {
-        let [low, high] = [i8::MIN, i8::MAX].map(|x| i32::from(x) - self.x_zero_point);
-        let ends = |w: &i8| [low * i32::from(*w), high * i32::from(*w)].map(i64::from);
-        let bias = i64::from(bias);
-        let least: i64 = weights.iter().map(|w| ends(w).into_iter().fold(0, i64::min)).sum();
-        let most: i64 = weights.iter().map(|w| ends(w).into_iter().fold(0, i64::max)).sum();
-        Some([i32::try_from(bias + least).ok()?, i32::try_from(bias + most).ok()?])
-    }
-
-    /// The output of a channel that gives the same for every input.
-    pub(super) fn constant(&self, weights: &[i8], bias: i32, factor: Factor) -> Option<i8> {
-        let ends = self.range(weights, bias)?.map(|sum| self.output(factor, sum));
-        // Where the sum rises, the output does not fall, as long as no bit is shifted out to the left.
-        (factor.shift <= 0 && ends[0] == ends[1]).then_some(ends[0])
-    }
-
-    /// What becomes of a sum.
-    pub(super) fn output(&self, factor: Factor, sum: i32) -> i8 {
-        factor.requantize(sum, self.zero_point, self.bounds)
+impl Outputs {
+    /// With this stored number for 0.0 and this activation.
+    pub(super) fn new(zero_point: i32, bounds: Bounds) -> Outputs {
+        Outputs { zero_point, bounds: bounds.i8() }
     }
 
     /// The same outputs without rounding twice, if there are numbers for it.
@@ -70,8 +42,10 @@ impl Sums {
     /// step of the sum, that limits what is added to the products: each output's beginning from below, and the sum before it
     /// from above. The addend has a step of 2^32, and the bias one of `slope`; together they come near to every number. A
     /// tie is rounded away from zero: only where the activation cuts at the zero point are no negative ones seen.
-    pub(super) fn scaled(&self, weights: &[i8], bias: i32, factor: Factor) -> Option<Scaled> {
-        let [least, most] = self.range(weights, bias)?;
+    ///
+    /// `ends` are the least and the greatest sum, `bias` included.
+    pub(super) fn scaled(&self, ends: [i64; 2], bias: i32, factor: Factor) -> Option<Scaled> {
+        let [Ok(least), Ok(most)] = ends.map(i32::try_from) else { return None };
         let exact_shift = SCALED_SHIFT as i32 + 1 + i32::from(factor.shift);
         if factor.multiplier >> 30 != 1 || !(-14..=8).contains(&exact_shift) {
             return None;
@@ -86,7 +60,9 @@ impl Sums {
         let [lo, hi] = [self.bounds.0, self.bounds.1].map(i64::from);
         let (mut floor, mut ceiling) = (i64::MIN, i64::MAX);
         for q in lo + 1..=hi {
-            let begin = first(least, most, |sum| i64::from(self.output(factor, sum)) >= q);
+            let begin = first(least, most, |sum| {
+                i64::from(factor.requantize(sum, self.zero_point, self.bounds)) >= q
+            });
             let start = (q << (32 + SCALED_SHIFT)) - begin * slope;
             if begin <= most.into() {
                 floor = floor.max(start);
