@@ -163,18 +163,25 @@ pub(super) fn check_weights(node: &Node, mem: &Memory) -> Result<(), Error> {
     check_packed_weights(node, mem, None)
 }
 
-/// The same; with a `group` entries of the table are in groups, and all factors are normal: see [`Channels::are_normal`].
+/// The same; with a `group` weights are packed, entries of the table are in groups, and all factors are normal: see
+/// [`Channels::are_normal`].
 pub(super) fn check_packed_weights(node: &Node, mem: &Memory, group: Option<usize>) -> Result<(), Error> {
-    let table = node.input(2);
-    if !node.input(1).is_constant() || !table.is_constant() {
-        return Err(Error::TensorPlace);
-    }
-    let table = Channels(table.view(mem));
+    check_constants(node, group.is_some())?;
+    let table = Channels(node.input(2).view(mem));
     match group {
         None => table.check(),
         Some(group) if table.are_normal(group) => Ok(()),
         Some(_) => Err(Error::Parameters),
     }
+}
+
+/// That weights and channel table are constants; packed weights, which kernels load in words, with an offset for that.
+pub(super) fn check_constants(node: &Node, in_words: bool) -> Result<(), Error> {
+    let w = node.input(1);
+    if !w.is_constant() || !node.input(2).is_constant() {
+        return Err(Error::TensorPlace);
+    }
+    if in_words && !w.offset().is_multiple_of(4) { Err(Error::Alignment) } else { Ok(()) }
 }
 
 /// The arithmetic of a checked f32 layer.

@@ -12,7 +12,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::conv2d::Operands;
+use super::conv2d::{Operands, check_constants, check_packed_weights};
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::conv_pairs::{Pairs, conv_pair_rows, conv_pairs_scratch_bytes};
@@ -84,6 +84,9 @@ impl Operator for ConvPairs {
         let c_out = w.shape.dim(0);
         let Geometry { input, output: [oh, ow, _], .. } =
             self.geometry(&x.shape, c_out).ok_or(Error::Shape)?;
+        // As many taps can be counted.
+        let [kh, kw] = self.kernel();
+        Shape::new(&[c_out, kh, kw, input[2]])?;
         let [w, table] = [w, table].map(|ty| (ty.shape.rank(), ty.shape.dim(0), ty.shape.dim(1)));
         if w != (2, c_out, self.taps(input[2])) || table != (2, c_out, 3) {
             return Err(Error::Shape);
@@ -131,18 +134,12 @@ impl Operator for ConvPairs {
 
 impl Run<i8> for ConvPairs {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
-        let (w, table) = (node.input(1), node.input(2));
-        if !w.is_constant() || !table.is_constant() {
-            return Err(Error::TensorPlace);
-        }
-        // Kernels load words of them.
-        if !w.offset().is_multiple_of(4) {
-            return Err(Error::Alignment);
-        }
-        let channels = Channels(table.view(mem));
         match self.table {
-            Table::Factors => channels.check_normal(),
-            Table::Scaled => check_scaled(&channels),
+            Table::Factors => check_packed_weights(node, mem, Some(1)),
+            Table::Scaled => {
+                check_constants(node, true)?;
+                check_scaled(&Channels(node.input(2).view(mem)))
+            }
         }
     }
 

@@ -28,6 +28,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
+use super::conv2d::check_packed_weights;
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::conv_winograd::{Winograd, winograd_rows, winograd_scratch_bytes};
@@ -57,6 +58,7 @@ impl ConvWinograd {
             && window.dilation == [1, 1]
             && window.pads.iter().all(|&pad| pad <= 2)
             && c_in.is_multiple_of(4)
+            && c_in <= MAX_CHANNELS
             && c_out.is_multiple_of(2)
     }
 
@@ -65,6 +67,9 @@ impl ConvWinograd {
         (self.at_once as usize).wrapping_add(2).wrapping_mul(4).wrapping_mul(c_in)
     }
 }
+
+/// The most channels of an image: bytes of weights and scratch memory then have 32 bits.
+const MAX_CHANNELS: usize = 1 << 16;
 
 impl Operator for ConvWinograd {
     const CODE: OpCode = OpCode::ConvWinograd;
@@ -122,15 +127,9 @@ impl Operator for ConvWinograd {
 
 impl Run<i8> for ConvWinograd {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
-        let (w, table) = (node.input(1), node.input(2));
-        if !w.is_constant() || !table.is_constant() {
-            return Err(Error::TensorPlace);
-        }
-        // Kernels load words of them.
-        if !w.offset().is_multiple_of(4) {
-            return Err(Error::Alignment);
-        }
-        Channels(table.view(mem)).check_normal()
+        check_packed_weights(node, mem, Some(1))?;
+        // Of pixels, which have four channels or more, kernels load words, too.
+        if node.input(0).offset().is_multiple_of(4) { Ok(()) } else { Err(Error::Alignment) }
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
@@ -141,5 +140,29 @@ impl Run<i8> for ConvWinograd {
         let (padding, at_once) = (x.zero_point() as i8, self.at_once as usize);
         let layer = Winograd { requantize, padding, w: w.view(mem), at_once };
         winograd_rows(&layer, &geometry, &x.rows(mem), rows, &out.rows_mut(mem), node.scratch(mem));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::{Case, Tensor};
+
+    #[test]
+    fn rows_depend_on_nothing_but_the_rows_they_name() {
+        let x: [i8; 7 * 5 * 4] = core::array::from_fn(|i| (i * 37 % 251) as u8 as i8);
+        let w: [i16; 2 * 16 * 4] = core::array::from_fn(|i| (i * 611 % 2305) as i16 - 1152);
+        let table = [50, 1 << 30, -12, -70, 3 << 29, -11];
+        for (at_once, pads) in [(1, [1; 4]), (2, [1; 4]), (2, [0, 1, 2, 0]), (2, [2, 0, 1, 2])] {
+            let op =
+                ConvWinograd { window: Window { pads, ..Window::UNIT }, bounds: Bounds::I8 { lo: -90, hi: 99 }, at_once };
+            let weights = op.weights(4);
+            let inputs = [
+                Tensor::new(&[1, 7, 5, 4], &x).zero_point(3),
+                Tensor::new(&[2, weights], &w[..2 * weights]).constant(),
+                Tensor::new(&[2, 3], &table).constant(),
+            ];
+            Case::new(op, inputs).assert_contract();
+        }
     }
 }

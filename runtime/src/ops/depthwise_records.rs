@@ -116,3 +116,32 @@ impl Run<i8> for DepthwiseRecords {
         depthwise_record_rows(&records, &geometry, &x.rows(mem), rows, &out.rows_mut(mem), node.scratch(mem));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::{Case, Tensor};
+
+    #[test]
+    fn rows_depend_on_nothing_but_the_rows_they_name() {
+        let x: [i8; 7 * 5 * 4] = core::array::from_fn(|i| (i * 37 % 251) as u8 as i8);
+        let pair = |low: i32, high: i32| low & 0xFFFF | high << 16;
+        let record = |c: i32| {
+            let w = |i: i32| (7 * i + 11 * c) % 61 - 30;
+            let pairs = [pair(w(0), w(6)), pair(w(1), w(7)), pair(w(2), w(8)), pair(w(3), w(4)), pair(w(5), 0)];
+            [pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], 100 * c, 1 << 30, 512]
+        };
+        let records = [0, 1, 2, 3].map(record);
+        for (stride, at_once, pads) in
+            [([1, 1], 1, [1; 4]), ([1, 1], 2, [1; 4]), ([1, 1], 2, [0, 1, 1, 0]), ([2, 2], 1, [1, 0, 1, 1])]
+        {
+            let window = Window { stride, dilation: [1, 1], pads };
+            let op = DepthwiseRecords { window, bounds: Bounds::I8 { lo: -90, hi: 99 }, at_once };
+            let inputs = [
+                Tensor::new(&[1, 7, 5, 4], &x).zero_point(3),
+                Tensor::new(&[4, RECORD_WORDS], records.as_flattened()).constant(),
+            ];
+            Case::new(op, inputs).assert_contract();
+        }
+    }
+}

@@ -169,12 +169,7 @@ impl Run<f32> for FullyConnected {
 
 impl Run<i8> for FullyConnected {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
-        let w = node.input(1);
-        // Kernels load words of packed weights.
-        if self.weights != Weights::Rows && !w.offset().is_multiple_of(4) {
-            return Err(Error::Alignment);
-        }
-        let group = self.weights.table_group(w.ty.shape.dim(1));
+        let group = self.weights.table_group(node.input(1).ty.shape.dim(1));
         check_packed_weights(node, mem, (self.weights != Weights::Rows).then_some(group))
     }
 

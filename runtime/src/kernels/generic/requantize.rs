@@ -126,21 +126,6 @@ impl Channels<'_> {
         true
     }
 
-    /// Checks that every factor uses all bits of its multiplier and shifts right.
-    ///
-    /// # Errors
-    /// [`Error::Parameters`].
-    pub fn check_normal(&self) -> Result<(), Error> {
-        let (mut sign, mut bits, mut most) = (0, -1, 0);
-        for c in 0..self.0.len() / 3 {
-            let (multiplier, shift) = (self.0.at(3 * c + 1), self.0.at(3 * c + 2));
-            sign |= multiplier;
-            bits &= multiplier;
-            most = u32::max(most, shift.wrapping_add(31) as u32);
-        }
-        if sign >= 0 && bits & 1 << 30 != 0 && most <= 30 { Ok(()) } else { Err(Error::Parameters) }
-    }
-
     #[inline(always)]
     pub fn bias(&self, c: usize) -> i32 {
         self.0.at(3 * c)
