@@ -87,6 +87,10 @@ impl Recipe {
         };
         let n_axes = training.dims.last().copied().unwrap_or(1);
         let units = self.data.sensor_units;
+        if units.is_some() && !matches!(self.data.source, Source::Csv(_) | Source::Gestures { .. }) {
+            let what = "`data.sensor_units` is for numbers of a sensor: a csv source, or gestures";
+            return Err(Error::Invalid(what.to_string()));
+        }
         let axes = units.map(|units| sensor::axes(standardization.as_ref(), n_axes, units)).transpose()?;
         for part in [&mut augmented, &mut training, &mut test].into_iter().chain(validation.as_mut()) {
             match (&standardization, units.zip(axes.as_deref())) {

@@ -62,6 +62,10 @@ pub fn run(recipe: &Recipe, options: &Options, say: &mut dyn FnMut(&str)) -> Res
         data.test.len()
     ));
 
+    if options.tflite.is_some() {
+        // What has no .tflite file is to be told before the training.
+        export::tflite(&network.quantized(&data.calibration)?)?;
+    }
     let checkpoint = options.output.with_extension("safetensors");
     prepare_checkpoint(&checkpoint, options.resume)?;
     let mut fit = recipe.training.fit_options(seed);
