@@ -4,8 +4,10 @@
 //! A form of a layer is an operator of the runtime (`runtime/src/ops/NAME.rs` with a generic kernel, which is its
 //! specification, and the kernels of the cores that gain by it) and a file `ops/NAME.rs` here, which makes its constants
 //! and proves from [`Layers`] that the arithmetic is exact. The layer that it stands for names it in
-//! [`HostOperator::pack`](crate::ops::HostOperator), and `plan/cost.rs` has its rate. That is all: what a form costs in
-//! flash and saves in instructions is counted here, and so is chosen between those of a layer.
+//! [`HostOperator::pack`](crate::ops::HostOperator), and `plan/cost.rs` has its rate. Besides, as every operator, it stands in
+//! the list of operators and in `runtime/FORMAT.md`, its kernels in `kernels/mod.rs` and that of each core, and its random
+//! layers in `tests/tests/kernels_on_boards.rs`. What a form costs in flash and saves in instructions is counted here, and
+//! so is chosen between those of a layer.
 
 use dunlin::{Shape, TensorType};
 use serde::Serialize;

@@ -83,9 +83,11 @@ fn compute(graph: &Graph, node: &Node) -> Result<Vec<Data>> {
 }
 
 /// Moves reshapes that keep the channels behind batch normalizations and clamps, which so meet the layer that they fold into:
-/// a 1-D convolution is one in 2-D between reshapes. Returns how many. What is quantized stays as it is.
-pub fn sink_reshapes(graph: &mut Graph) -> usize {
-    (0..graph.nodes().len()).filter(|&i| sink_reshape(graph, i).is_some()).count()
+/// a 1-D convolution is one in 2-D between reshapes. What is quantized stays as it is.
+fn sink_reshapes(graph: &mut Graph) {
+    for i in 0..graph.nodes().len() {
+        sink_reshape(graph, i);
+    }
 }
 
 /// Moves the reshape in front of node `i` behind it, if there is one that may.

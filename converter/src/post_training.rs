@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::npy::Array;
 use crate::quantize::{calibrate, quantize, to_f32};
-use crate::samples::{self, Samples};
+use crate::samples::{self, Samples, argmax};
 use crate::{Data, Error, Graph, Program, Result, report};
 
 /// A network in int8.
@@ -91,7 +91,7 @@ fn output_report(name: &str, scale: f32, n_samples: usize, real: &[f32], made: &
     let same = || {
         let both = real.chunks_exact(sample_len).zip(made.chunks_exact(sample_len));
         // Of stored numbers many may be the greatest: then any of them is right.
-        both.filter(|(real, made)| made[greatest(real)] == made[greatest(made)]).count()
+        both.filter(|(real, made)| made[argmax(real)] == made[argmax(made)]).count()
     };
     OutputReport {
         name: name.to_string(),
@@ -104,11 +104,6 @@ fn output_report(name: &str, scale: f32, n_samples: usize, real: &[f32], made: &
         max_error: errors().fold(0.0, f32::max),
         same_greatest: (sample_len > 1).then(same),
     }
-}
-
-/// The place of the first greatest number.
-fn greatest(row: &[f32]) -> usize {
-    (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0)
 }
 
 impl std::fmt::Display for QuantizationReport {

@@ -223,10 +223,16 @@ pub fn decisions(model: &Model, labels: &[String], array: &Array) -> Result<Vec<
         return Ok(Vec::new());
     }
     let best = |row: &[f32]| {
-        let first_greatest = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);
-        (labels[first_greatest].clone(), row[first_greatest])
+        let greatest = argmax(row);
+        (labels[greatest].clone(), row[greatest])
     };
     Ok(scores.chunks_exact(labels.len()).map(best).collect())
+}
+
+/// Index of the first greatest element; 0 if there is none.
+pub(crate) fn argmax(values: &[f32]) -> usize {
+    let better = |best: usize, i: usize| if values[i] > values[best] { i } else { best };
+    (0..values.len()).reduce(better).unwrap_or(0)
 }
 
 fn numbered(path: &Path, i: usize) -> PathBuf {

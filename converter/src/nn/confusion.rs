@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::dataset::argmax;
 use super::{Loss, Predictions};
 use crate::report::table;
+use crate::samples::argmax;
 use crate::{Error, Result};
 
 /// How often samples of each class were taken for each class.

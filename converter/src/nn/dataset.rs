@@ -1,6 +1,7 @@
 //! Samples with their targets.
 
 use super::Source;
+use crate::samples::argmax;
 use crate::{Error, Result};
 
 /// Samples of one shape, each with a target of one shape. All numbers are finite.
@@ -113,12 +114,6 @@ impl Source for Dataset {
     fn is_quick(&self) -> bool {
         true
     }
-}
-
-/// Index of the first greatest element.
-pub(super) fn argmax(values: &[f32]) -> usize {
-    let better = |best: usize, i: usize| if values[i] > values[best] { i } else { best };
-    (0..values.len()).reduce(better).unwrap_or(0)
 }
 
 fn row<'v>(values: &'v [f32], dims: &[usize], i: usize) -> &'v [f32] {

@@ -3,8 +3,8 @@
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Concat, SoftmaxCrossEntropy, Sub};
 
-use super::dataset::argmax;
 use crate::ops::Op;
+use crate::samples::argmax;
 use crate::{Error, Graph, Result, TensorId};
 
 /// A loss: the mean over a batch of what a prediction is worth.

@@ -122,7 +122,7 @@ pub fn auc(scores: &[f64], is: &[bool]) -> Option<f64> {
 }
 
 fn is_among(k: usize, output: &[f32], target: &[f32]) -> bool {
-    let label = super::dataset::argmax(target);
+    let label = crate::samples::argmax(target);
     // Of equal elements the first counts as greater, as for the accuracy.
     let is_ahead =
         |&(i, value): &(usize, &f32)| *value > output[label] || *value == output[label] && i < label;

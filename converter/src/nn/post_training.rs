@@ -12,7 +12,12 @@ impl Network {
     /// # Errors
     /// If the tensors are too large.
     pub fn simplified(&self) -> Result<Graph> {
-        let mut graph = self.inference_graph(1)?;
+        self.simplified_for(1)
+    }
+
+    /// The same of `batch` samples.
+    pub(super) fn simplified_for(&self, batch: usize) -> Result<Graph> {
+        let mut graph = self.inference_graph(batch)?;
         simplify(&mut graph)?;
         Ok(graph)
     }

@@ -1,7 +1,7 @@
 //! What a network makes of samples, beside what it should.
 
 use super::Loss;
-use super::dataset::argmax;
+use crate::samples::argmax;
 use crate::{Error, Result};
 
 /// Outputs of a network with their targets, row by row, and the loss that says what they mean.

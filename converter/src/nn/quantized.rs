@@ -18,7 +18,6 @@ use super::source::for_each_batch;
 use super::{FitOptions, Network, Source};
 use crate::host::{Executor, Threads};
 use crate::pack::Packing;
-use crate::passes::simplify;
 use crate::plan::whole;
 use crate::program::set_input;
 use crate::quantize::{Quants, Ranges, weight_scales};
@@ -65,8 +64,7 @@ impl Network {
             ));
         }
         self.check_options(options)?;
-        let mut real = self.inference_graph(options.batch_size)?;
-        simplify(&mut real)?;
+        let real = self.simplified_for(options.batch_size)?;
         let simulation = Simulation::new(&real, self.parameters(), rounding, data, options)?;
         let program = Program::compile_with(&simulation.graph, Packing::Portable, |graph| Ok(whole(graph)))?;
         let (model, mut arena) = (program.model()?, program.arena());

@@ -3,7 +3,7 @@
 use dunlin::ops::conv_pairs::Table;
 use dunlin::ops::{ConvPairs, Factor};
 
-use super::sums::{Outputs, Scaled};
+use super::sums::{Channel, Outputs, Scaled, normal};
 use super::{Backward, HostOperator};
 use crate::pack::{Input, Layers, Packed};
 use crate::{Data, Node, Result, TensorId};
@@ -56,25 +56,15 @@ struct Sums<'l> {
     outputs: Outputs,
 }
 
-/// Weights of a channel, and its entry of the table.
-type Channel = (Vec<i8>, [i32; 3]);
-
 /// Channel `c` for a table of factors.
 fn with_factor(sums: &Sums, c: usize, row: &[i8], entry: &[i32]) -> Option<Channel> {
-    let factor = factor(entry)?;
-    let ends = sums.layers.sums(sums.node)?[c];
-    if fits(row, ends) && factor.multiplier >> 30 == 1 && (-31..0).contains(&factor.shift) {
-        return Some((row.to_vec(), [entry[0], entry[1], entry[2]]));
-    }
-    // Four times what is added to the zero point, times a quarter.
-    let q = i32::from(sums.layers.constant(sums.node, c)?);
-    let zero_point = sums.layers.zero_point(sums.node.outputs[0])?;
-    Some((vec![0; row.len()], [4 * (q - zero_point), 1 << 30, -1]))
+    let fits = fits(row, sums.layers.sums(sums.node)?[c]);
+    normal(sums.layers, sums.node, c, (row, entry), fits)
 }
 
 /// Channel `c` for a table of scaled channels.
 fn scaled(sums: &Sums, c: usize, row: &[i8], entry: &[i32]) -> Option<Channel> {
-    let factor = factor(entry)?;
+    let factor = Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? };
     let ends = sums.layers.sums(sums.node)?[c];
     let (row, scaled) = match sums.layers.constant(sums.node, c) {
         Some(q) => (vec![0; row.len()], Scaled::constant(q)),
@@ -88,10 +78,6 @@ fn scaled(sums: &Sums, c: usize, row: &[i8], entry: &[i32]) -> Option<Channel> {
     let shift = if c.is_multiple_of(2) { scaled.shift } else { 8 - scaled.shift } as i32;
     let addend = scaled.addend.checked_mul(256)?;
     fits(&row, ends).then_some((row, [scaled.bias, scaled.multiplier, addend | shift]))
-}
-
-fn factor(entry: &[i32]) -> Option<Factor> {
-    Some(Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? })
 }
 
 /// Whether a channel's sum, between these ends, has at most 24 bits, and its weights leave room for another channel's.
@@ -120,17 +106,11 @@ mod tests {
     use crate::ops::Op;
     use crate::pack::{Packing, Target, pack};
     use crate::plan::plan;
-    use crate::program::AlignedBytes;
-    use crate::write::write;
-    use crate::{Graph, Quant};
+    use crate::{Graph, Program, Quant};
 
-    fn run(graph: &Graph, x: &[i8]) -> Vec<u8> {
-        let bytes = AlignedBytes::from(&write(graph, &plan(graph)).unwrap()[..]);
-        let model = dunlin::Model::check(&bytes, dunlin::ops::ALL).unwrap();
-        let mut arena = AlignedBytes::zeroed(model.arena_bytes());
-        let mut session = dunlin::Session::new(&model, &mut arena).unwrap();
-        session.input(0).unwrap().copy_from(x).unwrap();
-        session.run().output_bytes(0).unwrap().to_vec()
+    fn run(graph: &Graph, x: &[i8]) -> Vec<Data> {
+        let program = Program::of_device(graph.clone(), |graph| Ok(plan(graph))).unwrap();
+        program.run(&[Data::I8(x.to_vec())]).unwrap()
     }
 
     /// A layer of 4 channels in device form.

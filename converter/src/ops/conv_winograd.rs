@@ -2,6 +2,7 @@
 
 use dunlin::ops::{Conv2d, ConvWinograd};
 
+use super::sums::{Channel, normal};
 use super::{Backward, HostOperator};
 use crate::pack::{Input, Layers, Packed};
 use crate::{Data, Node, Result, TensorId};
@@ -40,26 +41,17 @@ pub(super) fn of(layers: &Layers, node: &Node, op: &Conv2d) -> Option<Packed> {
     Some(Packed { op: op.into(), inputs: vec![Input::Kept(x), weights, entries] })
 }
 
-/// Weights and entries of the channels of an int8 layer, if they are an even number, all with factors that use all bits of
-/// their multiplier and shift right, and of sums that fit. Those that are not, but are the same
-/// for every input, get other ones for that.
+/// Weights and entries of the channels of an int8 layer, if they are an even number, all with [`normal`] factors and with
+/// sums that fit.
 fn channels(layers: &Layers, node: &Node) -> Option<(Vec<Vec<i8>>, Vec<i32>)> {
     let [_, w, table] = node.inputs[..] else { return None };
     let weights = layers.graph.constant_data(w)?.as_i8()?;
-    let mut entries = layers.graph.constant_data(table)?.as_i32()?.to_vec();
-    let zero_point = layers.zero_point(node.outputs[0])?;
-    let (sums, channels) = (layers.sums(node)?, entries.len() / 3);
-    let mut rows: Vec<Vec<i8>> = weights.chunks(weights.len() / channels).map(<[i8]>::to_vec).collect();
-    for (c, (row, entry)) in rows.iter_mut().zip(entries.chunks_mut(3)).enumerate() {
-        if entry[1] >> 30 == 1 && (-31..0).contains(&entry[2]) && fits(sums[c]) {
-            continue;
-        }
-        // Four times what is added to the zero point, times a quarter.
-        let q = i32::from(layers.constant(node, c)?);
-        entry.copy_from_slice(&[4 * (q - zero_point), 1 << 30, -1]);
-        row.fill(0);
-    }
-    channels.is_multiple_of(2).then_some((rows, entries))
+    let entries = layers.graph.constant_data(table)?.as_i32()?;
+    let (sums, n_channels) = (layers.sums(node)?, entries.len() / 3);
+    let given = weights.chunks(weights.len() / n_channels).zip(entries.chunks(3)).enumerate();
+    let made = given.map(|(c, channel)| normal(layers, node, c, channel, fits(sums[c])));
+    let (rows, entries): (Vec<_>, Vec<_>) = made.collect::<Option<Vec<Channel>>>()?.into_iter().unzip();
+    n_channels.is_multiple_of(2).then_some((rows, entries.concat()))
 }
 
 /// Whether four times each sum has 32 bits.

@@ -1,16 +1,15 @@
 //! Depthwise convolution: see the runtime's operator of this name.
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::depthwise_records::RECORD_WORDS;
-use dunlin::ops::{DepthwiseConv2d, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad, DepthwiseRecords};
+use dunlin::ops::{DepthwiseConv2d, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad};
 
 use super::conv2d::{taps, weights_role};
 use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, depthwise_records};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
-use crate::pack::{Forms, Input, Layers, Packed, Packing};
-use crate::{Data, Node, Result, TensorId};
+use crate::pack::{Forms, Layers, Packing};
+use crate::{Node, Result, TensorId};
 
 impl HostOperator for DepthwiseConv2d {
     const TFLITE: &'static [Rule] = &[Rule::new("DEPTHWISE_CONV_2D", import)];
@@ -51,17 +50,8 @@ impl HostOperator for DepthwiseConv2d {
     }
 
     fn pack(&self, layers: &Layers, node: &Node) -> Forms {
-        let in_records = || {
-            let [x, w, table] = node.inputs[..] else { return None };
-            let (op, records) = depthwise_records::of(self, layers, node)?;
-            let in_pairs = !layers.target.by_rows && op.takes_pairs(&layers.graph[x].ty);
-            let op = DepthwiseRecords { at_once: if in_pairs { 2 } else { 1 }, ..op };
-            let dims = vec![layers.graph.dims(w)[3], RECORD_WORDS];
-            let records = Input::Constant { of: table, dims, data: Data::I32(records) };
-            Some(Packed { op: op.into(), inputs: vec![Input::Kept(x), records] })
-        };
         let is_dsp = layers.target.packing == Packing::Dsp;
-        Forms { plain: if is_dsp { in_records() } else { None }, expanded: None }
+        Forms { plain: if is_dsp { depthwise_records::of(self, layers, node) } else { None }, expanded: None }
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

@@ -5,7 +5,7 @@ use dunlin::ops::{DepthwiseConv2d, DepthwiseRecords, Factor};
 
 use super::sums::{Outputs, Scaled};
 use super::{Backward, HostOperator};
-use crate::pack::Layers;
+use crate::pack::{Input, Layers, Packed};
 use crate::{Data, Node, Result, TensorId};
 
 impl HostOperator for DepthwiseRecords {
@@ -14,12 +14,12 @@ impl HostOperator for DepthwiseRecords {
     }
 }
 
-/// The operator and the records `[c, 8]` that compute what an int8 `node` in device form with the operator `op` does, if
-/// there are some.
-pub(super) fn of(op: &DepthwiseConv2d, layers: &Layers, node: &Node) -> Option<(DepthwiseRecords, Vec<i32>)> {
+/// What an int8 `node` in device form with the operator `op` becomes: records `[c, 8]`, if there are some.
+pub(super) fn of(op: &DepthwiseConv2d, layers: &Layers, node: &Node) -> Option<Packed> {
     let graph = layers.graph;
-    let [x, w, table] = node.inputs[..] else { return None };
-    let (Data::I8(weights), Data::I32(table)) = (graph.constant_data(w)?, graph.constant_data(table)?) else {
+    let [x, w, old_table] = node.inputs[..] else { return None };
+    let (Data::I8(weights), Data::I32(table)) = (graph.constant_data(w)?, graph.constant_data(old_table)?)
+    else {
         return None;
     };
     let dims = graph.dims(w);
@@ -42,7 +42,12 @@ pub(super) fn of(op: &DepthwiseConv2d, layers: &Layers, node: &Node) -> Option<(
             None => record(&weights, outputs.scaled(sums[c], entry[0], factor)?),
         });
     }
-    Some((DepthwiseRecords { window: op.window, bounds: op.bounds, at_once: 1 }, records))
+    let op = DepthwiseRecords { window: op.window, bounds: op.bounds, at_once: 1 };
+    let in_pairs = !layers.target.by_rows && op.takes_pairs(&graph[x].ty);
+    let op = DepthwiseRecords { at_once: if in_pairs { 2 } else { 1 }, ..op };
+    let records =
+        Input::Constant { of: old_table, dims: vec![channels, RECORD_WORDS], data: Data::I32(records) };
+    Some(Packed { op: op.into(), inputs: vec![Input::Kept(x), records] })
 }
 
 /// The record of a channel, whose sums have room for the bits that are shifted out.
@@ -73,9 +78,7 @@ mod tests {
     use crate::graph::Form;
     use crate::pack::{Packing, Target, pack};
     use crate::plan::plan;
-    use crate::program::AlignedBytes;
-    use crate::write::write;
-    use crate::{Graph, Quant};
+    use crate::{Graph, Program, Quant};
 
     /// A layer in device form.
     fn layer(op: DepthwiseConv2d, weights: &[i8], table: &[i32], zero_points: [i32; 2]) -> Graph {
@@ -92,13 +95,9 @@ mod tests {
         graph
     }
 
-    fn run(graph: &Graph, x: &[i8]) -> Vec<u8> {
-        let bytes = AlignedBytes::from(&write(graph, &plan(graph)).unwrap()[..]);
-        let model = dunlin::Model::check(&bytes, dunlin::ops::ALL).unwrap();
-        let mut arena = AlignedBytes::zeroed(model.arena_bytes());
-        let mut session = dunlin::Session::new(&model, &mut arena).unwrap();
-        session.input(0).unwrap().copy_from(x).unwrap();
-        session.run().output_bytes(0).unwrap().to_vec()
+    fn run(graph: &Graph, x: &[i8]) -> Vec<Data> {
+        let program = Program::of_device(graph.clone(), |graph| Ok(plan(graph))).unwrap();
+        program.run(&[Data::I8(x.to_vec())]).unwrap()
     }
 
     proptest! {
@@ -147,6 +146,6 @@ mod tests {
         let constant = [1 << 26, 1 << 30, -25];
         assert_eq!(name(constant, [-128, -3]), "depthwise_records");
         let outputs = run(&packed(&[usual, usual, usual, constant].concat(), [-128, -3]), &[7; 120]);
-        assert_eq!(outputs[3] as i8, -3 + 1);
+        assert_eq!(outputs[0].as_i8().unwrap()[3], -3 + 1);
     }
 }

@@ -9,8 +9,7 @@ use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Embedding {
-    const TFLITE: &'static [Rule] =
-        &[Rule::new("GATHER", import), Rule { name: "SELECT_V2", data_inputs: 2..3, import: import_indices }];
+    const TFLITE: &'static [Rule] = &[Rule::new("GATHER", import)];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let (indices, dy) = (cx.input(1), cx.grad()?);
@@ -38,20 +37,6 @@ impl HostOperator for Embedding {
         let options = Table::new().with(schema::gather::AXIS, 0i32);
         cx.operator_of(node, ("GATHER", 2), Some((schema::options::GATHER, options)))
     }
-}
-
-/// SELECT_V2 as Keras writes it around indices: of those below 0 it takes the row that is counted from behind, which a
-/// table on the device has not.
-fn import_indices(cx: &mut Operator) -> Result<()> {
-    let is_negative = match cx.producer(0) {
-        Some(("LESS", &[x, zero])) => cx.is_input(2, x) && cx.is_constant(zero, 0),
-        _ => false,
-    };
-    if !is_negative {
-        let what = "selects between tensors, which is known only of indices below 0";
-        return Err(Error::Invalid(what.to_string()));
-    }
-    cx.forward(2)
 }
 
 fn import(cx: &mut Operator) -> Result<()> {

@@ -1,7 +1,11 @@
-//! Whether one multiplication without rounding makes the same outputs of an int8 layer's sums, as far as these reach.
+//! How packed layers make outputs of a channel's sums, as far as these reach: with a factor that all kernels take, or with
+//! one multiplication without rounding.
 
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Factor, SCALED_SHIFT};
+
+use crate::Node;
+use crate::pack::Layers;
 
 /// How many biases are tried: 255 beginnings of outputs leave a 255th of a step free, or less.
 const BIAS_STEPS: i64 = 1 << 14;
@@ -22,6 +26,27 @@ impl Scaled {
     pub(super) fn constant(q: i8) -> Scaled {
         Scaled { bias: 0, shift: 2, multiplier: 1 << 30, addend: i32::from(q) << SCALED_SHIFT }
     }
+}
+
+/// Weights of a channel, and its entry of the table.
+pub(super) type Channel = (Vec<i8>, [i32; 3]);
+
+/// Channel `c` for a table whose factors use all bits of their multiplier and shift right, if `fits` says that its sums do.
+/// One that does not, but is the same for every input, gets another factor for that, and no weights.
+pub(super) fn normal(
+    layers: &Layers,
+    node: &Node,
+    c: usize,
+    (row, entry): (&[i8], &[i32]),
+    fits: bool,
+) -> Option<Channel> {
+    let &[bias, multiplier, shift] = entry else { return None };
+    if fits && multiplier >> 30 == 1 && (-31..0).contains(&shift) {
+        return Some((row.to_vec(), [bias, multiplier, shift]));
+    }
+    // Four times what is added to the zero point, times a quarter.
+    let q = i32::from(layers.constant(node, c)?);
+    Some((vec![0; row.len()], [4 * (q - layers.zero_point(node.outputs[0])?), 1 << 30, -1]))
 }
 
 /// What the outputs of a layer's channels have in common.

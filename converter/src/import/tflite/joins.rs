@@ -85,6 +85,33 @@ pub fn join<'a>(
     Ok(operators)
 }
 
+/// Leaves out what Keras writes around the indices of an embedding: SELECT_V2, which takes those below 0 counted from behind.
+/// A table on the device has no such rows.
+///
+/// # Errors
+/// If the file is damaged.
+pub fn skip_negative_indices<'a>(
+    file: &File,
+    mut operators: Vec<OperatorRecord<'a>>,
+) -> Result<Vec<OperatorRecord<'a>>> {
+    for i in 0..operators.len() {
+        let &[Some(condition), _, Some(index)] = &operators[i].inputs[..] else { continue };
+        if operators[i].name != "SELECT_V2" {
+            continue;
+        }
+        let less = operators[..i].iter().find(|each| each.outputs == [condition] && each.name == "LESS");
+        let is_below_0 = match less {
+            Some(less) => less.inputs.first() == Some(&Some(index)) && ints(file, less, 1)? == Some(vec![0]),
+            None => false,
+        };
+        let &[output] = &operators[i].outputs[..] else { continue };
+        for input in operators[i + 1..].iter_mut().flat_map(|each| &mut each.inputs).filter(|_| is_below_0) {
+            *input = if *input == Some(output) { Some(index) } else { *input };
+        }
+    }
+    Ok(operators)
+}
+
 /// The SPACE_TO_BATCH_ND and the convolution whose results BATCH_TO_SPACE_ND number `end` collects.
 fn convolution_before(operators: &[OperatorRecord], outputs: &[usize], end: usize) -> Option<[usize; 2]> {
     if operators[end].name != "BATCH_TO_SPACE_ND" {

@@ -59,7 +59,8 @@ pub fn read(bytes: &[u8], name: &str) -> Result<Graph> {
     let file = File::new(bytes)?;
     let (inputs, outputs) = (file.ports(schema::subgraph::INPUTS)?, file.ports(schema::subgraph::OUTPUTS)?);
     let shapes = Shapes::of(&file)?;
-    let operators = joins::join(&file, needed(file.operators()?, &outputs), &outputs)?;
+    let operators = joins::skip_negative_indices(&file, file.operators()?)?;
+    let operators = joins::join(&file, needed(operators, &outputs), &outputs)?;
     refuse_unsupported(&file, &operators)?;
     let mut import = Import { file, shapes, graph: Graph::new(name), ids: HashMap::new(), constant_bytes: 0 };
     for input in inputs {

@@ -7,7 +7,7 @@ use dunlin::ops::window::Window;
 use dunlin::ops::{Concat, MAX_INPUTS};
 
 use super::flatbuffer::Scalar;
-use super::{Import, OperatorRecord, TensorRecord, schema, shapes};
+use super::{Import, OperatorRecord, TensorRecord, schema};
 use crate::ops::Op;
 use crate::ops::reshape::reshape_to;
 use crate::padding::same;
@@ -299,23 +299,6 @@ impl Operator<'_, '_> {
         let (input, output) = (self.input(i)?, self.output(0)?);
         self.import.ids.insert(output, input);
         Ok(())
-    }
-
-    /// The name of the operator that computes input `i`, and that operator's inputs.
-    pub fn producer(&self, i: usize) -> Option<(&'static str, &[Option<usize>])> {
-        let tensor = self.record.inputs.get(i).copied().flatten()?;
-        self.import.shapes.producer(tensor).map(|record| (record.name, &record.inputs[..]))
-    }
-
-    /// Whether input `i` is tensor `tensor` of the file.
-    pub fn is_input(&self, i: usize, tensor: Option<usize>) -> bool {
-        tensor.is_some() && self.record.inputs.get(i).copied().flatten() == tensor
-    }
-
-    /// Whether tensor `tensor` of the file is a constant of the integer `number`.
-    pub fn is_constant(&self, tensor: Option<usize>, number: i32) -> bool {
-        let ints = tensor.and_then(|tensor| shapes::constant(&self.import.file, tensor).ok().flatten());
-        ints.is_some_and(|ints| ints == [number])
     }
 
     /// Makes a constant of `dims`, everywhere as constant input `i`, the output.

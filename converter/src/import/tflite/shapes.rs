@@ -29,11 +29,6 @@ impl<'a> Shapes<'a> {
         Ok(Shapes(operators.filter_map(|each| Some((*each.outputs.first()?, each))).collect()))
     }
 
-    /// The operator that computes `tensor`.
-    pub fn producer(&self, tensor: usize) -> Option<&OperatorRecord<'a>> {
-        self.0.get(&tensor)
-    }
-
     /// The integers of `tensor`, if it is a constant of int32, or computed from such and from shapes alone.
     ///
     /// # Errors
@@ -52,9 +47,7 @@ impl<'a> Shapes<'a> {
             let dims = operator.inputs.first().copied().flatten().and_then(dims);
             return Ok(dims.map(|dims| dims.into_iter().map(|dim| dim as i32).collect()));
         }
-        if !COMPUTED.contains(&operator.name) {
-            return Ok(None);
-        }
+        let Some(rule) = rule(operator.name) else { return Ok(None) };
         let mut inputs = Vec::new();
         for input in operator.inputs.iter().flatten() {
             match self.follow(file, *input, dims, left)? {
@@ -62,47 +55,40 @@ impl<'a> Shapes<'a> {
                 None => return Ok(None),
             }
         }
-        Ok(computed(operator, &inputs)?.filter(|ints| ints.len() <= MAX_INTS))
+        Ok(rule(operator, &inputs)?.filter(|ints| ints.len() <= MAX_INTS))
     }
 }
 
-/// The operators that [`computed`] knows.
-const COMPUTED: [&str; 9] = [
-    "PACK",
-    "CONCATENATION",
-    "STRIDED_SLICE",
-    "GATHER",
-    "REDUCE_PROD",
-    "CAST",
-    "RESHAPE",
-    "SQUEEZE",
-    "EXPAND_DIMS",
-];
+/// What an operator makes of rows of numbers, if it can be told.
+type Rule = fn(&OperatorRecord, &[Vec<i32>]) -> Result<Option<Vec<i32>>>;
 
-/// What an operator makes of numbers in a row.
-fn computed(operator: &OperatorRecord, inputs: &[Vec<i32>]) -> Result<Option<Vec<i32>>> {
-    let Some(first) = inputs.first() else { return Ok(None) };
-    Ok(match (operator.name, inputs) {
-        ("PACK" | "CONCATENATION", _) => Some(inputs.concat()),
-        ("GATHER", [_, places]) => places
-            .iter()
-            .map(|&place| usize::try_from(place).ok().and_then(|i| first.get(i).copied()))
-            .collect(),
-        ("REDUCE_PROD", _) => {
-            first.iter().try_fold(1i32, |product, &n| product.checked_mul(n)).map(|product| vec![product])
-        }
-        ("STRIDED_SLICE", [_, begin, end, stride]) => match (&begin[..], &end[..], &stride[..]) {
-            (&[begin], &[end], &[1]) => sliced(operator, first, begin, end)?,
-            _ => None,
+fn rule(name: &str) -> Option<Rule> {
+    Some(match name {
+        "PACK" | "CONCATENATION" => |_, rows| Ok(Some(rows.concat())),
+        "CAST" | "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => |_, rows| Ok(rows.first().cloned()),
+        "GATHER" => |_, rows| Ok(gathered(rows)),
+        "REDUCE_PROD" => |_, rows| {
+            let product = |row: &Vec<i32>| row.iter().try_fold(1i32, |product, &n| product.checked_mul(n));
+            Ok(rows.first().and_then(product).map(|product| vec![product]))
         },
-        ("CAST" | "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS", _) => Some(first.clone()),
-        _ => None,
+        "STRIDED_SLICE" => |operator, rows| match rows {
+            [row, begin, end, stride] if stride[..] == [1] => sliced(operator, row, begin, end),
+            _ => Ok(None),
+        },
+        _ => return None,
     })
 }
 
+/// Numbers at places.
+fn gathered(rows: &[Vec<i32>]) -> Option<Vec<i32>> {
+    let [row, places, ..] = rows else { return None };
+    places.iter().map(|&place| row.get(usize::try_from(place).ok()?).copied()).collect()
+}
+
 /// Numbers `begin..end` of a row, from which negative ones count back from behind.
-fn sliced(operator: &OperatorRecord, row: &[i32], begin: i32, end: i32) -> Result<Option<Vec<i32>>> {
+fn sliced(operator: &OperatorRecord, row: &[i32], begin: &[i32], end: &[i32]) -> Result<Option<Vec<i32>>> {
     use schema::strided_slice::*;
+    let (&[begin], &[end]) = (begin, end) else { return Ok(None) };
     let place =
         |n: i32| (if n < 0 { i64::from(n) + row.len() as i64 } else { n.into() }).clamp(0, row.len() as i64);
     let is_set = |field| Ok::<bool, crate::Error>(operator.option(field, 0i32)? & 1 != 0);
