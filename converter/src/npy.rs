@@ -48,6 +48,11 @@ fn data(elements: Elements) -> Result<Data, String> {
         Elements::I8(elements) => Ok(Data::I8(elements)),
         Elements::I16(elements) => Ok(Data::I16(elements)),
         Elements::I32(elements) => Ok(Data::I32(elements)),
+        Elements::U8(_) => Err(
+            "its dtype is uint8: as numbers, give x.astype(numpy.float32); as what a network with a uint8 \
+             interface takes, give (x ^ 128).view(numpy.int8), which is how Dunlin stores it"
+                .to_string(),
+        ),
         other => Err(format!(
             "its dtype is {}; expected float32, int8, int16 or int32: convert it, e.g. \
              numpy.save(file, x.astype(numpy.float32))",

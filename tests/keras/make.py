@@ -127,22 +127,34 @@ def words():
     return i, L.GlobalAveragePooling1D()(L.Embedding(10, 4)(x))
 
 
+@model(kinds=("uint8", "float16", "dynamic"))
+def stored():
+    x = i = keras.Input((6, 6, 4))
+    return i, L.Dense(5)(L.Flatten()(L.Conv2D(32, 3, activation="relu")(x)))
+
+
 def sample(rng, shape, dtype):
     if dtype == np.int32:
         return rng.integers(0, 10, shape).astype(np.int32)
     if dtype == np.int8:
         return rng.integers(-128, 128, shape).astype(np.int8)
+    if dtype == np.uint8:
+        return rng.integers(0, 256, shape).astype(np.uint8)
     return rng.normal(0, 1, shape).astype(np.float32)
 
 
 def convert(network, kind, rng):
     converter = tf.lite.TFLiteConverter.from_keras_model(network)
-    if kind == "int8":
+    if kind in ("float16", "dynamic"):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if kind in ("int8", "uint8"):
         shape = [1, *network.inputs[0].shape[1:]]
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([sample(rng, shape, np.float32)] for _ in range(50))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(kind)
     with contextlib.redirect_stdout(io.StringIO()):
         return converter.convert()
 
@@ -160,6 +172,25 @@ def litert(content, rng):
         network.invoke()
         outputs.append(network.get_tensor(y["index"]))
     return inputs, outputs
+
+
+def dynamic(content, rng, network):
+    """What Keras computes with the weights that are in the file. (LiteRT would round the activations, too.)"""
+    file = Interpreter(model_content=content)
+    file.allocate_tensors()
+    stored = {}
+    for tensor in file.get_tensor_details():
+        if tensor["dtype"] == np.int8:
+            scales, axis = (tensor["quantization_parameters"][key] for key in ("scales", "quantized_dimension"))
+            shape = np.ones(len(tensor["shape"]), int)
+            shape[axis] = len(scales)
+            weights = file.get_tensor(tensor["index"]).astype(np.float32) * scales.reshape(shape)
+            stored[weights.size] = np.moveaxis(weights, 0, -1)
+    assert len(stored) == 2, stored.keys()
+    network.set_weights([stored.get(weights.size, weights) for weights in network.get_weights()])
+    shape = [1, *network.inputs[0].shape[1:]]
+    inputs = [sample(rng, shape, np.float32) for _ in range(N_SAMPLES)]
+    return inputs, [network(x).numpy() for x in inputs]
 
 
 def micro(content, rng):
@@ -182,10 +213,14 @@ def main():
         for kind in kinds:
             rng = np.random.default_rng(7)
             content = convert(network, kind, rng)
-            inputs, outputs = (litert if oracle == "litert" else micro)(content, rng)
+            if kind == "dynamic":
+                inputs, outputs = dynamic(content, rng, network)
+            else:
+                inputs, outputs = (litert if oracle == "litert" else micro)(content, rng)
             (FOLDER / f"{name}_{kind}.tflite").write_bytes(content)
+            less = 128 if kind == "uint8" else 0  # Dunlin stores uint8 as int8
             for x, y in zip(inputs, outputs):
-                numbers = [[float(n) for n in array.reshape(-1)] for array in (x, y)]
+                numbers = [[float(n) - less for n in array.reshape(-1)] for array in (x, y)]
                 records.append({"name": f"{name}_{kind}", "inputs": numbers[:1], "outputs": numbers[1:]})
             print(name, kind, len(content), file=sys.stderr)
     with open(FOLDER / "golden.json", "w") as file:

@@ -109,16 +109,18 @@ fn networks_of_keras_give_the_numbers_of_the_goldens() {
     assert!(records.len() >= 40, "{} records", records.len());
 }
 
-/// A dilated convolution is one step, and copies of pixels are made by one of resizing for each direction.
+/// A dilated convolution is one step, copies of pixels are made by one of resizing for each direction, and from uint8 to int8
+/// there is none.
 #[test]
 fn what_keras_writes_as_several_operators_is_one() {
-    use dunlin::ops::OpCode::{Conv2d, DepthwiseConv2d, ResizeNearest};
+    use dunlin::ops::OpCode::{Conv2d, DepthwiseConv2d, FullyConnected, Reshape, ResizeNearest};
     let codes = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("keras/{name}.tflite"));
         let program = import::compile(&path).unwrap();
         program.graph.nodes().iter().map(|node| node.op.code()).collect::<Vec<_>>()
     };
     assert_eq!(codes("dilated_image_f32"), [Conv2d, DepthwiseConv2d, Conv2d]);
+    assert_eq!(codes("stored_uint8"), [Conv2d, Reshape, FullyConnected]);
     assert_eq!(codes("repeated_f32"), [ResizeNearest, ResizeNearest, DepthwiseConv2d, Conv2d]);
 }
 

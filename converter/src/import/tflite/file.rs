@@ -246,18 +246,23 @@ fn dims(name: &str, shape: &[i32]) -> Result<Vec<usize>> {
     shape.iter().enumerate().map(dim).collect()
 }
 
-/// The quantization of a tensor of integers, if it has one.
+/// The quantization of a tensor of integers, if it has one. uint8 is int8 whose numbers, zero point included, are 128
+/// more: it becomes int8, see [`from_u8`].
 fn quant(name: &str, element: i8, table: &Table) -> Result<Option<Quant>> {
     let dtype = match element {
-        schema::element::I8 => DType::I8,
+        schema::element::I8 | schema::element::U8 => DType::I8,
         schema::element::I16 => DType::I16,
         schema::element::I32 => DType::I32,
         _ => return Ok(None),
     };
     let scales: Vec<f32> = table.scalars(schema::quantization::SCALE)?;
-    let zero_points: Vec<i64> = table.scalars(schema::quantization::ZERO_POINT)?;
+    let mut zero_points: Vec<i64> = table.scalars(schema::quantization::ZERO_POINT)?;
     if scales.is_empty() {
         return Ok(None);
+    }
+    if element == schema::element::U8 {
+        zero_points.resize(scales.len(), 0);
+        zero_points.iter_mut().for_each(|zero_point| *zero_point = zero_point.saturating_sub(128));
     }
     let zero_point = zero_points.first().copied().unwrap_or(0);
     let per_channel = scales.len() > 1;
@@ -275,4 +280,9 @@ fn quant(name: &str, element: i8, table: &Table) -> Result<Option<Quant>> {
     let axis: i32 = table.scalar(schema::quantization::DIMENSION, 0)?;
     let axis = per_channel.then(|| usize::try_from(axis).unwrap_or(usize::MAX));
     Ok(Some(Quant { dtype, scales, zero_point: zero_point as i32, axis }))
+}
+
+/// The int8 that stands for a byte of uint8, see [`File::quant`].
+pub fn from_u8(byte: u8) -> i8 {
+    (byte ^ 128) as i8
 }

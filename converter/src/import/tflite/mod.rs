@@ -9,6 +9,7 @@ mod grouped;
 mod joins;
 mod metadata;
 mod operator;
+mod reals;
 pub mod schema;
 mod shapes;
 
@@ -17,9 +18,10 @@ use std::ops::Range;
 
 use dunlin::DType;
 
-use file::{File, OperatorRecord, TensorRecord};
+use file::{File, OperatorRecord, TensorRecord, from_u8};
 pub use grouped::emit as emit_grouped;
 pub use operator::Operator;
+use reals::reals;
 use shapes::Shapes;
 
 use crate::ops::tflite_rules;
@@ -62,7 +64,14 @@ pub fn read(bytes: &[u8], name: &str) -> Result<Graph> {
     let operators = joins::skip_negative_indices(&file, file.operators()?)?;
     let operators = joins::join(&file, needed(operators, &outputs), &outputs)?;
     refuse_unsupported(&file, &operators)?;
-    let mut import = Import { file, shapes, graph: Graph::new(name), ids: HashMap::new(), constant_bytes: 0 };
+    let mut import = Import {
+        file,
+        shapes,
+        graph: Graph::new(name),
+        ids: HashMap::new(),
+        reals: HashMap::new(),
+        constant_bytes: 0,
+    };
     for input in inputs {
         import.input(input)?;
     }
@@ -125,6 +134,8 @@ struct Import<'a> {
     graph: Graph,
     /// Tensors of the file that are in the graph.
     ids: HashMap<usize, TensorId>,
+    /// Constants of the file that are there as the real numbers for which they stand.
+    reals: HashMap<usize, TensorId>,
     constant_bytes: usize,
 }
 
@@ -174,22 +185,41 @@ impl<'a> Import<'a> {
         let Some(bytes) = tensor.data else {
             return Err(Error::graph(&tensor.name, "is read, but nothing computes it before"));
         };
-        self.constant_bytes += bytes.len();
-        if self.constant_bytes > MAX_CONSTANT_BYTES {
-            return Err(Error::Invalid(format!("has more than {MAX_CONSTANT_BYTES} bytes of constants")));
-        }
+        self.take_constant(bytes.len())?;
         let id = self.graph.constant(&tensor.name, &tensor.dims, data(&tensor, bytes)?)?;
         self.graph[id].ty.dtype = dtype(&tensor)?;
         self.graph[id].quant = tensor.quant;
         self.ids.insert(i, id);
         Ok(id)
     }
+
+    /// The real numbers of tensor `i` of the file, if it is a constant that is stored in another way.
+    fn real_constant(&mut self, i: usize) -> Result<Option<TensorId>> {
+        if let Some(&id) = self.reals.get(&i) {
+            return Ok(Some(id));
+        }
+        let tensor = self.file.tensor(i)?;
+        let Some(reals) = reals(&tensor) else { return Ok(None) };
+        self.take_constant(reals.len() * size_of::<f32>())?;
+        let id = self.graph.constant(&tensor.name, &tensor.dims, Data::F32(reals))?;
+        self.reals.insert(i, id);
+        Ok(Some(id))
+    }
+
+    fn take_constant(&mut self, n_bytes: usize) -> Result<()> {
+        self.constant_bytes += n_bytes;
+        if self.constant_bytes > MAX_CONSTANT_BYTES {
+            return Err(Error::Invalid(format!("has more than {MAX_CONSTANT_BYTES} bytes of constants")));
+        }
+        Ok(())
+    }
 }
 
 /// The dtype of a tensor in real form.
 fn dtype(tensor: &TensorRecord) -> Result<DType> {
     match (tensor.element, &tensor.quant) {
-        (schema::element::F32, _) | (_, Some(_)) => Ok(DType::F32),
+        (schema::element::F32, _) => Ok(DType::F32),
+        (schema::element::I8 | schema::element::U8 | schema::element::I32, Some(_)) => Ok(DType::F32),
         (schema::element::I32, None) => Ok(DType::I32),
         _ => Err(wrong_element(tensor)),
     }
@@ -204,7 +234,9 @@ fn data(tensor: &TensorRecord, bytes: &[u8]) -> Result<Data> {
     Ok(match tensor.element {
         schema::element::F32 => Data::F32(elements(bytes)),
         schema::element::I8 => Data::I8(elements(bytes)),
-        schema::element::I16 => Data::I16(elements(bytes)),
+        schema::element::U8 if tensor.quant.is_some() => {
+            Data::I8(bytes.iter().copied().map(from_u8).collect())
+        }
         schema::element::I32 => Data::I32(elements(bytes)),
         _ => return Err(wrong_element(tensor)),
     })
@@ -213,10 +245,12 @@ fn data(tensor: &TensorRecord, bytes: &[u8]) -> Result<Data> {
 fn wrong_element(tensor: &TensorRecord) -> Error {
     let element = usize::try_from(tensor.element).ok().and_then(|i| schema::ELEMENTS.get(i));
     let element = element.copied().unwrap_or("an unknown type");
-    let what = if tensor.element == schema::element::I8 {
-        "is int8 without a scale".to_string()
-    } else {
-        format!("holds {element}: convert the model to int8 (input and output too) or float32")
+    let what = match tensor.element {
+        schema::element::I8 | schema::element::U8 => format!("is {element} without a scale"),
+        schema::element::I16 | schema::element::I64 if tensor.quant.is_some() => format!(
+            "is {element}, as in networks with int16 activations: quantize the network to int8, or give it in float32 with --samples"
+        ),
+        _ => format!("holds {element}: convert the model to int8 or float32"),
     };
     Error::graph(&tensor.name, what)
 }

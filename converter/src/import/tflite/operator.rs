@@ -7,7 +7,7 @@ use dunlin::ops::window::Window;
 use dunlin::ops::{Concat, MAX_INPUTS};
 
 use super::flatbuffer::Scalar;
-use super::{Import, OperatorRecord, TensorRecord, schema};
+use super::{Import, OperatorRecord, schema};
 use crate::ops::Op;
 use crate::ops::reshape::reshape_to;
 use crate::padding::same;
@@ -75,8 +75,19 @@ impl Operator<'_, '_> {
     /// # Errors
     /// If nothing computes it.
     pub fn optional_input(&mut self, i: usize) -> Result<Option<TensorId>> {
-        let tensor = self.record.inputs.get(i).copied().flatten();
-        tensor.map(|tensor| self.import.tensor(tensor)).transpose()
+        let Some(tensor) = self.record.inputs.get(i).copied().flatten() else { return Ok(None) };
+        if self.computes_reals()?
+            && let Some(id) = self.import.real_constant(tensor)?
+        {
+            return Ok(Some(id));
+        }
+        self.import.tensor(tensor).map(Some)
+    }
+
+    /// Whether its result is in float32, so that int8 weights ("dynamic range quantization") stand for their real numbers.
+    fn computes_reals(&self) -> Result<bool> {
+        let output = self.import.file.tensor(self.output(0)?)?;
+        Ok(output.element == schema::element::F32 && self.name() != "DEQUANTIZE")
     }
 
     /// Whether input `i` is there.
@@ -331,9 +342,7 @@ impl Operator<'_, '_> {
     /// If the file is damaged there.
     pub fn emit_real_constant(&mut self) -> Result<bool> {
         let Some(&Some(input)) = self.record.inputs.first() else { return Ok(false) };
-        let tensor = self.import.file.tensor(input)?;
-        let Some(reals) = reals(&tensor) else { return Ok(false) };
-        let id = self.import.graph.constant(&tensor.name, &tensor.dims, Data::F32(reals))?;
+        let Some(id) = self.import.real_constant(input)? else { return Ok(false) };
         let output = self.output(0)?;
         self.bind(output, id)?;
         Ok(true)
@@ -463,45 +472,5 @@ impl Operator<'_, '_> {
             return Err(Error::Invalid("writes a tensor that is there already".to_string()));
         }
         Ok(())
-    }
-}
-
-/// The real numbers of a constant of int8 or half precision.
-fn reals(tensor: &TensorRecord) -> Option<Vec<f32>> {
-    let bytes = tensor.data?;
-    match (tensor.element, &tensor.quant) {
-        (schema::element::F16, _) => {
-            Some(bytes.chunks_exact(2).filter_map(u16::read).map(from_half).collect())
-        }
-        (schema::element::I8, Some(quant)) if quant.scales.len() == 1 => {
-            let real = |&q: &u8| (q as i8 as i32 - quant.zero_point) as f32 * quant.scale();
-            Some(bytes.iter().map(real).collect())
-        }
-        _ => None,
-    }
-}
-
-/// A number of IEEE 754's half precision.
-fn from_half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (bits >> 15, bits >> 10 & 31, (bits & 1023) as f32);
-    let magnitude = match exponent {
-        0 => fraction / (1 << 24) as f32,
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1024.0 + fraction) * 2f32.powi(exponent as i32 - 25),
-    };
-    if sign == 1 { -magnitude } else { magnitude }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn half_precision_is_exact() {
-        let halves = [0x3c00, 0xc000, 0x7bff, 0x0001, 0x0400, 0x8000, 0x3555].map(from_half);
-        let expected = [1.0, -2.0, 65504.0, 5.9604645e-8, 6.103_515_6e-5, -0.0, 0.33325195];
-        assert_eq!(halves, expected);
-        assert_eq!(from_half(0xfc00), f32::NEG_INFINITY);
     }
 }

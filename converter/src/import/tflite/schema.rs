@@ -134,6 +134,7 @@ pub mod element {
     pub const F32: i8 = 0;
     pub const F16: i8 = 1;
     pub const I32: i8 = 2;
+    pub const U8: i8 = 3;
     pub const I64: i8 = 4;
     pub const I16: i8 = 7;
     pub const I8: i8 = 9;
