@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use dunlin::Model;
 
 use crate::dead_channels::DeadChannels;
+use crate::import::Layout;
 use crate::plan::Request;
 use crate::program::{AlignedBytes, Program, Rewrite};
 use crate::report::ModelReport;
@@ -59,20 +60,27 @@ impl ModelFile {
     /// # Errors
     /// If it cannot be read or converted.
     pub fn read(path: &Path) -> Result<ModelFile> {
-        ModelFile::read_with(path, &Request::default(), Rewrite::default())
+        ModelFile::read_with(path, &Request::default(), Rewrite::default(), Layout::default())
     }
 
-    /// [`ModelFile::read`]; a file of another format is planned as asked, and rewritten for a core.
+    /// [`ModelFile::read`]; a file of another format is planned as asked, rewritten for a core, and its inputs and outputs
+    /// lie as asked.
     ///
     /// # Errors
-    /// As [`ModelFile::read`]; if another plan than the default is asked of a `.dunlin` file, which has one, or if its
-    /// dead channels are to be kept.
-    pub fn read_with(path: &Path, request: &Request, rewrite: impl Into<Rewrite>) -> Result<ModelFile> {
+    /// As [`ModelFile::read`]; if another plan or layout than the default is asked of a `.dunlin` file, which has one, or
+    /// if its dead channels are to be kept.
+    pub fn read_with(
+        path: &Path,
+        request: &Request,
+        rewrite: impl Into<Rewrite>,
+        layout: Layout,
+    ) -> Result<ModelFile> {
         let rewrite = rewrite.into();
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let path = path.to_owned();
         if !import::recognizes(&bytes) {
-            if *request != Request::default() || rewrite.keep_dead_channels {
+            let is_asked = *request != Request::default() || layout != Layout::default();
+            if is_asked || rewrite.keep_dead_channels {
                 let what = "is converted and planned already: give these options to `dunlin convert`, with the file that it was \
                             made from";
                 return Err(Error::File { path, what: what.to_string() });
@@ -80,7 +88,7 @@ impl ModelFile {
             let (bytes, dead_channels) = (AlignedBytes::of_model(&bytes), DeadChannels::default());
             return Ok(ModelFile { path, bytes, graph: None, dead_channels });
         }
-        let program = import::compile_with(&path, request, rewrite)?;
+        let program = import::compile_with(&path, request, rewrite, layout)?;
         let (bytes, dead_channels) = (AlignedBytes::of_model(program.bytes()), program.dead_channels);
         Ok(ModelFile { path, bytes, graph: Some(program.graph), dead_channels })
     }

@@ -24,7 +24,8 @@ impl Samples {
     /// One array an input, in the order of the model's. Each has either the shape of its input or a first
     /// dimension of samples, which stands before that shape or in place of its leading 1.
     ///
-    /// f32 numbers for an int8 input are quantized with its scale and zero point, rounded half to even and
+    /// An array whose samples have the shape of an input `[1, .., c]` but with the channels first, `[c, ..]`, as PyTorch has
+    /// them, is turned. f32 numbers for an int8 input are quantized with its scale and zero point, rounded half to even and
     /// saturated; otherwise the elements must be those of the input.
     ///
     /// # Errors
@@ -55,6 +56,7 @@ impl Samples {
         }
         let mut inputs = Vec::new();
         for (i, (array, port)) in arrays.iter().zip(&ports).enumerate() {
+            let array = &port.channels_last(array);
             let n_samples = port.count_samples(&array.dims).map_err(|what| refused(i, what))?;
             inputs.push((n_samples, port.stored_bytes(&array.data).map_err(|what| refused(i, what))?));
         }
@@ -259,6 +261,40 @@ impl NamedPort {
         self.port.ty.shape.dims().iter().map(|&dim| dim as usize).collect()
     }
 
+    /// The array with its channels last, if that is what keeps it from fitting.
+    fn channels_last(&self, array: &Array) -> Array {
+        let mut dims = array.dims.clone();
+        let n_axes = self.dims().len().saturating_sub(1);
+        if self.count_samples(&dims).is_ok() || n_axes < 2 || dims.len() < n_axes {
+            return array.clone();
+        }
+        let first = dims.len() - n_axes;
+        dims[first..].rotate_left(1);
+        if self.count_samples(&dims).is_err() {
+            return array.clone();
+        }
+        let (c, pixels) = (dims[dims.len() - 1], dims[first..dims.len() - 1].iter().product::<usize>());
+        fn turned<T: Copy>(elements: &[T], c: usize, pixels: usize) -> Vec<T> {
+            let of_sample = |sample: &[T]| {
+                (0..pixels)
+                    .flat_map(|pixel| (0..c).map(move |c| c * pixels + pixel))
+                    .map(|i| sample[i])
+                    .collect()
+            };
+            elements
+                .chunks_exact((c * pixels).max(1))
+                .flat_map(|sample| -> Vec<T> { of_sample(sample) })
+                .collect()
+        }
+        let data = match &array.data {
+            Data::F32(x) => Data::F32(turned(x, c, pixels)),
+            Data::I8(x) => Data::I8(turned(x, c, pixels)),
+            Data::I16(x) => Data::I16(turned(x, c, pixels)),
+            Data::I32(x) => Data::I32(turned(x, c, pixels)),
+        };
+        Array { dims, data }
+    }
+
     /// How many samples an array of these dimensions holds; `None` if it is one without a dimension for it.
     fn count_samples(&self, dims: &[usize]) -> Result<Option<usize>, String> {
         let wanted = self.dims();
@@ -413,6 +449,21 @@ mod tests {
         let error = image.count_samples(&[8, 8]).unwrap_err();
         assert!(error.contains("[8, 8]") && error.contains("`image` (i8 1×8×8×1)"), "{error}");
         assert_eq!(image.count_samples(&[0, 8, 8, 1]).unwrap_err(), "holds no samples");
+    }
+
+    #[test]
+    fn channels_that_stand_first_are_turned() {
+        let turned = |dims: &[usize], array: &[usize]| {
+            let data = Data::I8((0..array.iter().product::<usize>() as i8).collect());
+            port(dims).channels_last(&Array { dims: array.to_vec(), data })
+        };
+        let image = turned(&[1, 2, 2, 3], &[2, 3, 2, 2]);
+        assert_eq!(image.dims, [2, 2, 2, 3]);
+        assert_eq!(image.data.as_i8().unwrap()[..15], [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 12, 16, 20]);
+        assert_eq!(turned(&[1, 2, 3], &[3, 2]).data, Data::I8(vec![0, 2, 4, 1, 3, 5]));
+        // What fits as it is, or not at all, stays.
+        assert_eq!(turned(&[1, 2, 2, 2], &[2, 2, 2]).data, Data::I8((0..8).collect()));
+        assert_eq!(turned(&[1, 2, 3], &[4, 2]).dims, [4, 2]);
     }
 
     #[test]

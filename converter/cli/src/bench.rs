@@ -4,7 +4,6 @@ use dunlin_converter::Result;
 use dunlin_converter::device::bench::{self, BenchReport, per_mac};
 use dunlin_converter::device::boards;
 use dunlin_converter::device::link::run::{self, Timing};
-use dunlin_converter::file::ModelFile;
 use dunlin_converter::pack::Packing;
 use dunlin_converter::report::table;
 use dunlin_converter::timing::{self, HostTiming};
@@ -44,8 +43,7 @@ pub struct Args {
 
 pub fn bench(args: &Args) -> Result<()> {
     if args.core.as_deref() == Some(HOST) && !args.place.has_port() {
-        let file =
-            ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(Packing::Portable))?;
+        let file = args.plan.read(&args.file, Packing::Portable)?;
         if let Some(name) = &args.vectors {
             timing::limit_vectors(name)?;
         }
@@ -53,7 +51,7 @@ pub fn bench(args: &Args) -> Result<()> {
         return if args.json { print_json(&timing) } else { print(&host_table(&timing)) };
     }
     let packing = boards::packing_for(args.core.as_deref().unwrap_or("cortex-m4"))?;
-    let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
+    let file = args.plan.read(&args.file, packing)?;
     let model = file.model()?;
     if args.place.has_port() {
         let timing =

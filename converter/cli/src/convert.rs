@@ -12,11 +12,12 @@ use serde::Serialize;
 use crate::plan_args::PlanArgs;
 use crate::{print, print_json};
 
-/// Convert a .tflite file to a .dunlin file, with the Rust source of its arena and operators beside it
+/// Convert a .tflite or .onnx file to a .dunlin file, with the Rust source of its arena and operators beside it
 ///
 /// Integer models give byte for byte what TensorFlow Lite Micro gives; float32 models are quantized to int8 with --samples of
 /// their inputs, and what is printed first is how near int8 comes to float32 on these. Then follows what the device needs:
-/// every operator, and the planned arena.
+/// every operator, and the planned arena. PyTorch exports .onnx files with torch.onnx.export(model.eval(), x, "net.onnx");
+/// images in and out of such a network have their channels last on the device, see --input-layout.
 #[derive(clap::Args)]
 pub struct Args {
     /// The file to convert, told by its contents
@@ -24,7 +25,7 @@ pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
     /// Quantize a float32 file to int8: samples of an input as .npy, some hundred of those that the network will meet, as the
-    /// first dimension; once for each of the model's inputs, in their order
+    /// first dimension; once for each of the model's inputs, in their order. Channels may be first or last
     #[arg(long, value_name = "X.npy")]
     samples: Vec<PathBuf>,
     /// Where the result goes; FILE with the extension of its format if not given. The Rust source goes beside it
@@ -89,7 +90,7 @@ pub fn convert(args: &Args) -> Result<()> {
 
 /// The network, and what quantization cost if it took place.
 fn graph(args: &Args) -> Result<(Graph, Option<QuantizationReport>)> {
-    let real = import::load_simplified(&args.file)?;
+    let real = import::load_simplified_with(&args.file, args.plan.layout())?;
     if args.samples.is_empty() {
         return Ok((real, None));
     }

@@ -2,7 +2,6 @@ use std::path::PathBuf;
 
 use dunlin_converter::device::baked::{self, BoardReport};
 use dunlin_converter::device::boards;
-use dunlin_converter::file::ModelFile;
 use dunlin_converter::npy::Array;
 use dunlin_converter::report::table;
 use dunlin_converter::samples::{self, Samples};
@@ -41,7 +40,7 @@ pub struct Args {
 
 pub fn emulate(args: &Args) -> Result<()> {
     let packing = boards::packing_for(&args.core)?;
-    let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
+    let file = args.plan.read(&args.file, packing)?;
     let model = file.model()?;
     let samples = match &args.input[..] {
         [] => Samples::random(&model, N_SAMPLES, 0)?,

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use dunlin_converter::device::boards;
 use dunlin_converter::device::firmware::Line;
 use dunlin_converter::device::flash::{self, Request};
-use dunlin_converter::file::{self, ModelFile};
+use dunlin_converter::file;
 use dunlin_converter::{Error, Result};
 
 use crate::plan_args::PlanArgs;
@@ -67,7 +67,7 @@ impl LineArg {
 
 pub fn flash(args: &Args) -> Result<()> {
     let packing = boards::packing_for(&args.board)?;
-    let model = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
+    let model = args.plan.read(&args.file, packing)?;
     let request =
         Request { board: &args.board, chip: args.chip.as_deref(), log: args.log, line: args.line.line() };
     let ready = flash::prepare(&request, model.bytes(), &model.model()?)?;

@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 
 use dunlin_converter::Result;
-use dunlin_converter::file::ModelFile;
 use dunlin_converter::pack::Packing;
 
 use crate::plan_args::PlanArgs;
@@ -23,7 +22,7 @@ pub struct Args {
 }
 
 pub fn inspect(args: &Args) -> Result<()> {
-    let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(Packing::Portable))?;
+    let file = args.plan.read(&args.file, Packing::Portable)?;
     let mut report = file.report()?;
     if args.json {
         if args.proof {

@@ -3,7 +3,6 @@ use std::path::PathBuf;
 use dunlin_converter::Result;
 use dunlin_converter::device::boards;
 use dunlin_converter::device::scaffold::{self, Request};
-use dunlin_converter::file::ModelFile;
 
 use crate::plan_args::PlanArgs;
 use crate::print;
@@ -32,7 +31,7 @@ pub fn new(args: &Args) -> Result<()> {
         None => scaffold::default_model()?,
     };
     let packing = boards::packing_for(&args.board)?;
-    let file = ModelFile::read_with(&path, &args.plan.request(), args.plan.rewrite(packing))?;
+    let file = args.plan.read(&path, packing)?;
     let request = Request { path: &args.name, board: &args.board, embassy: args.embassy };
     for path in scaffold::create(&request, file.bytes(), &file.model()?)? {
         print(&path.display().to_string())?;

@@ -19,7 +19,7 @@ use crate::{print, print_json};
 /// such as take more flash and fewer instructions: of those the price of each layer, and which --flash has room for.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The .tflite file
+    /// The .tflite or .onnx file
     file: PathBuf,
     #[command(flatten)]
     plan: PlanArgs,
@@ -78,7 +78,7 @@ pub fn plan(args: &Args) -> Result<()> {
 /// The ways to run the network with plain weights, weights for the core, and expanded ones if there are some; what the
 /// latter cost for the plan that is asked for; the network with plain weights.
 fn alternatives_for(args: &Args, packing: Packing) -> Result<(Vec<Alternative>, Vec<Expansion>, Lowered)> {
-    let real = import::load_simplified(&args.file)?;
+    let real = import::load_simplified_with(&args.file, args.plan.layout())?;
     let request = args.plan.request();
     let arrange = |weights, packing, more_bytes: &dyn Fn(bool) -> usize| {
         let lowered = |by_rows| {

@@ -1,5 +1,10 @@
 //! The options that choose a plan, for every command that converts.
 
+use std::path::Path;
+
+use dunlin_converter::Result;
+use dunlin_converter::file::ModelFile;
+use dunlin_converter::import::Layout;
 use dunlin_converter::pack::Packing;
 use dunlin_converter::plan::{Choice, Memory, Request};
 use dunlin_converter::program::Rewrite;
@@ -28,6 +33,16 @@ pub struct PlanArgs {
     /// Leave in the model the channels that are the same for every input; without them every output is the same
     #[arg(long)]
     keep_dead_channels: bool,
+    /// How images and series lie in inputs and outputs of an .onnx file, which has channels first: `nhwc` turns them, as cameras
+    /// and sensors give them, so that the device moves nothing; `nchw` keeps the file's order, in which the device moves them
+    #[arg(long, value_enum, value_name = "LAYOUT", default_value_t = InputLayout::Nhwc)]
+    input_layout: InputLayout,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum InputLayout {
+    Nhwc,
+    Nchw,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -56,6 +71,19 @@ impl PlanArgs {
             memories: self.memory.clone(),
             effort: self.effort,
         }
+    }
+
+    /// How inputs and outputs lie.
+    pub fn layout(&self) -> Layout {
+        match self.input_layout {
+            InputLayout::Nhwc => Layout::ChannelsLast,
+            InputLayout::Nchw => Layout::AsInFile,
+        }
+    }
+
+    /// The model in a file, which is converted as asked if it is of another format.
+    pub fn read(&self, path: &Path, packing: Packing) -> Result<ModelFile> {
+        ModelFile::read_with(path, &self.request(), self.rewrite(packing), self.layout())
     }
 
     /// Whether the flash for the model is limited.

@@ -1,8 +1,8 @@
+use dunlin_converter::file::ModelFile;
 use std::path::PathBuf;
 
 use dunlin_converter::device::boards;
 use dunlin_converter::device::link::run::{self, DIFFERENT, Outcome};
-use dunlin_converter::file::ModelFile;
 use dunlin_converter::npy::Array;
 use dunlin_converter::pack::Packing;
 use dunlin_converter::samples::{self, Samples};
@@ -45,7 +45,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     let packing = args.board.as_deref().map_or(Ok(Packing::Portable), boards::packing_for)?;
-    let file = ModelFile::read_with(&args.file, &args.plan.request(), args.plan.rewrite(packing))?;
+    let file = args.plan.read(&args.file, packing)?;
     let model = file.model()?;
     let samples = Samples::read(&model, &args.input)?;
     let host_outputs = samples::run(&model, &samples)?;

@@ -5,7 +5,7 @@ use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad, ConvPairs};
 
 use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, conv_pairs, conv_winograd};
 use crate::export::tflite::{Table, Writer};
-use crate::import::tflite::{self, Operator, Rule, schema};
+use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
 use crate::pack::{Forms, Layers, Packing};
 use crate::{Node, Result, TensorId};
@@ -107,7 +107,7 @@ fn import(cx: &mut Operator) -> Result<()> {
     let stride = cx.pair("stride", [STRIDE_H, STRIDE_W])?;
     let dilation = cx.pair("dilation", [DILATION_H, DILATION_W])?;
     let window = cx.window(kernel, PADDING, stride, dilation)?;
-    tflite::emit_grouped(cx, Conv2d { window, bounds: cx.activation(ACTIVATION)? }, &inputs)
+    cx.emit_convolution(Conv2d { window, bounds: cx.activation(ACTIVATION)? }, &inputs)
 }
 
 /// Taps `[kh, kw]` of weights `[_, kh, kw, _]`: the window's check keeps them below 2^15.

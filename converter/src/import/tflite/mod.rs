@@ -5,7 +5,6 @@
 
 pub mod file;
 pub mod flatbuffer;
-mod grouped;
 mod joins;
 mod metadata;
 mod operator;
@@ -19,7 +18,6 @@ use std::ops::Range;
 use dunlin::DType;
 
 use file::{File, OperatorRecord, TensorRecord, from_u8};
-pub use grouped::emit as emit_grouped;
 pub use operator::Operator;
 use reals::reals;
 use shapes::Shapes;

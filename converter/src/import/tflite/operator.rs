@@ -4,10 +4,11 @@ use dunlin::DType;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
-use dunlin::ops::{Concat, MAX_INPUTS};
+use dunlin::ops::{Concat, Conv2d, MAX_INPUTS};
 
 use super::flatbuffer::Scalar;
 use super::{Import, OperatorRecord, schema};
+use crate::import::grouped::{self, Build};
 use crate::ops::Op;
 use crate::ops::reshape::reshape_to;
 use crate::padding::same;
@@ -378,6 +379,17 @@ impl Operator<'_, '_> {
         self.emit(reshape_to(&dims)?, &[image])
     }
 
+    /// Appends the nodes of a convolution, of groups of channels if the weights do not read all.
+    ///
+    /// # Errors
+    /// As [`grouped::last_node`].
+    pub fn emit_convolution(&mut self, op: Conv2d, inputs: &[TensorId]) -> Result<()> {
+        match grouped::last_node(self, op, inputs)? {
+            (Op::Concat(joins), parts) => self.emit_joined(joins, parts),
+            (op, inputs) => self.emit_layer(op, &inputs),
+        }
+    }
+
     /// Appends what joins `inputs` to the operator's output, step by step where there are more than the device takes at
     /// once.
     ///
@@ -472,5 +484,29 @@ impl Operator<'_, '_> {
             return Err(Error::Invalid("writes a tensor that is there already".to_string()));
         }
         Ok(())
+    }
+}
+
+impl Build for Operator<'_, '_> {
+    fn graph(&mut self) -> &mut Graph {
+        Operator::graph(self)
+    }
+
+    fn apply(
+        &mut self,
+        what: &str,
+        op: impl Into<Op>,
+        inputs: &[TensorId],
+        quant: Option<Quant>,
+    ) -> Result<TensorId> {
+        Operator::apply(self, what, op, inputs, quant)
+    }
+
+    fn constant(&mut self, what: &str, dims: &[usize], data: Data) -> Result<TensorId> {
+        Operator::constant(self, what, dims, data)
+    }
+
+    fn output_quant(&self) -> Result<Option<Quant>> {
+        Operator::output_quant(self, 0)
     }
 }

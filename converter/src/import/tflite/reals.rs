@@ -4,6 +4,7 @@ use super::file::{TensorRecord, from_u8};
 use super::flatbuffer::Scalar;
 use super::schema::element;
 use crate::Quant;
+use crate::import::half::from_half;
 
 /// The real numbers of a constant that is stored in another way; `None` if it is no constant or stands for itself.
 pub fn reals(tensor: &TensorRecord) -> Option<Vec<f32>> {
@@ -24,18 +25,6 @@ fn dequantized(stored: impl Iterator<Item = i8>, dims: &[usize], quant: &Quant) 
     let run = quant.axis.map_or(usize::MAX, |axis| dims.iter().skip(axis + 1).product::<usize>().max(1));
     let scale = |i: usize| quant.scales[i / run % quant.scales.len()];
     stored.enumerate().map(|(i, q)| (i32::from(q) - quant.zero_point) as f32 * scale(i)).collect()
-}
-
-/// A number of IEEE 754's half precision.
-fn from_half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (bits >> 15, bits >> 10 & 31, (bits & 1023) as f32);
-    let magnitude = match exponent {
-        0 => fraction / (1 << 24) as f32,
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1024.0 + fraction) * 2f32.powi(exponent as i32 - 25),
-    };
-    if sign == 1 { -magnitude } else { magnitude }
 }
 
 #[cfg(test)]
@@ -72,13 +61,5 @@ mod tests {
             data: Some(&[0, 128, 255]),
         };
         assert_eq!(reals(&tensor).unwrap(), [0.0, 32.0, 63.75]);
-    }
-
-    #[test]
-    fn half_precision_is_exact() {
-        let halves = [0x3c00, 0xc000, 0x7bff, 0x0001, 0x0400, 0x8000, 0x3555].map(from_half);
-        let expected = [1.0, -2.0, 65504.0, 5.9604645e-8, 6.103_515_6e-5, -0.0, 0.33325195];
-        assert_eq!(halves, expected);
-        assert_eq!(from_half(0xfc00), f32::NEG_INFINITY);
     }
 }

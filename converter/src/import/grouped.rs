@@ -4,34 +4,60 @@ use std::ops::Range;
 
 use dunlin::ops::{Concat, Conv2d, DepthwiseConv2d, Slice};
 
-use super::Operator;
-use crate::graph::{Data, Kind, Quant, TensorId};
+use crate::graph::{Data, Graph, Kind, Quant, TensorId};
+use crate::ops::Op;
 use crate::{Error, Result};
 
-/// Appends what computes `op` on `inputs`, an image, weights and perhaps a bias: a convolution, if the weights read all
-/// channels; a depthwise one if they read one each; else one of a part of the channels for each group, whose outputs are
-/// joined. Every output is the same sum in each of these.
+/// An operator of a file whose nodes are being appended to a graph.
+pub trait Build {
+    /// The graph.
+    fn graph(&mut self) -> &mut Graph;
+    /// Appends a node in between, whose output is quantized as `quant`.
+    ///
+    /// # Errors
+    /// As [`Graph::apply`].
+    fn apply(
+        &mut self,
+        what: &str,
+        op: impl Into<Op>,
+        inputs: &[TensorId],
+        quant: Option<Quant>,
+    ) -> Result<TensorId>;
+    /// Adds a constant.
+    ///
+    /// # Errors
+    /// As [`Graph::constant`].
+    fn constant(&mut self, what: &str, dims: &[usize], data: Data) -> Result<TensorId>;
+    /// How the file says that the result is quantized.
+    ///
+    /// # Errors
+    /// If the file is damaged there.
+    fn output_quant(&self) -> Result<Option<Quant>>;
+}
+
+/// The last node of what computes `op` on `inputs`, an image, weights and perhaps a bias: a convolution, if the weights read
+/// all channels; a depthwise one if they read one each; else what joins the outputs of one of a part of the channels for each
+/// group, which are appended. Every output is the same sum in each of these.
 ///
 /// # Errors
 /// If the channels cannot be shared out evenly, or weights of groups are not constant.
-pub fn emit(cx: &mut Operator, op: Conv2d, inputs: &[TensorId]) -> Result<()> {
+pub fn last_node(cx: &mut impl Build, op: Conv2d, inputs: &[TensorId]) -> Result<(Op, Vec<TensorId>)> {
     let (image, weights) = (cx.graph().dims(inputs[0]), cx.graph().dims(inputs[1]));
     let (&[n, h, w, channels], &[c_out, kh, kw, taps]) = (&image[..], &weights[..]) else {
-        return cx.emit_layer(op, inputs);
+        return Ok((op.into(), inputs.to_vec()));
     };
     let n_groups = channels.checked_div(taps).unwrap_or(0);
-    let fits_channels = |cx: &mut Operator, id| cx.graph().dims(id).first() == Some(&c_out);
-    let is_whole = inputs[1..].iter().all(|&id| fits_channels(cx, id));
+    let is_whole = inputs[1..].iter().all(|&id| cx.graph().dims(id).first() == Some(&c_out));
     if n_groups <= 1 || n_groups * taps != channels || c_out % n_groups != 0 || !is_whole {
         // Its shape rule says what is wrong, if something is.
-        return cx.emit_layer(op, inputs);
+        return Ok((op.into(), inputs.to_vec()));
     }
     if taps == 1 {
         let weights = depthwise_weights(cx, inputs[1], [kh * kw, c_out], [1, kh, kw, c_out])?;
         let inputs = [&inputs[..1], &[weights], &inputs[2..]].concat();
-        return cx.emit_layer(DepthwiseConv2d { window: op.window, bounds: op.bounds }, &inputs);
+        return Ok((DepthwiseConv2d { window: op.window, bounds: op.bounds }.into(), inputs));
     }
-    let (x_quant, quant) = (cx.graph()[inputs[0]].quant.clone(), cx.output_quant(0)?);
+    let (x_quant, quant) = (cx.graph()[inputs[0]].quant.clone(), cx.output_quant()?);
     let mut parts = Vec::new();
     for group in 0..n_groups {
         let begin = [0, 0, 0, (group * taps) as u32];
@@ -43,11 +69,11 @@ pub fn emit(cx: &mut Operator, op: Conv2d, inputs: &[TensorId]) -> Result<()> {
         }
         parts.push(cx.apply(&format!("group{group}"), op, &of_group, quant.clone())?);
     }
-    cx.emit_joined(Concat { axis: 3 }, parts)
+    Ok((Concat { axis: 3 }.into(), parts))
 }
 
 /// Rows along the outermost dimension of a constant.
-fn part(cx: &mut Operator, id: TensorId, what: &str, rows: Range<usize>) -> Result<TensorId> {
+fn part(cx: &mut impl Build, id: TensorId, what: &str, rows: Range<usize>) -> Result<TensorId> {
     let (data, mut dims) = constant(cx, id)?;
     let row_bytes = data.bytes().len() / dims[0];
     let bytes = data.bytes()[rows.start * row_bytes..rows.end * row_bytes].to_vec();
@@ -61,7 +87,7 @@ fn part(cx: &mut Operator, id: TensorId, what: &str, rows: Range<usize>) -> Resu
 
 /// Weights `[c_out, kh, kw, 1]` as `[1, kh, kw, c_out]`.
 fn depthwise_weights(
-    cx: &mut Operator,
+    cx: &mut impl Build,
     id: TensorId,
     [taps, c_out]: [usize; 2],
     dims: [usize; 4],
@@ -78,7 +104,7 @@ fn depthwise_weights(
     with_quant(cx, id, "weights", &dims, Data::from_bytes(data.dtype(), &turned), quant)
 }
 
-fn constant(cx: &mut Operator, id: TensorId) -> Result<(Data, Vec<usize>)> {
+fn constant(cx: &mut impl Build, id: TensorId) -> Result<(Data, Vec<usize>)> {
     let graph = cx.graph();
     let dims = graph.dims(id);
     match &graph[id].kind {
@@ -89,7 +115,7 @@ fn constant(cx: &mut Operator, id: TensorId) -> Result<(Data, Vec<usize>)> {
 
 /// A constant that stands for a part of constant `id`, with a quantization of its own.
 fn with_quant(
-    cx: &mut Operator,
+    cx: &mut impl Build,
     id: TensorId,
     what: &str,
     dims: &[usize],

@@ -1,0 +1,579 @@
+//! Operators whose results are known at import: what PyTorch computes of shapes, and of constants.
+
+use std::rc::Rc;
+
+use super::array::{Array, MAX_CONSTANT_BYTES, Numbers};
+use super::operator::Operator;
+use super::ops::broadcast::broadcast;
+use super::ops::movement::given_dims;
+use super::ops::parts::ranges;
+use super::schema::element;
+use crate::{Error, Result};
+
+/// The most elements that are computed here.
+const MAX_ELEMENTS: usize = MAX_CONSTANT_BYTES / 8;
+
+/// Operators that are computed here if their inputs are known.
+const KNOWN: [&str; 51] = [
+    "Abs",
+    "Add",
+    "And",
+    "Cast",
+    "Ceil",
+    "Concat",
+    "Constant",
+    "ConstantOfShape",
+    "CumSum",
+    "Div",
+    "Equal",
+    "Exp",
+    "Expand",
+    "Flatten",
+    "Floor",
+    "Gather",
+    "Greater",
+    "GreaterOrEqual",
+    "Identity",
+    "Less",
+    "LessOrEqual",
+    "Log",
+    "Max",
+    "Min",
+    "Mod",
+    "Mul",
+    "Neg",
+    "Not",
+    "Or",
+    "Pow",
+    "Range",
+    "Reciprocal",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "Reshape",
+    "Round",
+    "Shape",
+    "Size",
+    "Slice",
+    "Split",
+    "Sqrt",
+    "Squeeze",
+    "Sub",
+    "Tile",
+    "Transpose",
+    "Trilu",
+    "Unsqueeze",
+    "Where",
+];
+
+/// Whether an operator may be computed here.
+pub fn knows(kind: &str) -> bool {
+    KNOWN.contains(&kind)
+}
+
+/// The outputs, if they follow from what is known.
+///
+/// # Errors
+/// If an attribute or a constant does not fit the operator.
+pub fn fold(cx: &mut Operator) -> Result<Option<Vec<Array>>> {
+    let kind = cx.kind().to_string();
+    if !knows(&kind) {
+        return Ok(None);
+    }
+    if let "Constant" | "Shape" | "Size" = &kind[..] {
+        return of_nothing(cx, &kind).map(|array| Some(vec![array]));
+    }
+    let mut inputs: Vec<Option<Rc<Array>>> = Vec::new();
+    for i in 0..cx.n_inputs() {
+        inputs.push(match cx.has_input(i) {
+            false => None,
+            true => match cx.known(i)? {
+                Some(array) => Some(array),
+                None => return Ok(None),
+            },
+        });
+    }
+    let Some(Some(x)) = inputs.first().cloned() else { return Ok(None) };
+    if kind == "Split" {
+        return split(cx, &x).map(Some);
+    }
+    let output = match &kind[..] {
+        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Identity" => Some(renamed(cx, &kind, &x)?),
+        "Cast" => Some(cast(&x, cx.int("to", 0)?)?),
+        "Transpose" | "Slice" | "Gather" | "Expand" | "Tile" | "Trilu" => moved(cx, &kind, &x)?,
+        "Concat" => Some(concat(cx, &inputs)?),
+        "ConstantOfShape" => Some(filled(cx, &x)?),
+        "Range" => Some(range(cx)?),
+        "Where" => Some(choice(cx)?),
+        "CumSum" | "ReduceProd" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceMean" => {
+            reduced(cx, &kind, &x)?
+        }
+        _ if cx.n_inputs() == 1 => unary(&kind, &x),
+        _ => several(&kind, &inputs)?,
+    };
+    Ok(output.map(|array| vec![array]))
+}
+
+/// Operators that read nothing, or no elements.
+fn of_nothing(cx: &mut Operator, kind: &str) -> Result<Array> {
+    if kind == "Size" {
+        return Ok(Array::whole(&[], vec![cx.dims(0)?.iter().product::<usize>() as i64]));
+    }
+    if kind == "Shape" {
+        let dims = cx.dims(0)?;
+        let place = |i: i64| {
+            (if i < 0 { i.saturating_add(dims.len() as i64) } else { i }).clamp(0, dims.len() as i64)
+        };
+        let (begin, end) = (place(cx.int("start", 0)?), place(cx.int("end", i64::MAX)?));
+        let part: Vec<i64> =
+            dims[begin as usize..end.max(begin) as usize].iter().map(|&dim| dim as i64).collect();
+        return Ok(Array::whole(&[part.len()], part));
+    }
+    if let Some(tensor) = cx.tensor("value")? {
+        return Ok(tensor);
+    }
+    if let Some(numbers) = cx.ints("value_ints")? {
+        return Ok(Array::whole(&[numbers.len()], numbers));
+    }
+    if let Some(numbers) = cx.floats("value_floats")? {
+        return Ok(Array::real(&[numbers.len()], numbers));
+    }
+    if cx.node.attribute.iter().any(|attribute| attribute.name == "value_float") {
+        return Ok(Array::real(&[], vec![cx.float("value_float", 0.0)?]));
+    }
+    if cx.node.attribute.iter().any(|attribute| attribute.name == "value_int") {
+        return Ok(Array::whole(&[], vec![cx.int("value_int", 0)?]));
+    }
+    Err(Error::Invalid("has no value, or text or a sparse one".to_string()))
+}
+
+/// The same elements in other dimensions.
+fn renamed(cx: &mut Operator, kind: &str, x: &Array) -> Result<Array> {
+    let rank = x.dims.len();
+    let mut dims = x.dims.clone();
+    match kind {
+        "Reshape" => {
+            let given = cx.ints_or_input("shape", 1)?.unwrap_or_default();
+            dims = match given.contains(&0) && x.numbers.len() == 0 {
+                true => vec![0],
+                false => given_dims(&given, &x.dims, cx.int("allowzero", 0)? != 0)?,
+            };
+        }
+        "Flatten" => {
+            let axis = cx.int("axis", 1)?;
+            let axis = if axis == rank as i64 { rank } else { cx.axis(axis, rank)? };
+            dims = vec![x.dims[..axis].iter().product(), x.dims[axis..].iter().product()];
+        }
+        "Squeeze" => {
+            let axes = match cx.ints_or_input("axes", 1)? {
+                Some(axes) => cx.axes(&axes, rank)?,
+                None => (0..rank).filter(|&axis| dims[axis] == 1).collect(),
+            };
+            for &axis in axes.iter().rev() {
+                if dims.remove(axis) != 1 {
+                    return Err(Error::Invalid(format!("drops the axes {axes:?} of {:?}", x.dims)));
+                }
+            }
+        }
+        "Unsqueeze" => {
+            let axes = cx.ints_or_input("axes", 1)?.unwrap_or_default();
+            for axis in cx.axes(&axes, rank + axes.len())? {
+                dims.insert(axis, 1);
+            }
+        }
+        _ => {}
+    }
+    Ok(Array { dims, numbers: x.numbers.clone() })
+}
+
+/// Elements of another type.
+fn cast(x: &Array, to: i64) -> Result<Array> {
+    let is_real = [element::F32, element::F16, element::F64].map(i64::from).contains(&to);
+    let to = i32::try_from(to).unwrap_or(0);
+    let numbers = match (&x.numbers, is_real) {
+        (Numbers::Real(x), true) => Numbers::Real(x.clone()),
+        (Numbers::Whole(x, _), true) => Numbers::Real(x.iter().map(|&x| x as f32).collect()),
+        (Numbers::Real(x), false) if to == element::BOOL => {
+            Numbers::Whole(x.iter().map(|&x| i64::from(x != 0.0)).collect(), to)
+        }
+        (Numbers::Real(x), false) => Numbers::Whole(x.iter().map(|&x| x as i64).collect(), to),
+        (Numbers::Whole(x, _), false) if to == element::BOOL => {
+            Numbers::Whole(x.iter().map(|&x| i64::from(x != 0)).collect(), to)
+        }
+        (Numbers::Whole(x, _), false) => Numbers::Whole(x.clone(), to),
+    };
+    Ok(Array { dims: x.dims.clone(), numbers })
+}
+
+/// An array of `dims` whose element at an index is the one of `x` at the place that `from` tells.
+fn picked(x: &Array, dims: Vec<usize>, from: impl Fn(&[usize]) -> usize) -> Result<Array> {
+    let count = dims.iter().fold(1usize, |count, &dim| count.saturating_mul(dim));
+    if count > MAX_ELEMENTS {
+        return Err(Error::Invalid(format!("makes a constant of {dims:?}: more than a network may hold")));
+    }
+    let mut index = vec![0; dims.len()];
+    let mut places = Vec::with_capacity(count);
+    for _ in 0..count {
+        places.push(from(&index));
+        for (i, dim) in index.iter_mut().zip(&dims).rev() {
+            *i += 1;
+            if *i < *dim {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    Ok(Array { dims, numbers: x.numbers.at(&places) })
+}
+
+/// From one element to the next along each dimension; 0 along those of length 1, which stretch.
+fn steps(dims: &[usize]) -> Vec<usize> {
+    let mut step = 1;
+    let mut steps: Vec<usize> = dims
+        .iter()
+        .rev()
+        .map(|&dim| {
+            let own = if dim == 1 { 0 } else { step };
+            step *= dim;
+            own
+        })
+        .collect();
+    steps.reverse();
+    steps
+}
+
+fn place(index: &[usize], steps: &[usize]) -> usize {
+    index.iter().rev().zip(steps.iter().rev()).map(|(i, step)| i * step).sum()
+}
+
+/// Elements in other places.
+fn moved(cx: &mut Operator, kind: &str, x: &Array) -> Result<Option<Array>> {
+    let (rank, steps) = (x.dims.len(), steps(&x.dims));
+    let made = match kind {
+        "Transpose" => {
+            let perm = cx.ints("perm")?.unwrap_or_else(|| (0..rank as i64).rev().collect());
+            let perm: Vec<usize> = perm.iter().map(|&axis| cx.axis(axis, rank)).collect::<Result<_>>()?;
+            let dims = perm.iter().map(|&axis| x.dims[axis]).collect();
+            picked(x, dims, |index| index.iter().zip(&perm).map(|(i, &axis)| i * steps[axis]).sum())?
+        }
+        "Slice" => {
+            let mut dims = x.dims.clone();
+            let ranges = match ranges(cx, &x.dims) {
+                Ok(ranges) => ranges,
+                // An empty part of a shape: nothing follows from it but what joins it.
+                Err(_) if rank == 1 => return Ok(Some(Array { dims: vec![0], numbers: x.numbers.at(&[]) })),
+                Err(error) => return Err(error),
+            };
+            ranges.iter().for_each(|&(axis, range)| dims[axis] = range.len);
+            picked(x, dims, |index| {
+                let mut index: Vec<i64> = index.iter().map(|&i| i as i64).collect();
+                for &(axis, range) in &ranges {
+                    index[axis] = range.begin as i64 + index[axis] * range.step;
+                }
+                index.iter().zip(&steps).map(|(&i, step)| i as usize * step).sum()
+            })?
+        }
+        "Gather" => {
+            let (axis, indices) = (cx.axis(cx.int("axis", 0)?, rank)?, cx.constant_input(1)?);
+            let Some(numbers) = indices.wholes() else { return Ok(None) };
+            let numbers: Vec<usize> =
+                numbers.iter().map(|&i| cx.axis(i, x.dims[axis])).collect::<Result<_>>()?;
+            let dims = [&x.dims[..axis], &indices.dims, &x.dims[axis + 1..]].concat();
+            let (of_indices, behind) = (self::steps(&indices.dims), axis + indices.dims.len());
+            picked(x, dims, |index| {
+                let i = numbers[place(&index[axis..behind], &of_indices)];
+                let outer = place(&index[..axis], &steps[..axis]);
+                outer + i * steps[axis] + place(&index[behind..], &steps[axis + 1..])
+            })?
+        }
+        "Trilu" => {
+            let (k, is_upper) =
+                (cx.wholes(1)?.map_or(0, |k| k.first().copied().unwrap_or(0)), cx.int("upper", 1)? != 0);
+            if rank < 2 {
+                return Ok(None);
+            }
+            let mut made = x.clone();
+            let [rows, columns] = [x.dims[rank - 2], x.dims[rank - 1]];
+            for i in 0..made.numbers.len() {
+                let distance = (i % columns) as i64 - (i / columns % rows) as i64;
+                if (distance >= k) != is_upper && distance != k {
+                    match &mut made.numbers {
+                        Numbers::Real(x) => x[i] = 0.0,
+                        Numbers::Whole(x, _) => x[i] = 0,
+                    }
+                }
+            }
+            made
+        }
+        "Tile" => {
+            let copies = cx.wholes(1)?.unwrap_or_default();
+            let copied = |(&dim, &n): (&usize, &i64)| dim.saturating_mul(usize::try_from(n).unwrap_or(0));
+            let dims = x.dims.iter().zip(&copies).map(copied).collect();
+            picked(x, dims, |index| {
+                index.iter().zip(&x.dims).zip(&steps).map(|((i, dim), step)| i % dim * step).sum()
+            })?
+        }
+        _ => {
+            let wanted = cx.wholes(1)?.unwrap_or_default();
+            let wanted: Vec<usize> = wanted.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).collect();
+            picked(x, broadcast(&x.dims, &wanted)?, |index| place(index, &steps))?
+        }
+    };
+    Ok(Some(made))
+}
+
+fn concat(cx: &mut Operator, inputs: &[Option<Rc<Array>>]) -> Result<Array> {
+    let arrays: Vec<&Array> = inputs.iter().flatten().map(|array| &**array).collect();
+    let axis = cx.axis(cx.int("axis", 0)?, arrays[0].dims.len())?;
+    let mut dims = arrays[0].dims.clone();
+    let outer: usize = dims[..axis].iter().product();
+    let is_real = arrays.iter().any(|array| array.reals().is_some());
+    let (mut reals, mut wholes) = (Vec::new(), Vec::new());
+    dims[axis] = 0;
+    for array in &arrays {
+        let rest = |dims: &[usize]| [&dims[..axis], &dims[axis + 1..]].concat();
+        if array.dims.len() != dims.len()
+            || rest(&array.dims) != rest(&dims)
+            || array.reals().is_some() != is_real
+        {
+            return Err(Error::Invalid(format!("joins {:?} and {:?}", arrays[0].dims, array.dims)));
+        }
+        dims[axis] += array.dims[axis];
+    }
+    for i in 0..outer {
+        for array in &arrays {
+            let len = array.numbers.len() / outer;
+            match &array.numbers {
+                Numbers::Real(x) => reals.extend(&x[i * len..(i + 1) * len]),
+                Numbers::Whole(x, _) => wholes.extend(&x[i * len..(i + 1) * len]),
+            }
+        }
+    }
+    Ok(if is_real { Array::real(&dims, reals) } else { Array::whole(&dims, wholes) })
+}
+
+fn filled(cx: &mut Operator, shape: &Array) -> Result<Array> {
+    let value = cx.tensor("value")?.unwrap_or_else(|| Array::real(&[1], vec![0.0]));
+    let dims = shape.wholes().unwrap_or_default().iter().map(|&dim| usize::try_from(dim).unwrap_or(0));
+    if value.numbers.len() != 1 {
+        return Err(Error::Invalid("is filled with more than one number".to_string()));
+    }
+    picked(&value, dims.collect(), |_| 0)
+}
+
+fn range(cx: &mut Operator) -> Result<Array> {
+    let both = |cx: &mut Operator, i: usize| Ok::<_, Error>(at(&*cx.constant_input(i)?, 0));
+    let is_whole = cx.constant_input(0)?.wholes().is_some();
+    let (begin, end, step) = (both(cx, 0)?, both(cx, 1)?, both(cx, 2)?);
+    let count = ((end - begin) / step).ceil();
+    if !(0.0..=MAX_ELEMENTS as f64).contains(&count) {
+        return Err(Error::Invalid(format!("ranges from {begin} to {end} by {step}")));
+    }
+    let numbers = (0..count as usize).map(|i| begin + i as f64 * step);
+    let dims = [count as usize];
+    Ok(match is_whole {
+        true => Array::whole(&dims, numbers.map(|x| x as i64).collect()),
+        false => Array::real(&dims, numbers.map(|x| x as f32).collect()),
+    })
+}
+
+fn at(array: &Array, i: usize) -> f64 {
+    match &array.numbers {
+        Numbers::Real(x) => x.get(i).copied().unwrap_or(f32::NAN).into(),
+        Numbers::Whole(x, _) => x.get(i).map_or(f64::NAN, |&x| x as f64),
+    }
+}
+
+fn choice(cx: &mut Operator) -> Result<Array> {
+    let (condition, a, b) = (cx.constant_input(0)?, cx.constant_input(1)?, cx.constant_input(2)?);
+    let dims = broadcast(&broadcast(&condition.dims, &a.dims)?, &b.dims)?;
+    let stretched = |x: &Array| {
+        let steps = steps(&x.dims);
+        picked(x, dims.clone(), |index| place(index, &steps))
+    };
+    let (condition, a, b) = (stretched(&condition)?, stretched(&a)?, stretched(&b)?);
+    let is = |i: usize| at(&condition, i) != 0.0;
+    Ok(match (&a.numbers, &b.numbers) {
+        (Numbers::Whole(a, ty), Numbers::Whole(b, _)) => {
+            let numbers = (0..a.len()).map(|i| if is(i) { a[i] } else { b[i] }).collect();
+            Array { dims, numbers: Numbers::Whole(numbers, *ty) }
+        }
+        _ => {
+            let n = a.numbers.len();
+            Array::real(&dims, (0..n).map(|i| (if is(i) { at(&a, i) } else { at(&b, i) }) as f32).collect())
+        }
+    })
+}
+
+fn split(cx: &mut Operator, x: &Array) -> Result<Vec<Array>> {
+    let axis = cx.axis(cx.int("axis", 0)?, x.dims.len())?;
+    let n = cx.n_outputs().max(1);
+    let even = x.dims[axis].div_ceil(n) as i64;
+    let lens = cx.ints_or_input("split", 1)?;
+    let lens =
+        lens.unwrap_or_else(|| (0..n as i64).map(|i| (x.dims[axis] as i64 - i * even).min(even)).collect());
+    let steps = steps(&x.dims);
+    let (mut begin, mut parts) = (0, Vec::new());
+    for len in lens {
+        let len = usize::try_from(len).unwrap_or(0);
+        if begin + len > x.dims[axis] {
+            return Err(Error::Invalid(format!("splits {:?} further than it is long", x.dims)));
+        }
+        let mut dims = x.dims.clone();
+        dims[axis] = len;
+        parts.push(picked(x, dims, |index| place(index, &steps) + begin * steps[axis])?);
+        begin += len;
+    }
+    Ok(parts)
+}
+
+/// Along the axes of a reduction; of a running sum along the last.
+fn reduced(cx: &mut Operator, kind: &str, x: &Array) -> Result<Option<Array>> {
+    let rank = x.dims.len();
+    if kind == "CumSum" {
+        let (Some(numbers), 1) = (x.wholes(), rank) else { return Ok(None) };
+        let sums = numbers.iter().scan(0i64, |sum, &x| {
+            *sum = sum.saturating_add(x);
+            Some(*sum)
+        });
+        return Ok(Some(Array::whole(&x.dims, sums.collect())));
+    }
+    let axes = cx.ints_or_input("axes", 1)?.unwrap_or_else(|| (0..rank as i64).collect());
+    let axes = cx.axes(&axes, rank)?;
+    let is_kept = cx.int("keepdims", 1)? != 0;
+    let is_all = axes.len() == rank;
+    if !is_all || kind == "ReduceMean" && x.wholes().is_some() {
+        // Real numbers are left to the graph.
+        return Ok(None);
+    }
+    let dims = if is_kept { vec![1; rank] } else { Vec::new() };
+    let numbers = (0..x.numbers.len()).map(|i| at(x, i));
+    let n = x.numbers.len() as f64;
+    let made = match kind {
+        "ReduceProd" => numbers.product(),
+        "ReduceSum" => numbers.sum(),
+        "ReduceMax" => numbers.fold(f64::NEG_INFINITY, f64::max),
+        "ReduceMin" => numbers.fold(f64::INFINITY, f64::min),
+        _ => numbers.sum::<f64>() / n,
+    };
+    Ok(Some(match x.wholes() {
+        Some(_) => Array::whole(&dims, vec![made as i64]),
+        None => Array::real(&dims, vec![made as f32]),
+    }))
+}
+
+fn unary(kind: &str, x: &Array) -> Option<Array> {
+    let dims = x.dims.clone();
+    let numbers = match &x.numbers {
+        Numbers::Whole(x, ty) => {
+            let f: fn(i64) -> i64 = match kind {
+                "Neg" => i64::wrapping_neg,
+                "Abs" => i64::wrapping_abs,
+                "Not" => |x| i64::from(x == 0),
+                "Floor" | "Ceil" | "Round" => |x| x,
+                _ => return None,
+            };
+            Numbers::Whole(x.iter().map(|&x| f(x)).collect(), *ty)
+        }
+        Numbers::Real(x) => {
+            let f: fn(f32) -> f32 = match kind {
+                "Neg" => |x| -x,
+                "Abs" => f32::abs,
+                "Floor" => f32::floor,
+                "Ceil" => f32::ceil,
+                "Round" => f32::round_ties_even,
+                "Sqrt" => f32::sqrt,
+                "Exp" => f32::exp,
+                "Log" => f32::ln,
+                "Reciprocal" => f32::recip,
+                _ => return None,
+            };
+            Numbers::Real(x.iter().map(|&x| f(x)).collect())
+        }
+    };
+    Some(Array { dims, numbers })
+}
+
+/// A function of two operands, again and again where there are more.
+fn several(kind: &str, inputs: &[Option<Rc<Array>>]) -> Result<Option<Array>> {
+    let mut inputs = inputs.iter().flatten();
+    let Some(first) = inputs.next() else { return Ok(None) };
+    let mut made = (**first).clone();
+    for next in inputs {
+        match binary(kind, &made, next)? {
+            Some(array) => made = array,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(made))
+}
+
+fn binary(kind: &str, a: &Array, b: &Array) -> Result<Option<Array>> {
+    let dims = broadcast(&a.dims, &b.dims)?;
+    let stretched = |x: &Array| {
+        let steps = steps(&x.dims);
+        picked(x, dims.clone(), |index| place(index, &steps))
+    };
+    let (a, b) = (stretched(a)?, stretched(b)?);
+    if let Some(compare) = comparison(kind) {
+        let truths = (0..a.numbers.len()).map(|i| i64::from(compare(at(&a, i), at(&b, i)))).collect();
+        return Ok(Some(Array { dims, numbers: Numbers::Whole(truths, element::BOOL) }));
+    }
+    let numbers = match (&a.numbers, &b.numbers) {
+        (Numbers::Whole(a, ty), Numbers::Whole(b, _)) => match whole_function(kind) {
+            Some(f) => match a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect() {
+                Some(numbers) => Numbers::Whole(numbers, *ty),
+                None => return Err(Error::Invalid("computes a whole number that there is not".to_string())),
+            },
+            None => return Ok(None),
+        },
+        _ => match real_function(kind) {
+            Some(f) => Numbers::Real((0..a.numbers.len()).map(|i| f(at(&a, i), at(&b, i)) as f32).collect()),
+            None => return Ok(None),
+        },
+    };
+    Ok(Some(Array { dims, numbers }))
+}
+
+fn comparison(kind: &str) -> Option<fn(f64, f64) -> bool> {
+    Some(match kind {
+        "Equal" => |a, b| a == b,
+        "Less" => |a, b| a < b,
+        "LessOrEqual" => |a, b| a <= b,
+        "Greater" => |a, b| a > b,
+        "GreaterOrEqual" => |a, b| a >= b,
+        "And" => |a, b| a != 0.0 && b != 0.0,
+        "Or" => |a, b| a != 0.0 || b != 0.0,
+        _ => return None,
+    })
+}
+
+fn whole_function(kind: &str) -> Option<fn(i64, i64) -> Option<i64>> {
+    Some(match kind {
+        "Add" => i64::checked_add,
+        "Sub" => i64::checked_sub,
+        "Mul" => i64::checked_mul,
+        "Div" => i64::checked_div,
+        "Mod" => i64::checked_rem_euclid,
+        "Max" => |a, b| Some(a.max(b)),
+        "Min" => |a, b| Some(a.min(b)),
+        "Pow" => |a, b| a.checked_pow(u32::try_from(b).ok()?),
+        _ => return None,
+    })
+}
+
+fn real_function(kind: &str) -> Option<fn(f64, f64) -> f64> {
+    Some(match kind {
+        "Add" => |a, b| a + b,
+        "Sub" => |a, b| a - b,
+        "Mul" => |a, b| a * b,
+        "Div" => |a, b| a / b,
+        "Mod" => f64::rem_euclid,
+        "Max" => f64::max,
+        "Min" => f64::min,
+        "Pow" => f64::powf,
+        _ => return None,
+    })
+}

@@ -1,0 +1,290 @@
+//! Functions of each element, and of pairs.
+
+use dunlin::DType;
+use dunlin::ops::bounds::Bounds;
+use dunlin::ops::pointwise::Function;
+use dunlin::ops::{
+    Add, Clamp, HardSwish, LeakyRelu, Logistic, Maximum, Minimum, Mul, Pointwise, Prelu, Sub, Tanh,
+};
+
+use super::super::array::Array;
+use super::super::operator::Operator;
+use super::broadcast::{self, Pair};
+use crate::ops::Op;
+use crate::{Error, Graph, Result, TensorId};
+
+/// A sum without an activation.
+pub const SUM: Add = Add { bounds: Bounds::None, factors: None };
+/// A difference without an activation.
+pub const DIFFERENCE: Sub = Sub { bounds: Bounds::None, factors: None };
+/// A product without an activation.
+pub const PRODUCT: Mul = Mul { bounds: Bounds::None, factor: None };
+
+/// An operator on input 0 alone.
+pub fn unary(cx: &mut Operator, op: impl Into<Op>) -> Result<()> {
+    composed(cx, |graph, name, x| graph.apply(name, op, &[x]))
+}
+
+/// A function of each element.
+pub fn function(cx: &mut Operator, function: Function) -> Result<()> {
+    unary(cx, Pointwise { function })
+}
+
+/// What `build` makes of input 0 without moving elements.
+fn composed(
+    cx: &mut Operator,
+    build: impl FnOnce(&mut Graph, &str, TensorId) -> Result<TensorId>,
+) -> Result<()> {
+    let (x, name) = (cx.placed(0)?, cx.name());
+    let id = build(cx.graph(), &name, x.id)?;
+    cx.emit(0, id, x.view)
+}
+
+pub fn logistic(cx: &mut Operator) -> Result<()> {
+    unary(cx, Logistic {})
+}
+
+pub fn tanh(cx: &mut Operator) -> Result<()> {
+    unary(cx, Tanh {})
+}
+
+pub fn hard_swish(cx: &mut Operator) -> Result<()> {
+    unary(cx, HardSwish {})
+}
+
+pub fn relu(cx: &mut Operator) -> Result<()> {
+    unary(cx, Clamp { bounds: Bounds::RELU, factor: None })
+}
+
+/// The bounds are attributes, since version 11 inputs.
+pub fn clip(cx: &mut Operator) -> Result<()> {
+    let (mut lo, mut hi) = (cx.float("min", f32::NEG_INFINITY)?, cx.float("max", f32::INFINITY)?);
+    if cx.version() >= 11 {
+        (lo, hi) = (cx.real(1, lo)?, cx.real(2, hi)?);
+    }
+    let bounds = Bounds::F32 {
+        lo: if lo <= f32::MIN { f32::NEG_INFINITY } else { lo },
+        hi: if hi >= f32::MAX { f32::INFINITY } else { hi },
+    };
+    unary(cx, Clamp { bounds, factor: None })
+}
+
+pub fn leaky_relu(cx: &mut Operator) -> Result<()> {
+    let alpha = cx.float("alpha", 0.01)?;
+    unary(cx, LeakyRelu::F32 { alpha })
+}
+
+/// Slopes stand for x in order, so that x itself is input 0 of the pair.
+pub fn prelu(cx: &mut Operator) -> Result<()> {
+    broadcast::import(cx, Prelu { factors: None })
+}
+
+/// `max(0, min(1, alpha * x + beta))`.
+pub fn hard_sigmoid(cx: &mut Operator) -> Result<()> {
+    let (alpha, beta) = (cx.float("alpha", 0.2)?, cx.float("beta", 0.5)?);
+    composed(cx, |graph, name, x| {
+        let scaled = graph.scale(&format!("{name}/scaled"), x, alpha)?;
+        let beta = graph.filled(&format!("{name}/beta"), &[1], beta)?;
+        let sum = graph.add(&format!("{name}/sum"), scaled, beta)?;
+        graph.apply(name, Clamp { bounds: Bounds::F32 { lo: 0.0, hi: 1.0 }, factor: None }, &[sum])
+    })
+}
+
+/// `x` above 0, else `alpha * (e^x - 1)`.
+pub fn elu(cx: &mut Operator) -> Result<()> {
+    let alpha = cx.float("alpha", 1.0)?;
+    if alpha == 1.0 {
+        return function(cx, Function::Elu);
+    }
+    composed(cx, |graph, name, x| bent(graph, name, x, 1.0, 1.0, alpha))
+}
+
+/// `max(0, x) + min(0, alpha * (e^(x / alpha) - 1))`.
+pub fn celu(cx: &mut Operator) -> Result<()> {
+    let alpha = cx.float("alpha", 1.0)?;
+    composed(cx, |graph, name, x| bent(graph, name, x, 1.0, 1.0 / alpha, alpha))
+}
+
+/// `gamma * x` above 0, else `gamma * alpha * (e^x - 1)`.
+pub fn selu(cx: &mut Operator) -> Result<()> {
+    let (alpha, gamma) = (cx.float("alpha", 1.673_263_2)?, cx.float("gamma", 1.050_701)?);
+    composed(cx, |graph, name, x| bent(graph, name, x, gamma, 1.0, gamma * alpha))
+}
+
+/// `above * x` above 0, else `below * (e^(inner * x) - 1)`.
+fn bent(graph: &mut Graph, name: &str, x: TensorId, above: f32, inner: f32, below: f32) -> Result<TensorId> {
+    let negative = Clamp { bounds: Bounds::F32 { lo: f32::NEG_INFINITY, hi: 0.0 }, factor: None };
+    let negative = graph.apply(&format!("{name}/negative"), negative, &[x])?;
+    let negative = graph.scale(&format!("{name}/inner"), negative, inner)?;
+    let curve = graph.pointwise(&format!("{name}/curve"), Function::Elu, negative)?;
+    let curve = graph.scale(&format!("{name}/below"), curve, below)?;
+    let positive = Clamp { bounds: Bounds::RELU, factor: None };
+    let positive = graph.apply(&format!("{name}/positive"), positive, &[x])?;
+    let positive = graph.scale(&format!("{name}/above"), positive, above)?;
+    graph.add(name, positive, curve)
+}
+
+pub fn gelu(cx: &mut Operator) -> Result<()> {
+    let is_approximate = cx.text("approximate", "none")? == "tanh";
+    composed(cx, |graph, name, x| {
+        let share = graph.normal_share(name, x, is_approximate)?;
+        graph.mul(name, x, share)
+    })
+}
+
+/// `ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)`, which does not overflow.
+pub fn softplus(cx: &mut Operator) -> Result<()> {
+    composed(cx, softplus_of)
+}
+
+/// `x * tanh(softplus(x))`.
+pub fn mish(cx: &mut Operator) -> Result<()> {
+    composed(cx, |graph, name, x| {
+        let soft = softplus_of(graph, &format!("{name}/softplus"), x)?;
+        let curve = graph.apply(&format!("{name}/tanh"), Tanh {}, &[soft])?;
+        graph.mul(name, x, curve)
+    })
+}
+
+fn softplus_of(graph: &mut Graph, name: &str, x: TensorId) -> Result<TensorId> {
+    let distance = graph.abs(&format!("{name}/distance"), x)?;
+    let negative = graph.scale(&format!("{name}/negative"), distance, -1.0)?;
+    let exp = graph.exp(&format!("{name}/exp"), negative)?;
+    let one = graph.filled(&format!("{name}/one"), &[1], 1.0)?;
+    let sum = graph.add(&format!("{name}/sum"), exp, one)?;
+    let ln = graph.ln(&format!("{name}/ln"), sum)?;
+    let positive =
+        graph.apply(&format!("{name}/positive"), Clamp { bounds: Bounds::RELU, factor: None }, &[x])?;
+    graph.add(name, positive, ln)
+}
+
+/// `x / (1 + |x|)`.
+pub fn softsign(cx: &mut Operator) -> Result<()> {
+    composed(cx, |graph, name, x| {
+        let distance = graph.abs(&format!("{name}/distance"), x)?;
+        let one = graph.filled(&format!("{name}/one"), &[1], 1.0)?;
+        let sum = graph.add(&format!("{name}/sum"), distance, one)?;
+        graph.div(name, x, sum)
+    })
+}
+
+/// `x * logistic(alpha * x)`.
+pub fn swish(cx: &mut Operator) -> Result<()> {
+    let alpha = cx.float("alpha", 1.0)?;
+    composed(cx, |graph, name, x| {
+        let scaled = if alpha == 1.0 { x } else { graph.scale(&format!("{name}/scaled"), x, alpha)? };
+        let share = graph.apply(&format!("{name}/share"), Logistic {}, &[scaled])?;
+        graph.mul(name, x, share)
+    })
+}
+
+pub fn negative(cx: &mut Operator) -> Result<()> {
+    composed(cx, |graph, name, x| graph.scale(name, x, -1.0))
+}
+
+pub fn add(cx: &mut Operator) -> Result<()> {
+    broadcast::import(cx, SUM)
+}
+
+pub fn sub(cx: &mut Operator) -> Result<()> {
+    broadcast::import(cx, DIFFERENCE)
+}
+
+/// A product; `x` times the hard sigmoid of x with slope 1/6 is the hard swish, which PyTorch writes so before version 14.
+pub fn mul(cx: &mut Operator) -> Result<()> {
+    broadcast::import(cx, PRODUCT)
+}
+
+/// The product with the reciprocal, which is known now if the divisor is.
+pub fn div(cx: &mut Operator) -> Result<()> {
+    let Pair { inputs: [a, b], view } = broadcast::pair(cx)?;
+    let reciprocal = match cx.graph().constant_data(b).and_then(|data| data.as_f32()).map(<[f32]>::to_vec) {
+        Some(numbers) => {
+            let dims = cx.graph().dims(b);
+            cx.constant("reciprocal", &dims, numbers.into_iter().map(|x| 1.0 / x).collect())?
+        }
+        None => cx.apply("reciprocal", Pointwise { function: Function::Reciprocal }, &[b])?,
+    };
+    let id = cx.apply("", PRODUCT, &[a, reciprocal])?;
+    cx.emit(0, id, view)
+}
+
+pub fn pow(cx: &mut Operator) -> Result<()> {
+    let exponent = cx.constant_input(1)?;
+    let exponent = match (exponent.reals(), exponent.wholes()) {
+        (Some(&[number]), _) => number,
+        (_, Some(&[number])) => number as f32,
+        _ => return Err(Error::Invalid("has more than one exponent".to_string())),
+    };
+    if exponent.fract() != 0.0 && exponent != 0.5 || exponent.abs() > 16.0 {
+        let what =
+            format!("takes the power of {exponent}: 0.5, and whole numbers from -16 to 16 are computed");
+        return Err(Error::Invalid(what));
+    }
+    composed(cx, |graph, name, x| graph.pow(name, x, exponent))
+}
+
+/// The least or greatest of any number of tensors.
+pub fn minimum(cx: &mut Operator) -> Result<()> {
+    several(cx, Minimum {}.into())
+}
+
+pub fn maximum(cx: &mut Operator) -> Result<()> {
+    several(cx, Maximum {}.into())
+}
+
+/// The sum of any number of tensors.
+pub fn sum(cx: &mut Operator) -> Result<()> {
+    several(cx, SUM.into())
+}
+
+fn several(cx: &mut Operator, op: Op) -> Result<()> {
+    match cx.n_inputs() {
+        1 => cx.forward(|view| view),
+        2 => broadcast::import(cx, op),
+        n => Err(Error::Invalid(format!("takes {n} tensors at once: write it as operators of two each"))),
+    }
+}
+
+/// What moves nothing and computes nothing.
+pub fn identity(cx: &mut Operator) -> Result<()> {
+    cx.forward(|view| view)
+}
+
+/// Of numbers that are real anyway to real ones, or of indices to indices.
+pub fn cast(cx: &mut Operator) -> Result<()> {
+    use super::super::schema::element;
+    let (x, to) = (cx.placed(0)?, cx.int("to", 0)?);
+    let is_real = [element::F32, element::F16, element::F64].map(i64::from).contains(&to);
+    let is_index = [element::I32, element::I64].map(i64::from).contains(&to);
+    match cx.graph()[x.id].ty.dtype {
+        DType::F32 if is_real => cx.emit(0, x.id, x.view),
+        DType::I32 if is_index => cx.emit(0, x.id, x.view),
+        _ => Err(Error::Invalid("makes numbers of another type of what the network computes".to_string())),
+    }
+}
+
+/// Where a known condition holds input 1, elsewhere input 2: the sum of both, each 0 where it is not chosen.
+pub fn choice(cx: &mut Operator) -> Result<()> {
+    let condition = cx.constant_input(0)?;
+    let is = |i: usize, if_holds: f32| {
+        let holds = condition.wholes().is_some_and(|truths| truths[i] != 0);
+        if holds { if_holds } else { 1.0 - if_holds }
+    };
+    let zero = cx.known_as("zero", Array::real(&[], vec![0.0]));
+    let mut terms = Vec::new();
+    for (i, if_holds) in [(1, 1.0), (2, 0.0)] {
+        let (chosen, what) = (cx.input_name(i), format!("chosen{i}"));
+        // Where it is known it may be infinite, and no product.
+        terms.push(if cx.known(i)?.is_some() {
+            let mut inputs = [cx.input_name(0), zero.clone(), zero.clone()];
+            inputs[i] = chosen;
+            cx.part("Where", &what, &inputs)?
+        } else {
+            let share = (0..condition.numbers.len()).map(|place| is(place, if_holds)).collect();
+            let share = cx.known_as(&format!("share{i}"), Array::real(&condition.dims, share));
+            cx.part("Mul", &what, &[chosen, share])?
+        });
+    }
+    cx.become_part("Add", &terms)
+}

@@ -1,0 +1,13 @@
+//! How operators of ONNX become nodes, by what they do.
+
+pub mod broadcast;
+pub mod conv;
+pub mod dense;
+pub mod elementwise;
+pub mod movement;
+pub mod norm;
+pub mod parts;
+pub mod pool;
+pub mod recurrent;
+pub mod reduce;
+pub mod resize;
