@@ -81,7 +81,11 @@ fn case(seed: u64) -> Option<Case> {
         1 | 2 => layer.conv(),
         3 | 4 => layer.depthwise(),
         5 => layer.fully_connected(),
-        6 => layer.average_pool(),
+        6 => match seed / 14 % 4 {
+            0 | 1 => layer.max_pool(),
+            2 => layer.average_pool(),
+            _ => layer.mean(),
+        },
         7 if (seed / 14).is_multiple_of(2) => layer.weighted_sum(),
         _ => layer.add(),
     };
@@ -309,14 +313,44 @@ impl Layer {
     }
 
     fn average_pool(&mut self) -> Result<TensorId> {
+        let (pooling, x) = self.pooling()?;
+        self.pooled(ops::AveragePool2d(pooling), x)
+    }
+
+    fn max_pool(&mut self) -> Result<TensorId> {
+        let (pooling, x) = self.pooling()?;
+        self.pooled(ops::MaxPool2d(pooling), x)
+    }
+
+    fn pooling(&mut self) -> Result<(Pooling, TensorId)> {
         let kernel = [self.rng.u8(1..9), self.rng.u8(1..9)];
         let channels = self.channels(40);
         let x = self.image(channels)?;
         let window = Window { dilation: [1, 1], ..self.window(kernel.map(usize::from)) };
-        let op = ops::AveragePool2d(Pooling { kernel, window, bounds: self.bounds() });
+        Ok((Pooling { kernel, window, bounds: self.bounds() }, x))
+    }
+
+    fn pooled(&mut self, op: impl Into<Op>, x: TensorId) -> Result<TensorId> {
         let output = self.graph.apply("layer", op, &[x])?;
         self.graph[output].quant = self.graph[x].quant.clone();
         Ok(output)
+    }
+
+    /// Along any axes, most often those of the image; sums of more elements than 16 bits hold.
+    fn mean(&mut self) -> Result<TensorId> {
+        let channels = self.channels(40);
+        let [h, w] = [self.rng.usize(1..24), self.rng.usize(1..24)];
+        let x = self.input(&[1, h, w, channels])?;
+        let axes = if self.rng.bool() { 0b0110 } else { self.rng.u8(1..16) };
+        let n = [1, h, w, channels]
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| axes >> i & 1 != 0)
+            .map(|(_, n)| n)
+            .product();
+        let ratio = Factor::from_real(self.rng.f64() * 2.0).unwrap_or_default();
+        let op = ops::Mean { axes, keep_dims: self.rng.bool(), factor: Some(ops::Mean::factor_of(ratio, n)) };
+        self.graph.apply("layer", op, &[x])
     }
 
     fn add(&mut self) -> Result<TensorId> {

@@ -44,10 +44,19 @@ pub(crate) fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorTy
         }
         Op::Add(_) | Op::Sub(_) => 17.6 * outputs,
         Op::WeightedSum(_) => 6.0 * outputs,
+        Op::MaxPool2d(pool) => (1.5 + 3.4 * max_passes(pool)) * outputs,
+        Op::AveragePool2d(_) | Op::Mean(_) => 1.2 * read + 25.0 * outputs,
         Op::Softmax(_) => 230.0 * outputs,
         Op::Reshape(_) => 700.0,
         _ => 8.0 * read.max(outputs),
     })
+}
+
+/// How often a kernel that takes four elements at a time goes over the outputs: from the second time on, one of the four is
+/// the maximum so far.
+fn max_passes(pool: &dunlin::ops::MaxPool2d) -> f64 {
+    let taps: usize = pool.0.kernel.iter().map(|&taps| taps as usize).product();
+    (taps - 1).div_ceil(3).max(1) as f64
 }
 
 #[cfg(test)]
@@ -63,7 +72,7 @@ mod tests {
     /// Networks with the counts of one run (`dunlin bench mlperf_X_int8.tflite --core cortex-m4`, with
     /// `--keep-dead-channels`, with `--flash 256k`, and of a file with plain weights).
     const COUNTED: [(&str, Rewrite, u64); 7] = [
-        ("mlperf_kws_int8", DSP, 2_969_651),
+        ("mlperf_kws_int8", DSP, 2_950_903),
         ("mlperf_vww_int8", DSP, 5_858_854),
         ("mlperf_vww_int8", KEEP, 9_335_553),
         ("mlperf_ic_int8", DSP, 11_674_635),

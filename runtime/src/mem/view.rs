@@ -182,7 +182,6 @@ impl<'a, T: Element> Rows<'a, T> {
     }
 
     /// [`RowsMut::joined`].
-    #[cfg(any(dunlin_mve, dunlin_dsp_fpu, dunlin_host))]
     pub(crate) fn joined(&self, rows: core::ops::Range<usize>) -> Option<View<'a, T>> {
         self.0.joined(rows).map(|rows| rows.view())
     }
@@ -229,7 +228,6 @@ impl<'a, T: Element> RowsMut<'a, T> {
     }
 
     /// These rows as one, if they follow each other.
-    #[cfg(any(dunlin_mve, dunlin_dsp_fpu, dunlin_host))]
     pub(crate) fn joined(&self, rows: core::ops::Range<usize>) -> Option<ViewMut<'a, T>> {
         let (start, len) = (rows.start.wrapping_mul(self.len), rows.len().wrapping_mul(self.len));
         if self.table.len() == 0 { Some(self.data.slice(start, len)) } else { None }

@@ -60,6 +60,9 @@ impl Run<i8> for MaxPool2d {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
     use super::super::bounds::Bounds;
     use super::super::testing::{Case, Tensor};
     use super::super::window::Window;
@@ -73,6 +76,43 @@ mod tests {
         let case = Case::new(op, [Tensor::new(&[1, 3, 2, 2], &x)]);
         assert_eq!(case.run::<i8>(), Ok([4, -5, 8, -7].into()));
         case.assert_contract();
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn each_value_is_the_largest_of_its_window(
+            [kh, kw] in [1u8..5, 1u8..5],
+            stride in [1u8..4, 1u8..4],
+            pads in [0u8..3, 0u8..3, 0u8..3, 0u8..3],
+            (w, c) in (1usize..9, 1usize..7),
+            bounds in proptest::prop_oneof![
+                proptest::prelude::Just(Bounds::None),
+                proptest::prelude::Just(Bounds::I8 { lo: -100, hi: 90 }),
+            ],
+            x in proptest::collection::vec(proptest::prelude::any::<i8>(), 2 * 5 * 8 * 6),
+        ) {
+            let window = Window { stride, pads, ..Window::UNIT };
+            let op = MaxPool2d(Pooling { kernel: [kh, kw], window, bounds });
+            for n in [1, 2] {
+                let x = &x[..n * 5 * w * c];
+                let case = Case::new(op, [Tensor::new(&[n, 5, w, c], x)]);
+                if case.check().is_err() {
+                    continue;
+                }
+                case.assert_contract();
+                let [oh, ow] = window.output([kh as usize, kw as usize], &crate::Shape::new(&[n, 5, w, c]).unwrap()).unwrap();
+                let value = |i: usize| {
+                    let (ch, ox, oy, image) = (i % c, i / c % ow, i / c / ow % oh, i / c / ow / oh);
+                    let at = |o: usize, axis: usize, tap: u8| (o * stride[axis] as usize + tap as usize).wrapping_sub(pads[axis] as usize);
+                    let taps = (0..kh).flat_map(|ky| (0..kw).map(move |kx| (at(oy, 0, ky), at(ox, 1, kx))));
+                    let inside = taps.filter(|&(iy, ix)| iy < 5 && ix < w);
+                    let max = inside.map(|(iy, ix)| x[((image * 5 + iy) * w + ix) * c + ch]).max().unwrap();
+                    max.clamp(bounds.i8().0, bounds.i8().1)
+                };
+                let expected: Vec<i8> = (0..n * oh * ow * c).map(value).collect();
+                proptest::prop_assert_eq!(case.run::<i8>().unwrap(), expected);
+            }
+        }
     }
 
     #[test]

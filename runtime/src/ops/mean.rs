@@ -9,9 +9,10 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::{Factor, OpCode, Operator, Order, Outputs, Run, one};
-use crate::kernels::reduce::reduce_row;
+use crate::kernels::pool::{Pixels, add_pixels_i8};
+use crate::kernels::reduce::add_pixels;
 use crate::kernels::requantize::clamp_i8;
-use crate::mem::Memory;
+use crate::mem::{Memory, Rows, ViewMut};
 use crate::model::Node;
 use crate::shape::MAX_RANK;
 use crate::{DType, Element, Error, Shape, TensorType};
@@ -60,32 +61,61 @@ impl Mean {
         strides
     }
 
+    /// Takes `rows` of the input into accumulators and, behind the last one, makes the output of them. `add` takes pixels
+    /// into an accumulator for each of their channels.
     fn run<T: Element, Acc: Element>(
         &self,
         node: &Node,
         mem: &Memory,
         rows: Range<usize>,
-        add: impl Fn(Acc, T) -> Acc,
+        add: impl Fn(ViewMut<Acc>, Pixels<T>),
         finish: impl Fn(Acc) -> T,
     ) {
         let (x, out) = (node.input(0), node.output(0));
-        let shape = x.ty.shape;
-        let [_, h, _, channels] = shape.nhwc();
-        let [n_stride, h_stride, w_stride, c_stride] = self.strides(&shape);
-        let (x, out) = (x.rows::<T>(mem), out.view_mut::<T>(mem));
-        let acc = node.scratch::<Acc>(mem);
-        for y in rows {
-            if y == 0 {
-                acc.fill(Acc::default());
+        let (n_rows, acc) = (x.ty.shape.rows(), node.scratch::<Acc>(mem));
+        if rows.start == 0 {
+            acc.fill(Acc::default());
+        }
+        let is_last = rows.end == n_rows;
+        self.accumulate(&x.ty.shape, &x.rows(mem), rows, acc, add);
+        if is_last {
+            let out = out.view_mut::<T>(mem);
+            for i in 0..out.len() {
+                out.set(i, finish(acc.at(i)));
             }
-            let (n, line) = (y.checked_div(h).unwrap_or(0), y.checked_rem(h).unwrap_or(0));
-            let start = n.wrapping_mul(n_stride).wrapping_add(line.wrapping_mul(h_stride));
-            let acc_row = acc.slice(start, acc.len().wrapping_sub(start));
-            reduce_row(acc_row, x.row(y), channels, [w_stride, c_stride], &add);
-            if y.wrapping_add(1) == shape.rows() {
-                for i in 0..out.len() {
-                    out.set(i, finish(acc.at(i)));
-                }
+        }
+    }
+
+    fn accumulate<T: Element, Acc: Element>(
+        &self,
+        shape: &Shape,
+        x: &Rows<T>,
+        rows: Range<usize>,
+        acc: ViewMut<Acc>,
+        add: impl Fn(ViewMut<Acc>, Pixels<T>),
+    ) {
+        let [n, h, w, channels] = shape.nhwc();
+        let [n_stride, h_stride, w_stride, c_stride] = self.strides(shape);
+        // Whole images of which all pixels are taken together.
+        let of_pixels = (n == 1 || n_stride == 0) && [h_stride, w_stride, c_stride] == [0, 0, 1];
+        if let (true, Some(x)) = (of_pixels, x.joined(rows.clone())) {
+            let count = rows.len().wrapping_mul(w);
+            return add(acc.slice(0, channels), Pixels { x, distance: channels, count });
+        }
+        for y in rows {
+            let (image, line) = (y.checked_div(h).unwrap_or(0), y.checked_rem(h).unwrap_or(0));
+            let start = image.wrapping_mul(n_stride).wrapping_add(line.wrapping_mul(h_stride));
+            let x = x.row(y);
+            match (w_stride, c_stride) {
+                // Channels that are taken together are pixels of one channel.
+                (_, 0) => (0..w).for_each(|i| {
+                    let x = x.slice(i.wrapping_mul(channels), channels);
+                    let slot = acc.slice(start.wrapping_add(i.wrapping_mul(w_stride)), 1);
+                    add(slot, Pixels { x, distance: 1, count: channels });
+                }),
+                (0, _) => add(acc.slice(start, channels), Pixels { x, distance: channels, count: w }),
+                // Nothing of the row is taken together: it is one pixel.
+                _ => add(acc.slice(start, x.len()), Pixels { x, distance: x.len(), count: 1 }),
             }
         }
     }
@@ -140,19 +170,22 @@ impl Operator for Mean {
 impl Run<f32> for Mean {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let n = elements_of_each(node) as f32;
-        self.run(node, mem, rows, |acc: f32, x: f32| acc + x, |acc| acc / n);
+        let add = |acc: ViewMut<f32>, x: Pixels<f32>| add_pixels(acc, x, |acc, x| acc + x);
+        self.run(node, mem, rows, add, |acc| acc / n);
     }
 }
 
 impl Run<i8> for Mean {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let (x, out) = (node.input(0), node.output(0));
-        let offset = -x.zero_point();
+        // The zero point of all elements at once: no more than a sum of 32 bits holds.
+        let offset = (elements_of_each(node) as i32).wrapping_mul(x.zero_point());
         let factor = self.factor.unwrap_or_default();
-        let add = |acc: i32, x: i8| acc.wrapping_add(x as i32 + offset);
-        let finish =
-            |acc: i32| clamp_i8(factor.apply(acc).saturating_add(out.zero_point()), (i8::MIN, i8::MAX));
-        self.run(node, mem, rows, add, finish);
+        let finish = |acc: i32| {
+            let scaled = factor.apply(acc.wrapping_sub(offset));
+            clamp_i8(scaled.saturating_add(out.zero_point()), (i8::MIN, i8::MAX))
+        };
+        self.run(node, mem, rows, add_pixels_i8, finish);
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::Bounds;
 use super::window::{Geometry, Window};
 use super::{Order, Outputs, one};
-use crate::kernels::pool::{Pool, accumulate_row, finish_row, pool_row};
+use crate::kernels::pool::{Pool, finish_row};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, Shape, TensorType};
@@ -76,19 +76,14 @@ impl Pooling {
         let to_one_row = out.ty.shape.rows() == 1;
         let geometry = Geometry::new(self.window, self.taps(), &x.ty.shape, &out.ty.shape);
         let (x, out) = (x.rows(mem), out.rows_mut(mem));
-        for y in rows {
-            if to_one_row {
-                let acc = node.scratch(mem);
-                if y == 0 {
-                    acc.fill(P::EMPTY);
-                }
-                accumulate_row(pool, &geometry, x.row(y), y, acc);
-                if y.wrapping_add(1) == n_rows {
-                    finish_row(pool, &geometry, acc.view(), out.row(0));
-                }
-            } else {
-                pool_row(pool, &geometry, &x, y, out.row(y));
-            }
+        if !to_one_row {
+            rows.for_each(|y| pool.row(&geometry, &x, y, out.row(y)));
+            return;
+        }
+        let (acc, is_last) = (node.scratch(mem), rows.end == n_rows);
+        pool.accumulate(&geometry, &x, rows, acc);
+        if is_last {
+            finish_row(pool, &geometry, acc.view(), out.row(0));
         }
     }
 

@@ -160,6 +160,21 @@ pub struct Geometry {
     pub output: [usize; 3],
 }
 
+/// Neighbouring output columns that have the same valid taps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnRun {
+    /// The first output column.
+    pub start: usize,
+    /// Number of output columns.
+    pub n: usize,
+    /// Input column of the first valid tap of the first of them.
+    pub first: usize,
+    /// Valid taps.
+    pub n_taps: usize,
+    /// Input columns from one of them to the next.
+    pub stride: usize,
+}
+
 impl Geometry {
     /// The sizes for image and output of rank 4.
     pub fn new(window: Window, kernel: [usize; 2], image: &Shape, output: &Shape) -> Geometry {
@@ -182,6 +197,31 @@ impl Geometry {
         let (batch, oy) =
             (y.checked_div(self.output[0]).unwrap_or(0), y.checked_rem(self.output[0]).unwrap_or(0));
         (batch.wrapping_mul(self.input[0]), self.window.taps(0, self.kernel[0], self.input[0], oy))
+    }
+
+    /// Rows of the images that row `y` of the output reads with a window without dilation.
+    #[inline]
+    pub fn rows_read(&self, y: usize) -> Range<usize> {
+        let (image, taps) = self.row_taps(y);
+        let start = image.wrapping_add(taps.index(taps.valid.start));
+        start..start.wrapping_add(taps.valid.len())
+    }
+
+    /// The output columns from `ox` on that have the same valid taps, in a window without dilation: all of them up to the
+    /// padding, or that one.
+    // Not inlined: one call is for many columns.
+    #[inline(never)]
+    pub fn column_run(&self, ox: usize) -> ColumnRun {
+        let ([_, in_w, _], [_, out_w, _], [_, kernel]) = (self.input, self.output, self.kernel);
+        let taps = self.column_taps(ox);
+        let (first, n_taps) = (taps.index(taps.valid.start), taps.valid.len());
+        let room = in_w.wrapping_sub(kernel).wrapping_sub(first);
+        let stride = self.window.axis(self.window.stride, 1);
+        let n = match n_taps == kernel {
+            true => room.checked_div(stride).unwrap_or(0).wrapping_add(1).min(out_w.wrapping_sub(ox)),
+            false => 1,
+        };
+        ColumnRun { start: ox, n, first, n_taps, stride }
     }
 
     /// The output row that reads row `y` of the images with tap `tap`, if there is one.
@@ -224,6 +264,30 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn columns_of_a_run_have_the_same_taps(
+            stride in 1u8..4,
+            pads in [0u8..4, 0u8..4],
+            kernel in 1usize..5,
+            len in 1usize..12,
+        ) {
+            let window = Window { stride: [1, stride], pads: [0, pads[0], 0, pads[1]], ..Window::UNIT };
+            let image = Shape::new(&[1, 1, len, 1]).unwrap();
+            if let Some(geometry) = Geometry::infer(window, [1, kernel], &image, 1) {
+                let mut ox = 0;
+                while ox < geometry.output[1] {
+                    let run = geometry.column_run(ox);
+                    for i in 0..run.n {
+                        let taps = geometry.column_taps(ox + i);
+                        let found = (taps.index(taps.valid.start), taps.valid.len());
+                        proptest::prop_assert!(run.n_taps == 0 || found == (run.first + i * run.stride, run.n_taps));
+                    }
+                    ox += run.n;
+                }
+                proptest::prop_assert_eq!(ox, geometry.output[1]);
+            }
+        }
+
         #[test]
         fn readers_are_the_inverse_of_taps(
             [stride, dilation] in [1u8..4, 1u8..4],

@@ -1,7 +1,7 @@
 //! Sums to int8, where [`super::sums`] does not do it itself.
 
+pub use crate::kernels::generic::requantize::clamp_row;
 use crate::kernels::generic::requantize::{Factor, saturate};
-use crate::mem::ViewMut;
 
 /// The sums of one channel, whose factor is that of the table's `entry`, to positions `stride` apart, clamped to int8
 /// alone.
@@ -24,15 +24,5 @@ pub unsafe extern "C" fn finish_any(
             let q = saturate(factor.apply(sums.add(i).read()), zero_point, (i8::MIN, i8::MAX));
             out.add(i.wrapping_mul(stride)).write(q);
         }
-    }
-}
-
-/// Clamps a row that is already int8.
-pub fn clamp_row(out: ViewMut<i8>, (lo, hi): (i8, i8)) {
-    if (lo, hi) == (i8::MIN, i8::MAX) {
-        return;
-    }
-    for i in 0..out.len() {
-        out.set(i, out.at(i).max(lo).min(hi));
     }
 }

@@ -1,25 +1,32 @@
-//! Adding one row to the accumulators of a reduction.
+//! Taking pixels together, each channel on its own.
 
 use crate::Element;
 use crate::mem::{View, ViewMut};
 
-/// Takes the elements of `x`, a row of `[w, c]`, into accumulators: element `[i, j]` into number
-/// `i * strides[0] + j * strides[1]`, where a stride of 0 reduces.
-pub fn reduce_row<T: Element, Acc: Element>(
+/// Pixels: `count` of them, each `distance` elements behind the one before.
+#[derive(Clone, Copy)]
+pub struct Pixels<'a, T> {
+    /// From the first element of the first pixel on.
+    pub x: View<'a, T>,
+    /// Elements from a pixel to the next.
+    pub distance: usize,
+    /// Number of pixels.
+    pub count: usize,
+}
+
+/// Takes pixels into an accumulator for each of their channels.
+#[inline(always)]
+pub fn add_pixels<T: Element, Acc: Element>(
     acc: ViewMut<Acc>,
-    x: View<T>,
-    channels: usize,
-    strides: [usize; 2],
+    pixels: Pixels<T>,
     add: impl Fn(Acc, T) -> Acc,
 ) {
-    let (mut i, mut pixel) = (0usize, 0usize);
-    while i < x.len() {
-        let mut slot = pixel;
-        for xs in x.slice(i, channels).iter() {
-            acc.set(slot, add(acc.at(slot), xs));
-            slot = slot.wrapping_add(strides[1]);
+    for c in 0..acc.len() {
+        let (mut sum, mut i) = (acc.at(c), c);
+        for _ in 0..pixels.count {
+            sum = add(sum, pixels.x.at(i));
+            i = i.wrapping_add(pixels.distance);
         }
-        i = i.wrapping_add(channels);
-        pixel = pixel.wrapping_add(strides[0]);
+        acc.set(c, sum);
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::Error;
 use crate::mem::View;
+#[cfg(not(dunlin_mve))]
+use crate::mem::ViewMut;
 
 /// A real factor as `multiplier * 2^(shift - 31)`; the multiplier has 31 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -202,6 +204,18 @@ pub fn saturate(x: i32, zero_point: i32, bounds: (i8, i8)) -> i8 {
 #[inline(always)]
 pub fn clamp_i8(q: i32, (lo, hi): (i8, i8)) -> i8 {
     q.max(lo as i32).min(hi as i32) as i8
+}
+
+/// Clamps a row that is already int8.
+#[cfg(not(dunlin_mve))]
+#[inline(never)]
+pub fn clamp_row(out: ViewMut<i8>, (lo, hi): (i8, i8)) {
+    if (lo, hi) == (i8::MIN, i8::MAX) {
+        return;
+    }
+    for i in 0..out.len() {
+        out.set(i, out.at(i).max(lo).min(hi));
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Sums to int8 without branches, for the factors of nearly all channels.
 
+pub use crate::kernels::generic::requantize::clamp_row;
 use crate::kernels::generic::requantize::{Factor, Requantize, saturate};
-use crate::mem::ViewMut;
 
 /// From sums to int8 with the factor of one channel, clamped to int8 alone.
 #[derive(Clone, Copy)]
@@ -72,17 +72,6 @@ pub fn round_shift(x: i32, shift: i8, offset: i32) -> i32 {
     // Halves up, after one is taken from negative numbers.
     let x = x.wrapping_add(x >> 31);
     x.wrapping_shr(!(shift as u32)).wrapping_add(offset.wrapping_mul(2) + 1) >> 1
-}
-
-/// Clamps a row that is already int8.
-#[inline(never)]
-pub fn clamp_row(out: ViewMut<i8>, (lo, hi): (i8, i8)) {
-    if (lo, hi) == (i8::MIN, i8::MAX) {
-        return;
-    }
-    for i in 0..out.len() {
-        out.set(i, out.at(i).max(lo).min(hi));
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{add, conv, depthwise, fully_connected, pool};
 use crate::kernels::generic;
 use crate::kernels::generic::add::SumI8;
 use crate::kernels::generic::arithmetic::{F32, I8};
-use crate::kernels::generic::pool::{AverageI8, Pool};
+use crate::kernels::generic::pool::{AverageI8, Pixels, Pool};
 use crate::kernels::generic::requantize::{Channels, Factor, Requantize};
 use crate::kernels::testing::{Layer, Operands, elements, layers, table};
 use crate::mem::{Rows, RowsMut, View, ViewMut};
@@ -142,34 +142,21 @@ proptest! {
     }
 
     #[test]
-    fn means_are_the_generic_ones(
-        (h, w, channels) in (1usize..9, 1usize..9, prop_oneof![1usize..70, Just(128usize)]),
-        columns in 1usize..9,
-        bounds in (-128i8..0, 0i8..=127),
-        value in prop_oneof![Just(None), any::<i8>().prop_map(Some)],
+    fn sums_of_pixels_are_the_generic_ones(
+        (count, channels) in (0usize..70, prop_oneof![1usize..70, Just(128usize)]),
+        gap in 0usize..9,
         seed: u64,
     ) {
-        let mut seed = seed;
-        let mut x = elements(&mut seed, h * w * channels);
-        // Of equal values, rounding has ties.
-        if let Some(value) = value {
-            x.iter_mut().for_each(|x| *x = value.saturating_add(*x & 1));
-        }
-        let (kw, mean) = (columns.min(w), AverageI8(bounds));
-        let output = [1, w - kw + 1, channels];
-        let geometry = Geometry { window: Window::UNIT, kernel: [h, kw], input: [h, w, channels], output };
-        let run = |is_generic: bool| {
-            let (mut acc, mut out) = (vec![0i32; output[1] * channels], vec![0i8; output[1] * channels]);
-            for (y, row) in x.chunks(w * channels).enumerate() {
-                let accumulate = if is_generic { generic::pool::accumulate_row } else { pool::accumulate_row };
-                accumulate(&mean, &geometry, View::from(row), y, (&mut acc[..]).into());
-            }
-            let finish = if is_generic { generic::pool::finish_row } else { pool::finish_row };
-            finish(&mean, &geometry, View::from(&acc[..]), (&mut out[..]).into());
-            out
+        let (mut seed, distance) = (seed, channels + gap);
+        let x = elements(&mut seed, count * distance);
+        let pixels = Pixels { x: View::from(&x[..]), distance, count };
+        let run = |add: fn(ViewMut<i32>, Pixels<i8>)| {
+            let mut acc: Vec<i32> = (0..channels as i32).map(|c| c * 77_777).collect();
+            add((&mut acc[..]).into(), pixels);
+            acc
         };
-        let expected = run(true);
-        with_each_kind(|kind| assert_eq!(run(false), expected, "{kind}"));
+        let expected = run(generic::pool::add_pixels_i8);
+        with_each_kind(|kind| assert_eq!(run(pool::add_pixels_i8), expected, "{kind}"));
     }
 
     #[test]
@@ -183,7 +170,7 @@ proptest! {
         }
         with_each_kind(|kind| {
             let mut found = [0i8; 3];
-            assert!(pool::finish_means_i8(&mean, View::from(&accs[..]), n as usize, (&mut found[..]).into()));
+            pool::means_i8(&mean, View::from(&accs[..]), n as usize, (&mut found[..]).into());
             assert_eq!(found, expected, "{kind}: {accs:?} of {n}");
         });
     }
