@@ -5,7 +5,7 @@ use dunlin::ops::Factor;
 use dunlin::ops::add::AddFactors;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::conv_pairs::Table;
-use dunlin::ops::fully_connected::Weights;
+use dunlin::ops::fully_connected::{Groups, Weights};
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
 use dunlin::{DType, Model, Session, ops};
@@ -172,12 +172,14 @@ impl Layer {
     }
 
     /// Puts the entries of `group` channels together: biases, multipliers, shifts.
-    fn group_table(&mut self, table: TensorId, group: usize) {
+    fn group_table(&mut self, table: TensorId, groups: Groups) {
         let Kind::Constant(Data::I32(entries)) = &mut self.graph[table].kind else { panic!("no table") };
-        for group in entries.chunks_exact_mut(3 * group) {
+        for group in entries.chunks_exact_mut(3 * groups.channels) {
             let entries = group.to_vec();
-            (0..group.len())
-                .for_each(|i| group[i] = entries[i % (group.len() / 3) * 3 + i / (group.len() / 3)]);
+            (0..group.len()).for_each(|i| group[i] = entries[i % groups.channels * 3 + i / groups.channels]);
+            if groups.shifts_right {
+                group[2 * groups.channels..].iter_mut().for_each(|shift| *shift = -*shift);
+            }
         }
     }
 
@@ -296,20 +298,35 @@ impl Layer {
 
     fn fully_connected(&mut self) -> Result<TensorId> {
         let (n, k, c_out) = (self.rng.usize(1..3), self.channels(700), self.channels(60));
+        if self.rng.u8(..6) == 0 {
+            return self.quads(n, c_out);
+        }
         // Whatever the bytes are, they are in any other order too.
-        let weights = match self.rng.u8(..6) {
-            0 if k % 8 == 0 && k <= 256 => Weights::Quads,
-            1 | 2 => Weights::Vectors,
-            3 | 4 if k % 4 == 0 => Weights::Words,
+        let weights = match self.rng.u8(..5) {
+            0 | 1 => Weights::Vectors,
+            2 | 3 if k % 4 == 0 => Weights::Words,
             _ => Weights::Rows,
         };
         let k = if weights == Weights::Vectors && self.rng.bool() { k.next_multiple_of(16) } else { k };
         let odd_channels = weights == Weights::Rows && self.rng.bool();
         let x = self.input(&[n, k])?;
         let inputs = [x, self.weights(&[c_out, k])?, self.table_of(c_out, k, odd_channels)?];
-        self.group_table(inputs[2], weights.table_group(k));
+        self.group_table(inputs[2], weights.table_groups(k));
         let op = ops::FullyConnected { bounds: self.bounds(), weights };
         self.graph.apply("layer", op, &inputs)
+    }
+
+    /// A fully connected layer of quads: of any number of chunks of taps, with sums of 24 bits.
+    fn quads(&mut self, n: usize, c_out: usize) -> Result<TensorId> {
+        let k = 8 * self.rng.usize(1..200);
+        let x = self.input(&[n, k])?;
+        let smaller = (k / 256 + 1).next_power_of_two() as i8;
+        let weights = elements(&mut self.rng, c_out * k).iter().map(|w| w / smaller).collect();
+        let weights = self.graph.constant("w", &[c_out, k], Data::I8(weights))?;
+        let table = self.table_of(c_out, k, false)?;
+        self.group_table(table, Weights::Quads.table_groups(k));
+        let op = ops::FullyConnected { bounds: self.bounds(), weights: Weights::Quads };
+        self.graph.apply("layer", op, &[x, weights, table])
     }
 
     fn average_pool(&mut self) -> Result<TensorId> {

@@ -78,8 +78,8 @@ fn is_small(layers: &Layers, node: &Node) -> bool {
     25 * node.op.macs(&inputs) <= layers.macs_before(|op| matches!(op, Op::ConvPairs(_)))
 }
 
-/// Weights `[c_out, k]` as [`Weights::Quads`], if they can be with a channel table `[c_out, 3]`.
-fn pack_quads(weights: &Data, table: &Data) -> Option<Vec<i8>> {
+/// Weights `[c_out, k]` and channel table `[c_out, 3]` as [`Weights::Quads`], if they can be.
+fn pack_quads(weights: &Data, table: &Data) -> Option<(Vec<i8>, Vec<i32>)> {
     let (Data::I8(rows), Data::I32(table)) = (weights, table) else { return None };
     let c_out = table.len() / 3;
     let k = rows.len().checked_div(c_out)?;
@@ -105,7 +105,19 @@ fn pack_quads(weights: &Data, table: &Data) -> Option<Vec<i8>> {
         }
     }
     packed.extend(rest);
-    Some(packed)
+    let mut table = table.clone();
+    for group in table.chunks_exact_mut(3 * Weights::Quads.table_groups(k).channels) {
+        in_fields(group, &[0, 1, 2, 3]);
+        group[8..].iter_mut().for_each(|shift| *shift = -*shift);
+    }
+    Some((packed, table))
+}
+
+/// Entries of channels as their biases, multipliers and shifts, each in this order of the channels.
+fn in_fields(entries: &mut [i32], order: &[usize]) {
+    let channels = entries.to_vec();
+    let fields = (0..3).flat_map(|field| order.iter().map(move |c| 3 * c + field));
+    entries.iter_mut().zip(fields).for_each(|(to, from)| *to = channels[from]);
 }
 
 /// The layer with its weights in the order that the kernels of its cores read.
@@ -124,17 +136,14 @@ fn packed(op: &FullyConnected, layers: &Layers, node: &Node) -> Option<Packed> {
     }
     let constant = |of, data| Input::Constant { of, dims: graph.dims(of), data };
     let zero_point = || layers.zero_point(x);
-    let folded = |weights, (bytes, entries)| {
+    let both = |weights, (bytes, entries)| {
         (weights, constant(w, Data::I8(bytes)), constant(table, Data::I32(entries)))
     };
     let (weights, w, table) = match packing {
         Packing::Portable => return None,
-        Packing::Dsp => {
-            let quads = pack_quads(data.0, data.1)?;
-            (Weights::Quads, constant(w, Data::I8(quads)), Input::Kept(table))
-        }
-        Packing::Helium => folded(Weights::Vectors, pack_vectors(data.0, data.1, zero_point()?)?),
-        Packing::Scalar => folded(Weights::Words, pack_words(data.0, data.1, zero_point()?)?),
+        Packing::Dsp => both(Weights::Quads, pack_quads(data.0, data.1)?),
+        Packing::Helium => both(Weights::Vectors, pack_vectors(data.0, data.1, zero_point()?)?),
+        Packing::Scalar => both(Weights::Words, pack_words(data.0, data.1, zero_point()?)?),
     };
     let op = Op::FullyConnected(FullyConnected { weights, ..*op });
     Some(Packed { op, inputs: vec![Input::Kept(x), w, table] })
@@ -145,11 +154,9 @@ fn packed(op: &FullyConnected, layers: &Layers, node: &Node) -> Option<Packed> {
 fn pack_vectors(weights: &Data, table: &Data, zero_point: i32) -> Option<(Vec<i8>, Vec<i32>)> {
     let (rows, k, mut table) = fold_zero_point(weights, table, zero_point)?;
     let channels = Weights::Vectors.channels(k);
+    let order: Vec<usize> = (0..channels).step_by(2).chain((1..channels).step_by(2)).collect();
     for group in table.chunks_exact_mut(3 * channels) {
-        let entries = group.to_vec();
-        let in_order = (0..channels).step_by(2).chain((1..channels).step_by(2));
-        let fields = (0..3).flat_map(|field| in_order.clone().map(move |c| 3 * c + field));
-        group.iter_mut().zip(fields).for_each(|(to, from)| *to = entries[from]);
+        in_fields(group, &order);
     }
     Some((in_blocks(rows, k, Weights::Vectors), table))
 }

@@ -12,7 +12,7 @@ use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::arithmetic::{F32, I8};
 use crate::kernels::conv::{conv_rows_f32, conv_rows_i8, conv_scratch_bytes};
-use crate::kernels::requantize::{Channels, Requantize};
+use crate::kernels::requantize::{Channels, Groups, Requantize};
 use crate::mem::{Memory, Rows, RowsMut, View};
 use crate::model::{Node, Operand};
 use crate::{DType, Element, Error, Shape, TensorType};
@@ -163,14 +163,14 @@ pub(super) fn check_weights(node: &Node, mem: &Memory) -> Result<(), Error> {
     check_packed_weights(node, mem, None)
 }
 
-/// The same; with a `group` weights are packed, entries of the table are in groups, and all factors are normal: see
+/// The same; with `groups` weights are packed, entries of the table are in them, and all factors are normal: see
 /// [`Channels::are_normal`].
-pub(super) fn check_packed_weights(node: &Node, mem: &Memory, group: Option<usize>) -> Result<(), Error> {
-    check_constants(node, group.is_some())?;
+pub(super) fn check_packed_weights(node: &Node, mem: &Memory, groups: Option<Groups>) -> Result<(), Error> {
+    check_constants(node, groups.is_some())?;
     let table = Channels(node.input(2).view(mem));
-    match group {
+    match groups {
         None => table.check(),
-        Some(group) if table.are_normal(group) => Ok(()),
+        Some(groups) if table.are_normal(groups) => Ok(()),
         Some(_) => Err(Error::Parameters),
     }
 }

@@ -16,7 +16,7 @@ use super::conv2d::{Operands, check_constants, check_packed_weights};
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::conv_pairs::{Pairs, conv_pair_rows, conv_pairs_scratch_bytes};
-use crate::kernels::requantize::Channels;
+use crate::kernels::requantize::{Channels, Groups};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, Shape, TensorType};
@@ -135,7 +135,7 @@ impl Operator for ConvPairs {
 impl Run<i8> for ConvPairs {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
         match self.table {
-            Table::Factors => check_packed_weights(node, mem, Some(1)),
+            Table::Factors => check_packed_weights(node, mem, Some(Groups::NONE)),
             Table::Scaled => {
                 check_constants(node, true)?;
                 check_scaled(&Channels(node.input(2).view(mem)))

@@ -32,7 +32,7 @@ use super::conv2d::check_packed_weights;
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::conv_winograd::{Winograd, winograd_rows, winograd_scratch_bytes};
-use crate::kernels::requantize::{Channels, Requantize};
+use crate::kernels::requantize::{Channels, Groups, Requantize};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, Shape, TensorType};
@@ -127,7 +127,7 @@ impl Operator for ConvWinograd {
 
 impl Run<i8> for ConvWinograd {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
-        check_packed_weights(node, mem, Some(1))?;
+        check_packed_weights(node, mem, Some(Groups::NONE))?;
         // Of pixels, which have four channels or more, kernels load words, too.
         if node.input(0).offset().is_multiple_of(4) { Ok(()) } else { Err(Error::Alignment) }
     }

@@ -15,6 +15,7 @@ use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::fully_connected::{
     blocks_row_i8, fully_connected_row_f32, fully_connected_row_i8, fully_connected_scratch_bytes,
 };
+pub use crate::kernels::requantize::Groups;
 use crate::mem::{Memory, View, ViewMut};
 use crate::model::Node;
 use crate::{DType, Element, Error, Shape, TensorType};
@@ -27,9 +28,10 @@ pub enum Weights {
     /// Channel after channel.
     Rows,
     /// int8, `k` a multiple of 8: four channels at a time, each pair of them in 16-bit numbers 256 * second + first. Eight
-    /// taps in the order 0, 2, 1, 3, 4, 6, 5, 7 are 16 bytes of the first pair, then 16 of the second. Channels behind
-    /// the last four are rows. The second channel's sum has less than 24 bits, no weight is -128, and all factors use all
-    /// bits of their multiplier and shift right.
+    /// taps in the order 0, 2, 1, 3, 4, 6, 5, 7 are 16 bytes of the first pair, then 16 of the second; in the table the four
+    /// biases, then the multipliers, then how far each is shifted to the right. Channels behind the last four are rows. The
+    /// second channel's sum has less than 24 bits, no weight is -128, and all factors use all bits of their multiplier and
+    /// shift right.
     Quads,
     /// int8: the biases contain what the zero point of the activations adds, minus it times the sum of a channel's weights.
     /// If `k` is a multiple of 8, eight channels at a time: of 8 taps, if `k` is odd eights, and of every 16 taps those of
@@ -63,13 +65,17 @@ impl Weights {
         match self {
             Weights::Rows => 1,
             Weights::Quads | Weights::Words => 4,
-            Weights::Vectors => self.table_group(k),
+            Weights::Vectors => self.table_groups(k).channels,
         }
     }
 
-    /// Channels whose biases stand together in the table, then their multipliers, then their shifts: a power of two.
-    pub const fn table_group(self, k: usize) -> usize {
-        if matches!(self, Weights::Vectors) && k.is_multiple_of(8) { 8 } else { 1 }
+    /// How the channel table is arranged.
+    pub const fn table_groups(self, k: usize) -> Groups {
+        match self {
+            Weights::Vectors if k.is_multiple_of(8) => Groups { channels: 8, shifts_right: false },
+            Weights::Quads => Groups { channels: 4, shifts_right: true },
+            _ => Groups::NONE,
+        }
     }
 
     /// Taps of a channel that stand together in [`Weights::Vectors`] and [`Weights::Words`], a power of two.
@@ -146,7 +152,8 @@ impl Operator for FullyConnected {
     fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
         match inputs {
             [x, w, ..] if x.dtype == DType::I8 => {
-                fully_connected_scratch_bytes(w.shape.dim(1), w.shape.dim(0))
+                let channels = w.shape.dim(0);
+                fully_connected_scratch_bytes(w.shape.dim(1), channels, self.in_quads(channels))
             }
             _ => 0,
         }
@@ -169,8 +176,8 @@ impl Run<f32> for FullyConnected {
 
 impl Run<i8> for FullyConnected {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
-        let group = self.weights.table_group(node.input(1).ty.shape.dim(1));
-        check_packed_weights(node, mem, (self.weights != Weights::Rows).then_some(group))
+        let groups = self.weights.table_groups(node.input(1).ty.shape.dim(1));
+        check_packed_weights(node, mem, (self.weights != Weights::Rows).then_some(groups))
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
@@ -233,14 +240,20 @@ mod tests {
             let (first, second) = (rows[pair * 16 + k], rows[pair * 16 + 8 + k]);
             *byte = (second as i16 * 256 + first as i16).to_le_bytes()[high] as i8;
         }
-        let channels = [10i32, 1 << 30, -6].repeat(5);
-        let run = |weights, w: &[i8]| {
+        let channels: [i32; 15] = core::array::from_fn(|i| [10 - i as i32, (3 << 29) + i as i32, -6][i % 3]);
+        let mut in_quad = channels;
+        for (i, entry) in in_quad.iter_mut().enumerate().take(12) {
+            *entry = channels[i % 4 * 3 + i / 4];
+        }
+        in_quad[8..12].fill(6);
+        let run = |weights, w: &[i8], channels: &[i32]| {
             let w = Tensor::new(&[5, 8], w).constant();
             let op = FullyConnected { bounds: Bounds::None, weights };
-            Case::new(op, [x.clone(), w, Tensor::new(&[5, 3], &channels).constant()]).run::<i8>()
+            Case::new(op, [x.clone(), w, Tensor::new(&[5, 3], channels).constant()]).run::<i8>()
         };
-        assert!(run(Weights::Rows, &rows).is_ok());
-        assert_eq!(run(Weights::Quads, &quads), run(Weights::Rows, &rows));
+        assert!(run(Weights::Rows, &rows, &channels).is_ok());
+        assert_eq!(run(Weights::Quads, &quads, &in_quad), run(Weights::Rows, &rows, &channels));
+        assert_eq!(run(Weights::Quads, &quads, &channels), Err(Error::Parameters), "shifts in other places");
     }
 
     #[test]

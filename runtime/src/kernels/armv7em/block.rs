@@ -39,6 +39,12 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// The offset twice, in 16 bits each.
+    #[inline(always)]
+    pub fn offset_pair(&self) -> i32 {
+        self.offset & 0xFFFF | self.offset << 16
+    }
+
     /// Index of the word of taps `at` and `at + 2`.
     #[inline(always)]
     fn index(&self, position: usize, at: usize) -> usize {
@@ -58,9 +64,35 @@ impl<'a> Block<'a> {
     #[inline(always)]
     pub fn widen_all(&self, at: usize, x: *const i8, step: usize, len: usize) {
         let to = self.words.slice(self.index(0, at), 1).as_ptr();
-        let offset = self.offset & 0xFFFF | self.offset << 16;
+        let offset = self.offset_pair();
         // SAFETY: reads `len` elements from each of four places, and writes the words of as many taps of four positions.
         unsafe { widen_four(x, step, to, x.wrapping_add(len), offset) };
+    }
+
+    /// Writes the taps of a block's only position: at least eight, and a multiple of 8.
+    #[inline(always)]
+    pub fn widen_eights(&self, x: View<i8>) {
+        // SAFETY: reads the elements of `x`, and writes the words of as many taps.
+        unsafe {
+            asm!(
+                "20:",
+                "ldr r4, [{x}], #4",
+                "ldr r12, [{x}], #4",
+                "cmp {x}, {end}",
+                "sxtab16 r2, {offset}, r4",
+                "sxtab16 r3, {offset}, r4, ror #8",
+                "sxtab16 r4, {offset}, r12",
+                "sxtab16 r12, {offset}, r12, ror #8",
+                "stm.w {to}!, {{r2, r3, r4, r12}}",
+                "bne 20b",
+                x = inout(reg) x.as_ptr() => _,
+                end = in(reg) x.as_ptr().wrapping_add(x.len()),
+                to = inout(reg) self.words.as_ptr() => _,
+                offset = in(reg) self.offset_pair(),
+                out("r2") _, out("r3") _, out("r4") _, out("r12") _,
+                options(nostack),
+            );
+        }
     }
 
     /// Writes taps of a position from tap `at` on: at least four, and a multiple of 4.
@@ -94,7 +126,7 @@ impl<'a> Block<'a> {
                 end = in(reg) x.as_ptr().wrapping_add(x.len()),
                 to = inout(reg) to => _,
                 step = in(reg) self.positions.wrapping_mul(4),
-                offset = in(reg) self.offset & 0xFFFF | self.offset << 16,
+                offset = in(reg) self.offset_pair(),
                 even = out(reg) _,
                 odd = out(reg) _,
                 options(nostack),

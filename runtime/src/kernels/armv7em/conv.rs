@@ -1,13 +1,13 @@
 //! One output row of an int8 convolution: groups of positions, their patches widened, times all channels.
 
 use core::arch::asm;
-#[cfg(dunlin_dsp_fpu)]
-use core::arch::naked_asm;
 use core::ops::Range;
 use core::ptr::null;
 
 use super::block::Block;
 use super::requantize::clamp_row;
+#[cfg(dunlin_dsp_fpu)]
+use super::runs::{Lines, Runs, Triples, gather_four, widen_runs, widen_triples};
 use super::tile::Group;
 use crate::kernels::generic::arithmetic::I8;
 use crate::kernels::generic::tile::{MAX_LINES, Tile};
@@ -30,14 +30,20 @@ pub fn conv_row_i8(
 ) {
     let [_, out_w, c_out] = geometry.output;
     let tile = Tile::of(geometry);
-    let mut patch = Patch::new(geometry, x, tile, arithmetic.x_offset, lines(tile, 1, scratch));
+    let mut patch = Patch::new(
+        geometry,
+        x,
+        tile,
+        arithmetic.x_offset,
+        last_bytes(tile.line_words().wrapping_mul(4), scratch),
+    );
     patch.go_to(y);
     let mut ox = 0;
     while ox < out_w {
         let positions = Tile::positions(out_w.wrapping_sub(ox));
         let start = ox.wrapping_mul(c_out);
         let out = out.slice(start, positions.wrapping_mul(c_out));
-        Group { arithmetic, tile, positions, quads: 0, w, out, scratch }.compute(|taps, block| {
+        Group { arithmetic, tile, positions, w, out, scratch }.compute(|taps, block| {
             if tile.pointwise {
                 widen_pixels(&patch, ox, &taps, 0..positions, &block);
             } else {
@@ -49,9 +55,9 @@ pub fn conv_row_i8(
     clamp_row(out, arithmetic.requantize.bounds);
 }
 
-/// The last bytes of the scratch memory: a chunk of taps of some positions as they are. Empty if `Tile` sees no need of it.
-pub fn lines<'a>(tile: Tile, positions: usize, scratch: ViewMut<'a, i32>) -> ViewMut<'a, i8> {
-    let words = tile.line_words().wrapping_mul(positions);
+/// The last bytes of the scratch memory, `n_bytes` or up to three more, for [`Patch`].
+pub fn last_bytes<'a>(n_bytes: usize, scratch: ViewMut<'a, i32>) -> ViewMut<'a, i8> {
+    let words = n_bytes.div_ceil(4);
     let last = scratch.slice(scratch.len().wrapping_sub(words), words);
     // SAFETY: the words are `words` times four bytes, which nothing else uses.
     unsafe { core::slice::from_raw_parts_mut(last.as_ptr().cast(), words.wrapping_mul(4)) }.into()
@@ -66,9 +72,12 @@ pub struct Patch<'a> {
     tile: Tile,
     /// The rows of the lines from that of the chunk's first one on; null in the padding.
     rows: [*const i8; MAX_LINES],
+    /// Whether one of them is null.
+    #[cfg_attr(not(dunlin_dsp_fpu), allow(dead_code))]
+    is_cut: bool,
     /// The stored number that stands for 0.
     padding: i8,
-    /// Where lines that begin anywhere are put together. Empty if all begin at multiples of 4.
+    /// Where lines that begin anywhere are put together, if `Tile` says so; else the elements of a pixel in the padding.
     bytes: ViewMut<'a, i8>,
 }
 
@@ -82,14 +91,14 @@ impl<'a> Patch<'a> {
         bytes: ViewMut<'a, i8>,
     ) -> Patch<'a> {
         let padding = x_offset.wrapping_neg() as i8;
-        Patch { geometry, x, y: usize::MAX, tile, rows: [null(); MAX_LINES], padding, bytes }
+        Patch { geometry, x, y: usize::MAX, tile, rows: [null(); MAX_LINES], is_cut: false, padding, bytes }
     }
 
     /// From now on of output row `y`.
     pub fn go_to(&mut self, y: usize) {
         if y != self.y {
             self.y = y;
-            self.find_rows(0, MAX_LINES);
+            self.find_rows(0, self.lines().min(MAX_LINES));
         }
     }
 
@@ -99,9 +108,15 @@ impl<'a> Patch<'a> {
         row_len.checked_div(self.tile.line_len).unwrap_or(1)
     }
 
+    /// All lines.
+    fn lines(&self) -> usize {
+        self.lines_of_row().wrapping_mul(self.geometry.kernel[0])
+    }
+
     /// Looks up the rows of up to `n` lines from `first` on.
     #[inline(never)]
     fn find_rows(&mut self, first: usize, n: usize) {
+        self.is_cut = false;
         let (image, taps) = self.geometry.row_taps(self.y);
         let lines = self.lines_of_row();
         let mut line = first;
@@ -109,48 +124,64 @@ impl<'a> Patch<'a> {
             let ky = line.checked_div(lines).unwrap_or(0);
             let inside = taps.valid.contains(&ky);
             *row = if inside { self.x.row(image.wrapping_add(taps.index(ky))).as_ptr() } else { null() };
+            self.is_cut |= !inside;
             line = line.wrapping_add(1);
         }
     }
 
-    /// Widens `taps` of all four positions of a block from output column `ox` on, if they lie inside the image.
+    /// Widens `taps` of all four positions of a block from output column `ox` on, where that is possible at a time.
     #[cfg(dunlin_dsp_fpu)]
     #[inline(never)]
-    pub fn widen_all(&mut self, taps: &Range<usize>, ox: usize, block: &Block) -> bool {
-        let ([_, width, c_in], kw, line_len) =
-            (self.geometry.input, self.geometry.kernel[1], self.tile.line_len);
+    pub fn widen_all(&self, taps: &Range<usize>, ox: usize, block: &Block) -> bool {
+        let ([kh, kw], [_, width, c_in]) = (self.geometry.kernel, self.geometry.input);
+        let line_len = self.tile.line_len;
+        if line_len != kw.wrapping_mul(c_in) || kh > MAX_LINES {
+            return false;
+        }
         let stride = self.geometry.window.stride[1] as usize;
         let column = ox.wrapping_mul(stride).wrapping_sub(self.geometry.window.pads[1] as usize);
         let last = column.wrapping_add(stride.wrapping_mul(block.positions.wrapping_sub(1)));
-        let is_inside = column <= last && last.wrapping_add(kw) <= width;
-        if !is_inside || line_len != kw.wrapping_mul(c_in) {
+        let (start, step) = (column.wrapping_mul(c_in), c_in.wrapping_mul(stride));
+        let is_whole = taps.len() == self.tile.taps;
+        let is_inside = is_whole && column <= last && last.wrapping_add(kw) <= width && !self.is_cut;
+        if !c_in.is_multiple_of(4) {
+            return is_inside && self.gather_all(start, step, block);
+        }
+        let offset = block.offset_pair();
+        if is_inside && kw == 3 && stride == 1 {
+            let (rows, to) = (&self.rows, block.words.as_ptr());
+            let end = rows.as_ptr().wrapping_add(kh);
+            let triples = Triples { step, words_step: c_in.wrapping_mul(8), start, to, end, offset };
+            // SAFETY: the rows have the six pixels, and the block has room for all taps.
+            unsafe { widen_triples(rows.as_ptr(), &triples) };
+            return true;
+        }
+        // Whole lines, or pixels.
+        let (len, runs_of_row) = if is_inside { (line_len, 1) } else { (c_in, kw) };
+        let (first, runs) =
+            (taps.start.checked_div(len).unwrap_or(0), taps.len().checked_div(len).unwrap_or(0));
+        let line = first.checked_div(runs_of_row).unwrap_or(0);
+        let in_row = first.wrapping_sub(line.wrapping_mul(runs_of_row));
+        if first.wrapping_mul(len) != taps.start || runs.wrapping_mul(len) != taps.len() {
             return false;
         }
-        let (start, step) = (column.wrapping_mul(c_in), c_in.wrapping_mul(stride));
-        if !c_in.is_multiple_of(4) {
-            return taps.len() == self.tile.taps && self.gather_all(start, step, block);
-        }
-        let mut line = taps.start.checked_div(line_len).unwrap_or(0);
-        let mut from = taps.start.wrapping_sub(line.wrapping_mul(line_len));
-        if taps.len() != self.tile.taps {
-            self.find_rows(line, from.wrapping_add(taps.len()).div_ceil(line_len.max(1)));
-            line = 0;
-        }
-        let mut at = 0usize;
-        while at < taps.len() {
-            let len = line_len.wrapping_sub(from).min(taps.len().wrapping_sub(at));
-            match self.rows.get(line) {
-                Some(row) if !row.is_null() => {
-                    let x = row.wrapping_add(start).wrapping_add(from);
-                    block.widen_all(at, x, step, len);
-                }
-                _ => {
-                    let words = |taps: usize| (taps / 2).wrapping_mul(block.positions);
-                    block.words.slice(words(at), words(len)).fill(0);
-                }
-            }
-            (at, line, from) = (at.wrapping_add(len), line.wrapping_add(1), 0);
-        }
+        let runs = Runs {
+            row: self.rows.as_ptr().wrapping_add(line),
+            left: runs_of_row.wrapping_sub(in_row),
+            start: start.wrapping_add(in_row.wrapping_mul(len)),
+            runs,
+            row_len: width.wrapping_mul(c_in),
+            step,
+            len,
+            padding: self.bytes.as_ptr(),
+            runs_of_row,
+            first: start,
+            to: block.words.as_ptr(),
+            offset,
+        };
+        // SAFETY: the rows of the window have been looked up; runs that are not inside them are pixels, and there are the
+        // elements of one that stand for 0. The block has room for `taps`.
+        unsafe { widen_runs(&runs) };
         true
     }
 
@@ -162,7 +193,7 @@ impl<'a> Patch<'a> {
         let Some(rows) = self.rows.get(..self.geometry.kernel[0]) else { return false };
         let taps = self.tile.taps.next_multiple_of(4);
         let has_room = self.bytes.len() >= taps.wrapping_mul(block.positions);
-        if !has_room || self.tile.line_len < 4 || rows.contains(&null()) {
+        if !has_room || self.tile.line_len < 4 {
             return false;
         }
         let lines = Lines {
@@ -190,15 +221,25 @@ impl<'a> Patch<'a> {
         let skipped = taps.start.wrapping_sub(first.wrapping_mul(line_len));
         let whole = taps.len() == self.tile.taps;
         let lines = self.lines_of_row();
-        if !whole {
+        // Where the rows of these taps stand among those that have been looked up.
+        let mut at_row = first;
+        if self.lines() > MAX_LINES {
             self.find_rows(first, skipped.wrapping_add(taps.len()).div_ceil(line_len.max(1)));
+            at_row = 0;
         }
         // The image's column of the first tap.
         let mut column = ox.wrapping_mul(stride) as isize - self.geometry.window.pads[1] as isize;
+        if self.has_words() {
+            for position in slots {
+                self.widen_words(column, position, block);
+                column = column.wrapping_add(stride as isize);
+            }
+            return;
+        }
         for position in slots {
             let mut line = self.line(column);
             let mut at = 0usize;
-            if self.bytes.len() != 0 && whole && lines == 1 {
+            if self.tile.by_lines && whole && lines == 1 {
                 self.put_together(&line);
                 at = taps.len();
             }
@@ -210,10 +251,10 @@ impl<'a> Patch<'a> {
                     line = self.line(column.wrapping_add(tap.wrapping_mul(dilation) as isize));
                 }
                 let to = line_len.min(from.wrapping_add(taps.len().wrapping_sub(at)));
-                self.widen_line(i, from..to, &line, at, position, block);
+                self.widen_line(at_row.wrapping_add(i), from..to, &line, at, position, block);
                 (at, i, from) = (at.wrapping_add(to.wrapping_sub(from)), i.wrapping_add(1), 0);
             }
-            if self.bytes.len() != 0 {
+            if self.tile.by_lines {
                 let end = taps.len().next_multiple_of(4);
                 while at < end {
                     self.bytes.set(at, self.padding);
@@ -222,6 +263,67 @@ impl<'a> Patch<'a> {
                 block.widen_fours(position, 0, self.bytes.slice(0, end).view());
             }
             column = column.wrapping_add(stride as isize);
+        }
+    }
+
+    /// Whether each line is a word, and a row of the image at least one.
+    fn has_words(&self) -> bool {
+        let ([_, width, c_in], [kh, kw]) = (self.geometry.input, self.geometry.kernel);
+        let is_word = self.tile.line_len == 4 && kw.wrapping_mul(c_in) == 4;
+        is_word && kh <= MAX_LINES && self.tile.chunk >= self.tile.taps && width.wrapping_mul(c_in) >= 4
+    }
+
+    /// Widens all taps of a position, whose lines are words that begin at `column` of the image. Such a word is loaded from
+    /// inside the row, shifted, and filled up with what stands for 0.
+    #[inline(always)]
+    fn widen_words(&self, column: isize, position: usize, block: &Block) {
+        let [_, width, c_in] = self.geometry.input;
+        let first = column.wrapping_mul(c_in as isize);
+        let last = width.wrapping_mul(c_in).wrapping_sub(4) as isize;
+        let start = first.max(0).min(last);
+        // Bits of the padding before the image, and behind it.
+        let before = start.wrapping_sub(first).max(0).min(4).wrapping_mul(8);
+        let behind = first.wrapping_sub(start).max(0).min(4).wrapping_mul(8);
+        let inside = u32::MAX.checked_shl(before as u32).unwrap_or(0).checked_shr(behind as u32).unwrap_or(0);
+        let padding = self.padding as u8 as u32 * 0x0101_0101;
+        let to = block.words.slice(position, 1).as_ptr();
+        // SAFETY: loads a word of each row of the window, and writes the words of as many lines of one position.
+        unsafe {
+            asm!(
+                "20:",
+                "ldr {x}, [{rows}], #4",
+                "cmp {x}, #0",
+                "beq 22f",
+                "ldr {x}, [{x}, {start}]",
+                "lsl {x}, {x}, {before}",
+                "lsr {x}, {x}, {behind}",
+                "orr {x}, {x}, {fill}",
+                "sxtab16 {odd}, {offset}, {x}, ror #8",
+                "sxtab16 {x}, {offset}, {x}",
+                "21:",
+                "str {x}, [{to}]",
+                "str {odd}, [{to}, {step}]",
+                "add {to}, {to}, {step}, lsl #1",
+                "cmp {rows}, {end}",
+                "bne 20b",
+                "b 23f",
+                "22:",
+                "mov {odd}, #0",
+                "b 21b",
+                "23:",
+                rows = inout(reg) self.rows.as_ptr() => _,
+                end = in(reg) self.rows.as_ptr().wrapping_add(self.geometry.kernel[0]),
+                start = in(reg) start,
+                before = in(reg) before,
+                behind = in(reg) behind,
+                fill = in(reg) padding & !inside,
+                to = inout(reg) to => _,
+                step = in(reg) block.positions.wrapping_mul(4),
+                offset = in(reg) block.offset_pair(),
+                x = out(reg) _,
+                odd = out(reg) _,
+                options(nostack),
+            );
         }
     }
 
@@ -315,7 +417,7 @@ impl<'a> Patch<'a> {
     ) {
         let row = self.rows.get(line_index).copied().unwrap_or(null());
         let (start, end) = (taps.start.max(line.inside.0), taps.end.min(line.inside.1));
-        let together = self.bytes.len() != 0;
+        let together = self.tile.by_lines;
         if row.is_null() || start >= end {
             return self.clear(at, taps.len(), position, block);
         }
@@ -335,7 +437,7 @@ impl<'a> Patch<'a> {
     /// Taps of the padding.
     #[inline(never)]
     fn clear(&self, at: usize, len: usize, position: usize, block: &Block) {
-        if self.bytes.len() == 0 {
+        if !self.tile.by_lines {
             return block.clear(position, at, len);
         }
         for i in at..at.wrapping_add(len) {
@@ -344,67 +446,15 @@ impl<'a> Patch<'a> {
     }
 }
 
-/// What [`gather_four`] works on. The assembly knows the order of the fields.
-#[cfg(dunlin_dsp_fpu)]
-#[repr(C)]
-struct Lines {
-    /// First element of the first position in each row, the distance of positions, and three times that.
-    start: usize,
-    step: usize,
-    step_3: usize,
-    /// The same for what is put together.
-    to: *mut i8,
-    to_step: usize,
-    to_step_3: usize,
-    /// Elements of a line.
-    len: usize,
-}
-
-/// A word of each position.
-#[cfg(dunlin_dsp_fpu)]
-macro_rules! words {
-    () => {
-        concat!(
-            "ldr.w r10, [lr, r4]\nldr.w r11, [lr, r4, lsl #1]\nldr.w r12, [lr, r5]\n",
-            "str.w r10, [r6, r7]\nstr.w r11, [r6, r7, lsl #1]\nstr.w r12, [r6, r8]\n",
-            "ldr r10, [lr], #4\nstr r10, [r6], #4\n",
-        )
-    };
-}
-
-/// Puts lines together: of every row one, of at least four elements, for each of four positions. The last word of a line
-/// begins inside the one before, so that none reaches beyond it.
-#[cfg(dunlin_dsp_fpu)]
-#[unsafe(naked)]
-unsafe extern "C" fn gather_four(rows: *const *const i8, end: *const *const i8, lines: &Lines) {
-    naked_asm!(
-        dsp_core!(),
-        "push {{r4-r11, lr}}",
-        "ldm.w r2, {{r3-r9}}",
-        "20:",
-        "ldr lr, [r0], #4",
-        "subs.w r2, r9, #4",
-        "add lr, r3",
-        "21:",
-        words!(),
-        "subs r2, #4",
-        "bge 21b",
-        "adds.w r10, r2, #4",
-        "beq 22f",
-        "add lr, r2",
-        "add r6, r2",
-        words!(),
-        "22:",
-        "cmp r0, r1",
-        "bne 20b",
-        "pop {{r4-r11, pc}}",
-    )
-}
-
 /// [`Patch::widen`] for a window of one pixel without padding.
 pub fn widen_pixels(patch: &Patch, ox: usize, taps: &Range<usize>, slots: Range<usize>, block: &Block) {
     let step = patch.geometry.input[2].wrapping_mul(patch.geometry.window.stride[1] as usize);
     let mut start = ox.wrapping_mul(step);
+    #[cfg(dunlin_dsp_fpu)]
+    if slots.len() == block.positions && taps.len().is_multiple_of(4) && block.positions == 4 {
+        let x = patch.rows[0].wrapping_add(start).wrapping_add(taps.start);
+        return block.widen_all(0, x, step, taps.len());
+    }
     for position in slots {
         let x = elements(patch.rows[0], start.wrapping_add(taps.start), taps.len());
         if taps.len().is_multiple_of(4) {
@@ -418,7 +468,7 @@ pub fn widen_pixels(patch: &Patch, ox: usize, taps: &Range<usize>, slots: Range<
 
 /// Elements of a row that has them.
 #[inline(always)]
-fn elements<'a>(row: *const i8, start: usize, len: usize) -> View<'a, i8> {
+pub fn elements<'a>(row: *const i8, start: usize, len: usize) -> View<'a, i8> {
     // SAFETY: the window's geometry keeps them inside the row.
     unsafe { core::slice::from_raw_parts(row.wrapping_add(start), len) }.into()
 }

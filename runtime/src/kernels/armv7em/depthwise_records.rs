@@ -53,15 +53,14 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// Computes row `y` of the output, and the next one, clamped to int8 alone.
+    /// The rows that row `y` of the output, and the next one, read; and what keeps of pairs of them those that are not in the
+    /// padding, for which any row will do.
     #[inline(always)]
-    fn compute(&self, y: usize, is_pair: bool) {
-        let Geometry { input: [height, width, channels], output: [_, out_w, _], window, .. } = *self.geometry;
-        let stride = window.stride[1] as usize;
+    fn rows(&self, y: usize, is_pair: bool) -> ([*const i8; 4], [i32; 2]) {
         let (image, taps) = self.geometry.row_taps(y);
-        // What keeps rows that are not in the padding, for which any row will do; and a fourth one that nothing reads.
+        // A single row does not read the fourth one.
         let mut masks = [-1; 2];
-        let last = height.wrapping_sub(1) as i32;
+        let last = self.geometry.input[0].wrapping_sub(1) as i32;
         let rows = [0, 1, 2, 3].map(|i| {
             let y = taps.start.wrapping_add(i);
             if !(0..=last).contains(&y) && (i < 3 || is_pair) {
@@ -69,6 +68,15 @@ impl Layer<'_> {
             }
             self.x.row(image.wrapping_add(y.max(0).min(last) as usize)).as_ptr()
         });
+        (rows, masks)
+    }
+
+    /// Computes row `y` of the output, and the next one, clamped to int8 alone.
+    #[inline(always)]
+    fn compute(&self, y: usize, is_pair: bool) {
+        let Geometry { input: [_, width, channels], output: [_, out_w, _], window, .. } = *self.geometry;
+        let stride = window.stride[1] as usize;
+        let (rows, masks) = self.rows(y, is_pair);
         let out = self.out.row(y).as_ptr();
         let (kind, step) = match (is_pair, stride) {
             (true, _) => {
@@ -107,15 +115,16 @@ impl Layer<'_> {
                 step,
                 columns: self.scratch.as_ptr(),
                 records: self.records.words.as_ptr(),
-                kind: kind as usize,
+                kind: if is_pair && start != 0 { Kind::PaddedPairs } else { kind } as usize,
             };
-            let all = self.scratch.slice(0, n_columns.wrapping_mul(COLUMN_WORDS));
             for _ in 0..channels / 4 {
                 // SAFETY: four channels of columns inside the rows, for which `Strip` has made room, and of their records;
                 // the rows of the output have as many columns.
                 unsafe {
                     widen_columns(&widen);
-                    mask(all, masks);
+                    if masks != [-1; 2] {
+                        mask_columns(column(0), column(n_columns), masks[0], masks[1]);
+                    }
                     sweep_columns(&sweep);
                 }
                 widen.at = widen.at.wrapping_add(4);
@@ -128,18 +137,27 @@ impl Layer<'_> {
     }
 }
 
-/// Makes rows in the padding 0.
-#[inline(always)]
-fn mask(columns: ViewMut<i32>, [even, odd]: [i32; 2]) {
-    if even & odd == -1 {
-        return;
-    }
-    let mut at = 0usize;
-    while at < columns.len() {
-        columns.set(at, columns.at(at) & even);
-        columns.set(at.wrapping_add(1), columns.at(at.wrapping_add(1)) & odd);
-        at = at.wrapping_add(2);
-    }
+/// Makes rows in the padding 0: keeps of the pairs of rows in each column, at least one, the bits of two masks.
+#[unsafe(naked)]
+unsafe extern "C" fn mask_columns(columns: *mut i32, end: *const i32, even: i32, odd: i32) {
+    naked_asm!(
+        dsp_core!(),
+        "push {{r4-r11, lr}}",
+        "20:",
+        "ldm.w r0, {{r4-r11}}",
+        "ands r4, r2",
+        "ands r5, r3",
+        "ands r6, r2",
+        "ands r7, r3",
+        "and.w r8, r8, r2",
+        "and.w r9, r9, r3",
+        "and.w r10, r10, r2",
+        "and.w r11, r11, r3",
+        "stm.w r0!, {{r4-r11}}",
+        "cmp r0, r1",
+        "bne 20b",
+        "pop {{r4-r11, pc}}",
+    )
 }
 
 /// What [`widen_columns`] works on. The assembly knows the order of the fields.
@@ -202,6 +220,8 @@ enum Kind {
     Ones,
     /// One row, of which every output is two columns behind the one before.
     Twos,
+    /// As `Pairs`, where the first column is in the padding.
+    PaddedPairs,
 }
 
 /// What [`sweep_columns`] works on. The assembly knows the order of the fields.
@@ -281,6 +301,10 @@ macro_rules! two_rows {
             "mov r8, r7\n",
             column!("r7" = "r7", "r0", "r3", "b"),
             column!("r8" = "r8", "r0", "r3", "b", lower),
+            "b 22f\n",
+            // The first column is in the padding.
+            "26:\n",
+            "mov r8, r7\n",
             "22:\n",
             "ldrd r9, r10, [lr], #32\n",
             column!("r5" = "r7", "r1", "r3", "t"),
@@ -387,7 +411,7 @@ unsafe extern "C" fn sweep_columns(job: &Sweep) {
         ".p2align 2",
         // Where each kind of loop begins (an address of Thumb code is odd).
         "90:",
-        ".hword 21b - 20b + 1, 23b - 20b + 1, 25b - 20b + 1",
+        ".hword 21b - 20b + 1, 23b - 20b + 1, 25b - 20b + 1, 26b - 20b + 1",
         ".p2align 2",
     )
 }

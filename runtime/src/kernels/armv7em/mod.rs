@@ -31,6 +31,8 @@ mod block;
 mod pairs;
 mod quads;
 mod requantize;
+#[cfg(dunlin_dsp_fpu)]
+mod runs;
 mod sums;
 mod tile;
 mod winograd_input;

@@ -13,51 +13,49 @@ use crate::kernels::generic::requantize::SCALED_SHIFT;
 /// What [`pairs`] works on. The assembly knows the order of the fields.
 #[repr(C)]
 pub struct Job {
+    /// Where sums are taken up, unless they begin with the biases; else null.
+    pub begun: *const i32,
+    /// From the end of two channels' words, and once before the first ones', to where the next two's first round begins.
+    pub w_step: usize,
+    pub w: *const i8,
+    /// The channel table from the first channel on.
+    pub table: *const i32,
+    /// From there to the first word of weights, which that round leaves to a register of its own.
+    pub w_first: usize,
     /// The block, and the end of its words.
     pub x: *const i32,
     pub x_end: *const i32,
-    /// `w_step` before the first word of weights from which the loop's first round, which takes 32 words, is entered.
-    pub w: *const i8,
-    /// Words of weights by which that round is shortened.
-    pub skipped: usize,
-    /// From the end of two channels' words to where the next two's first round begins.
-    pub w_step: usize,
-    /// The channel table from the first channel on, if the sums begin with the biases; else null.
-    pub biases: *const i32,
-    /// The channel table from the first channel on, if the sums become outputs; else null.
-    pub table: *const i32,
-    /// Where sums are stored, four of the second channel with 256 and of the first one of each pair, unless they become
-    /// outputs.
-    pub stored: *mut i32,
-    /// Where `table` ends, or `stored` if that is null.
-    pub end: *const i32,
-    pub zero_point: i32,
     /// The first position's output of the first channel, and the distance of positions.
     pub out: *mut i8,
     pub stride: usize,
-    /// Where sums are taken up, if they do not begin with the biases.
-    pub begun: *const i32,
+    /// Where sums are stored, four of the second channel with 256 and of the first one of each pair, unless they become
+    /// outputs; else null.
+    pub stored: *mut i32,
+    /// Where `table` ends.
+    pub table_end: *const i32,
+    pub zero_point: i32,
+    /// Words of weights by which the loop's first round, which takes 32 of them, is shortened.
+    pub skipped: usize,
     /// Whether the table is one of scaled channels.
     pub is_scaled: usize,
 }
 
-/// Puts the job on the stack, below what the loops are entered with: at 52 the words of weights, at 56 storing of outputs,
-/// at 60 what becomes of sums.
+/// Puts the job on the stack, below what the loops are entered with: at 48 the words of weights, at 52 storing of outputs,
+/// at 56 what becomes of sums.
 macro_rules! prepare {
     () => {
         concat!(
             "adr.w r3, 20f\n",
-            "ldr r2, [r0, #12]\n",
+            "ldrd r2, r6, [r0, #48]\n",
             "movs r4, #44\n",
             "mla r3, r2, r4, r3\n",
             "adr.w r4, 52f\n",
             "sub.w r4, r4, r1, lsl #2\n",
-            "ldr r2, [r0, #24]\n",
+            "ldr r2, [r0, #36]\n",
             "adr.w r5, 40f\n",
-            "cbz r2, 9f\n",
-            "ldr r2, [r0, #52]\n",
+            "cbnz r2, 9f\n",
             "adr.w r5, 41f\n",
-            "cbz r2, 9f\n",
+            "cbz r6, 9f\n",
             "adr.w r5, 42f\n",
             "9:\n",
             // An address of Thumb code is odd.
@@ -65,65 +63,68 @@ macro_rules! prepare {
             "adds r4, #1\n",
             "adds r5, #1\n",
             "push {{r3-r5}}\n",
-            "ldm.w r0, {{r1-r12, lr}}\n",
-            "push {{r1-r12, lr}}\n",
+            "ldm.w r0, {{r1-r12}}\n",
+            "push {{r1-r12}}\n",
         )
     };
 }
 
-/// Biases of two channels, or their sums so far (label 11), in r0 to r7.
+/// Adds products of the word of weights in r8 to what is in some registers.
+macro_rules! products {
+    ($($acc:literal = $old:literal + $x:literal;)+) => {
+        concat!($("smlad ", $acc, ", r8, ", $x, ", ", $old, "\n",)+)
+    };
+}
+
+/// The products of the word of weights in r8: two taps.
+macro_rules! word {
+    () => {
+        concat!(
+            "ldm.w lr!, {{r9-r12}}\n",
+            products!("r0" = "r0" + "r9"; "r1" = "r1" + "r10"; "r2" = "r2" + "r11"; "r3" = "r3" + "r12";),
+            "sxtb16 r8, r8\n",
+            products!("r4" = "r4" + "r9"; "r5" = "r5" + "r10"; "r6" = "r6" + "r11"; "r7" = "r7" + "r12";),
+        )
+    };
+    ($($w:literal)+) => {
+        concat!($("vmov r8, ", $w, "\n", word!(),)+)
+    };
+}
+
+/// The sums of two channels with the products of their first word of weights: from the biases on, or from the sums so far
+/// (label 11).
 macro_rules! begin {
     () => {
         concat!(
             "10:\n",
-            "ldr r0, [sp, #20]\n",
-            "cbz r0, 11f\n",
-            "ldr.w r4, [r0], #12\n",
-            "ldr.w r1, [r0], #12\n",
-            "str r0, [sp, #20]\n",
-            "add.w r0, r4, r1, lsl #8\n",
-            "mov r5, r4\nmov r6, r4\nmov r7, r4\n",
-            "mov r1, r0\nmov r2, r0\nmov r3, r0\n",
-            "b 12f\n",
+            "ldm.w sp, {{r0, r8-r11, lr}}\n",
+            "add r9, r8\n",
+            "ldr.w r8, [r9, r11]\n",
+            "vldmia r9!, {{s0-s31}}\n",
+            "str.w r9, [sp, #8]\n",
+            "cbnz r0, 11f\n",
+            "ldr.w r4, [r10]\n",
+            "ldr.w r0, [r10, #12]\n",
+            "ldm.w lr!, {{r9-r12}}\n",
+            "add.w r0, r4, r0, lsl #8\n",
+            products!("r1" = "r0" + "r10"; "r2" = "r0" + "r11"; "r3" = "r0" + "r12"; "r0" = "r0" + "r9";),
+            "sxtb16 r8, r8\n",
+            products!("r5" = "r4" + "r10"; "r6" = "r4" + "r11"; "r7" = "r4" + "r12"; "r4" = "r4" + "r9";),
+            "ldr.w pc, [sp, #48]\n",
             "11:\n",
-            "ldr.w r8, [sp, #48]\n",
-            "ldm.w r8!, {{r0-r7}}\n",
-            "str.w r8, [sp, #48]\n",
-            "12:\n",
+            "mov r12, r0\n",
+            "ldm.w r12!, {{r0-r7}}\n",
+            "str.w r12, [sp]\n",
+            word!(),
+            "ldr.w pc, [sp, #48]\n",
         )
     };
 }
 
-/// The products of a word of weights: two taps.
-macro_rules! word {
-    ($($w:literal)+) => {
-        concat!($(
-            "vmov r8, ", $w, "\n",
-            "ldm.w lr!, {{r9-r12}}\n",
-            "smlad r0, r8, r9, r0\n",
-            "smlad r1, r8, r10, r1\n",
-            "smlad r2, r8, r11, r2\n",
-            "smlad r3, r8, r12, r3\n",
-            "sxtb16 r8, r8\n",
-            "smlad r4, r8, r9, r4\n",
-            "smlad r5, r8, r10, r5\n",
-            "smlad r6, r8, r11, r6\n",
-            "smlad r7, r8, r12, r7\n",
-        )+)
-    };
-}
-
-/// The products of all words; the first round is entered somewhere.
-macro_rules! products {
+/// The products of the other words; the first round is entered somewhere.
+macro_rules! rounds {
     () => {
         concat!(
-            "ldr.w r8, [sp, #8]\n",
-            "ldr.w r9, [sp, #16]\n",
-            "ldr.w lr, [sp]\n",
-            "add r8, r9\n",
-            "vldmia r8!, {{s0-s31}}\n",
-            "str.w r8, [sp, #8]\n",
-            "ldr.w pc, [sp, #52]\n",
             "13:\n",
             "ldr.w r8, [sp, #8]\n",
             "vldmia r8!, {{s0-s31}}\n",
@@ -132,11 +133,11 @@ macro_rules! products {
             "20:\n",
             word!("s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7" "s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"),
             word!("s16" "s17" "s18" "s19" "s20" "s21" "s22" "s23" "s24" "s25" "s26" "s27" "s28" "s29" "s30" "s31"),
-            "ldr.w r8, [sp, #4]\n",
+            "ldr.w r8, [sp, #24]\n",
             "cmp lr, r8\n",
             "bne.w 13b\n",
-            "ldr.w r8, [sp, #24]\n",
-            "ldr.w pc, [sp, #60]\n",
+            "ldr.w r8, [sp, #12]\n",
+            "ldr.w pc, [sp, #56]\n",
         )
     };
 }
@@ -188,18 +189,15 @@ macro_rules! finish {
     () => {
         concat!(
             "40:\n",
-            "ldr.w r8, [sp, #28]\n",
-            "ldr.w r9, [sp, #32]\n",
-            "stm.w r8!, {{r0-r7}}\n",
-            "str.w r8, [sp, #28]\n",
-            "cmp r8, r9\n",
-            "bne.w 10b\n",
-            "b 60f\n",
+            "ldr.w r9, [sp, #36]\n",
+            "stm.w r9!, {{r0-r7}}\n",
+            "str.w r9, [sp, #36]\n",
+            "b 53f\n",
             ".p2align 2\n",
             "41:\n",
             difference!(),
             "asrs r0, r0, #8\nasrs r1, r1, #8\nasrs r2, r2, #8\nasrs r3, r3, #8\n",
-            "ldr.w r11, [sp, #36]\n",
+            "ldr.w r11, [sp, #44]\n",
             requantize!("4": "r4" "r5" "r6" "r7"),
             requantize!("16": "r0" "r1" "r2" "r3"),
             "b 50f\n",
@@ -218,9 +216,9 @@ macro_rules! store {
         concat!(
             "50:\n",
             "bfi r4, r0, #8, #8\nbfi r5, r1, #8, #8\nbfi r6, r2, #8, #8\nbfi r7, r3, #8, #8\n",
-            "ldrd r0, r1, [sp, #40]\n",
+            "ldrd r0, r1, [sp, #28]\n",
             "add.w r2, r0, r1\n",
-            "ldr.w pc, [sp, #56]\n",
+            "ldr.w pc, [sp, #52]\n",
             ".p2align 2\n",
             "strh.w r7, [r2, r1, lsl #1]\n",
             "strh.w r6, [r0, r1, lsl #1]\n",
@@ -228,11 +226,12 @@ macro_rules! store {
             "strh.w r4, [r0]\n",
             "52:\n",
             "adds r0, #2\n",
-            "str r0, [sp, #40]\n",
+            "str r0, [sp, #28]\n",
+            "53:\n",
+            "ldr r1, [sp, #40]\n",
             "add.w r8, r8, #24\n",
-            "str.w r8, [sp, #24]\n",
-            "ldr r1, [sp, #32]\n",
             "cmp r8, r1\n",
+            "str.w r8, [sp, #12]\n",
             "bne.w 10b\n",
         )
     };
@@ -241,7 +240,7 @@ macro_rules! store {
 /// Works on a group of positions, of which the first `positions`, in `1..=4`, become outputs.
 ///
 /// # Safety
-/// The job's pointers must stand on what the fields describe, with at least four taps and two channels; 124 bytes before
+/// The job's pointers must stand on what the fields describe, with at least four taps and two channels; 120 bytes before
 /// the weights can be read.
 #[unsafe(naked)]
 pub unsafe extern "C" fn pairs(job: &Job, positions: usize) {
@@ -253,11 +252,11 @@ pub unsafe extern "C" fn pairs(job: &Job, positions: usize) {
         "vpush {{s16-s31}}",
         prepare!(),
         begin!(),
-        products!(),
+        rounds!(),
         finish!(),
         store!(),
         "60:",
-        "add sp, #64",
+        "add sp, #60",
         "vpop {{s16-s31}}",
         "pop {{r4-r11, pc}}",
     )

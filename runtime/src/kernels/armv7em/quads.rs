@@ -7,7 +7,29 @@
 
 use core::arch::naked_asm;
 
-use super::sums::Job;
+/// What [`quads`] works on. The assembly knows the order of the fields.
+#[repr(C)]
+pub struct Job {
+    /// The block, and the end of its words.
+    pub x: *const i32,
+    pub x_end: *const i32,
+    /// The channel table from the first channel on.
+    pub table: *const i32,
+    /// Where the outputs end, or `stored` if that is not null.
+    pub end: *const i32,
+    pub zero_point: i32,
+    /// The first channel's output.
+    pub out: *mut i8,
+    /// Where sums are stored, unless they become outputs; else null.
+    pub stored: *mut i32,
+    /// Where sums are taken up, unless they begin with the biases; else null.
+    pub begun: *const i32,
+    /// From the end of a quad's weights to the beginning of the next quad's.
+    pub w_skip: usize,
+    pub w: *const i8,
+    /// Eights of taps by which the first round of the loop, which takes eight of them, is shortened.
+    pub skipped: usize,
+}
 
 /// The products of eight taps and four channels.
 macro_rules! eight {
@@ -31,61 +53,126 @@ macro_rules! eight {
     };
 }
 
-/// Requantizes twice a sum, which has 25 bits, and stores it: entry of the channel table at r10, output at r9, zero
-/// point in r8.
-macro_rules! finish {
-    ($($acc:literal $entry:literal $at:literal)+) => {
+/// Requantizes sums that are shifted so that they are doubled: multiplier, shift; zero point in lr. See [`super::sums`].
+macro_rules! requantize {
+    ($($acc:literal: $double:literal $by:literal, $multiplier:literal $shift:literal;)+) => {
         concat!($(
-            "ldrd r4, r5, [r10, #", $entry, " + 4]\n",
-            "smmulr ", $acc, ", ", $acc, ", r4\n",
-            "rsbs r5, r5, #0\n",
+            $double, " ", $acc, ", ", $acc, ", #", $by, "\n",
+            "smmulr ", $acc, ", ", $acc, ", ", $multiplier, "\n",
             "add.w ", $acc, ", ", $acc, ", ", $acc, ", asr #31\n",
-            "asrs ", $acc, ", r5\n",
-            "adc.w ", $acc, ", ", $acc, ", r8\n",
+            "asrs.w ", $acc, ", ", $acc, ", ", $shift, "\n",
+            "adc.w ", $acc, ", ", $acc, ", lr\n",
             "ssat ", $acc, ", #8, ", $acc, "\n",
-            "strb.w ", $acc, ", [r9, #", $at, "]\n",
         )+)
     };
 }
 
-/// Does for one position what [`super::sums::sums`] does: rounds of four times eight taps, the first of which may leave
+/// Puts the job on the stack, behind it the entry of the loop, and what becomes of sums; where a quad begins stands in the
+/// place of the weights, which are in r12.
+macro_rules! prepare {
+    () => {
+        concat!(
+            "ldm.w r0, {{r1-r11}}\n",
+            "mov r12, r10\n",
+            "adr.w r0, 20f\n",
+            "mov.w lr, #(21f - 20f)\n",
+            "mla r11, r11, lr, r0\n",
+            "adr.w r10, 14f\n",
+            "adr.w r0, 15f\n",
+            "cmp.w r8, #0\n",
+            "it ne\n",
+            "movne r10, r0\n",
+            "adr.w lr, 41f\n",
+            "adr.w r0, 40f\n",
+            "cmp r7, #0\n",
+            "it ne\n",
+            "movne lr, r0\n",
+            // An address of Thumb code is odd.
+            "add.w r10, r10, #1\n",
+            "add.w r11, r11, #1\n",
+            "add.w lr, lr, #1\n",
+            "push {{r1-r11, lr}}\n",
+            "bx r10\n",
+        )
+    };
+}
+
+/// A quad begins with its biases, or with its sums so far.
+macro_rules! begin {
+    () => {
+        concat!(
+            ".p2align 2\n",
+            "14:\n",
+            "ldr.w lr, [sp, #8]\n",
+            "ldm.w lr, {{r0-r3}}\n",
+            "12:\n",
+            "add.w r1, r0, r1, lsl #8\n",
+            "add.w r3, r2, r3, lsl #8\n",
+            "ldr.w lr, [sp]\n",
+            "ldr.w pc, [sp, #40]\n",
+            ".p2align 2\n",
+            "15:\n",
+            "ldr.w lr, [sp, #28]\n",
+            "ldm.w lr!, {{r0-r3}}\n",
+            "str.w lr, [sp, #28]\n",
+            "b 12b\n",
+        )
+    };
+}
+
+/// The sums are kept (label 40), or are outputs (41).
+macro_rules! finish {
+    () => {
+        concat!(
+            ".p2align 2\n",
+            "40:\n",
+            "asrs r1, r1, #8\nasrs r3, r3, #8\n",
+            "ldrd r6, r4, [sp, #8]\n",
+            "ldr r5, [sp, #24]\n",
+            "adds r6, #48\n",
+            "stm r5!, {{r0-r3}}\n",
+            "str r6, [sp, #8]\n",
+            "str r5, [sp, #24]\n",
+            "cmp r5, r4\n",
+            "beq.w 54f\n",
+            "ldr.w pc, [sp, #36]\n",
+            ".p2align 2\n",
+            "41:\n",
+            "ldr.w lr, [sp, #8]\n",
+            "add.w lr, lr, #16\n",
+            "ldm.w lr!, {{r4-r11}}\n",
+            "str.w lr, [sp, #8]\n",
+            "ldr.w lr, [sp, #16]\n",
+            requantize!(
+                "r0": "lsl.w" "1", "r4" "r8";
+                "r1": "asr.w" "7", "r5" "r9";
+                "r2": "lsl.w" "1", "r6" "r10";
+                "r3": "asr.w" "7", "r7" "r11";
+            ),
+            "ldr r5, [sp, #20]\n",
+            "ldr r4, [sp, #12]\n",
+            "bfi r0, r1, #8, #8\nbfi r0, r2, #16, #8\nbfi r0, r3, #24, #8\n",
+            "str.w r0, [r5], #4\n",
+            "cmp r5, r4\n",
+            "str r5, [sp, #20]\n",
+            "beq 54f\n",
+            "ldr.w pc, [sp, #36]\n",
+        )
+    };
+}
+
+/// Does for one position what [`super::sums::sums`] does: rounds of eight times eight taps, the first of which may leave
 /// out the first `skipped`.
 ///
 /// # Safety
-/// The job's pointers must stand on what the fields describe: a multiple of 8 taps and of 4 channels.
+/// The job's pointers must stand on what the fields describe: a multiple of 8 taps and of 4 channels, at least one of each.
 #[unsafe(naked)]
 pub unsafe extern "C" fn quads(job: &Job) {
     naked_asm!(
         dsp_core!(),
         "push {{r4-r11, lr}}",
-        "ldr r2, [r0, #24]",
-        "adr.w r1, 20f",
-        "mov.w r3, #(21f - 20f)",
-        "mla r1, r2, r3, r1",
-        "adds r1, #1",
-        // The loop's entry, and a word that brings the stack to a multiple of 8.
-        "push {{r1}}",
-        "ldm.w r0, {{r1-r12, lr}}",
-        "push {{r1-r12, lr}}",
-        "mov r12, lr",
-        "10:",
-        "ldr r6, [sp, #28]",
-        "cbz r6, 11f",
-        "ldr.w r0, [r6], #12",
-        "ldr.w r1, [r6], #12",
-        "ldr.w r2, [r6], #12",
-        "ldr.w r3, [r6], #12",
-        "str r6, [sp, #28]",
-        "12:",
-        "ldr.w lr, [sp]",
-        "add.w r1, r0, r1, lsl #8",
-        "add.w r3, r2, r3, lsl #8",
-        "ldr.w pc, [sp, #52]",
-        "11:",
-        "ldr r6, [sp, #44]",
-        "ldm r6!, {{r0-r3}}",
-        "str r6, [sp, #44]",
-        "b 12b",
+        prepare!(),
+        begin!(),
         ".p2align 2",
         "20:",
         eight!(),
@@ -93,41 +180,21 @@ pub unsafe extern "C" fn quads(job: &Job) {
         eight!(),
         eight!(),
         eight!(),
+        eight!(),
+        eight!(),
+        eight!(),
+        eight!(),
         "ldr r4, [sp, #4]",
         "cmp lr, r4",
         "bne.w 20b",
-        "ldr.w r11, [sp, #20]",
-        "ldr.w r10, [sp, #12]",
-        "add r12, r11",
+        "ldr.w r11, [sp, #32]",
         "subs r1, r1, r0",
+        "add r12, r11",
         "subs r3, r3, r2",
-        "cmp.w r10, #0",
-        "beq 60f",
-        "lsls r0, r0, #1",
-        "asrs r1, r1, #7",
-        "lsls r2, r2, #1",
-        "asrs r3, r3, #7",
-        "ldrd r8, r9, [sp, #32]",
-        "ldr r7, [sp, #16]",
-        finish!("r0" "0" "0" "r1" "12" "1" "r2" "24" "2" "r3" "36" "3"),
-        "add.w r9, r9, #4",
-        "add.w r10, r10, #48",
-        "str.w r9, [sp, #36]",
-        "str.w r10, [sp, #12]",
-        "cmp r10, r7",
-        "bne.w 10b",
+        "ldr.w pc, [sp, #44]",
+        finish!(),
         "54:",
-        "add sp, #56",
+        "add sp, #48",
         "pop {{r4-r11, pc}}",
-        "60:",
-        "asrs r1, r1, #8",
-        "asrs r3, r3, #8",
-        "ldr r4, [sp, #8]",
-        "ldr r5, [sp, #16]",
-        "stm r4!, {{r0-r3}}",
-        "str r4, [sp, #8]",
-        "cmp r4, r5",
-        "bne.w 10b",
-        "b 54b",
     )
 }

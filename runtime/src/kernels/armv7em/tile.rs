@@ -4,7 +4,6 @@ use core::ops::Range;
 use core::ptr::null;
 
 use super::block::Block;
-use super::quads::quads;
 use super::sums::{Job, sums};
 use crate::kernels::generic::arithmetic::I8;
 use crate::kernels::generic::tile::Tile;
@@ -17,8 +16,6 @@ pub struct Group<'a> {
     pub tile: Tile,
     /// Number of positions.
     pub positions: usize,
-    /// Channels whose weights are in quads: a multiple of 4, and 0 unless there is one position.
-    pub quads: usize,
     /// Weights `[channels, taps]`.
     pub w: View<'a, i8>,
     /// The outputs from the first position's on: `[positions, channels]`.
@@ -38,7 +35,6 @@ impl<'a> Group<'a> {
         let mut first = 0usize;
         while first < tile.channels {
             let end = first.wrapping_add(n_at_once).min(tile.channels);
-            let rows = self.quads.max(first).min(end);
             let mut start = 0usize;
             while start < tile.taps {
                 let taps = tile.block(start);
@@ -46,38 +42,26 @@ impl<'a> Group<'a> {
                     fill(taps.clone(), block);
                 }
                 start = taps.end;
-                // SAFETY: the block holds the taps, and `w` the weights of these channels: in quads or in rows, which the
-                // check has seen to be followed by what is read ahead.
-                unsafe {
-                    if rows != first {
-                        quads(&self.job(first..rows, first, &taps, block));
-                    }
-                    if rows != end {
-                        sums(&self.job(rows..end, first, &taps, block), positions);
-                    }
-                }
+                // SAFETY: the block holds the taps, and `w` the weights of these channels, which the check has seen to be
+                // followed by what is read ahead.
+                unsafe { sums(&self.job(first..end, &taps, block), positions) };
             }
             first = end;
         }
     }
 
     /// Adds the products of a block of taps and the weights of some channels: the first ones to the biases, and behind
-    /// the last ones come the outputs. Other sums are kept from that of channel `first_kept` on.
+    /// the last ones come the outputs.
     #[inline(never)]
-    fn job(&self, channels: Range<usize>, first_kept: usize, taps: &Range<usize>, block: Block) -> Job {
-        let Group { arithmetic, tile, positions, w, out, scratch, .. } = *self;
-        let in_quads = channels.start < self.quads;
+    fn job(&self, channels: Range<usize>, taps: &Range<usize>, block: Block) -> Job {
+        let Group { arithmetic, tile, positions, w, out, scratch } = *self;
         let begins = taps.start == 0;
         let finishes = taps.end == tile.taps;
         let table = arithmetic.requantize.channels.0;
         let entry = |c: usize| table.as_ptr().wrapping_add(c.wrapping_mul(3));
-        let kept = channels.start.wrapping_sub(first_kept).wrapping_mul(positions);
-        let stored = scratch.as_ptr().wrapping_add(block.words.len()).wrapping_add(kept);
+        let stored = scratch.as_ptr().wrapping_add(block.words.len());
         let x = block.words.as_ptr().cast_const();
         let words = taps.len().div_ceil(4);
-        // Weights that lie between two of the same channel's taps, and the taps that the first round may leave out.
-        let (interleaved, rounds) =
-            if in_quads { (4, (words / 2).wrapping_neg() & 3) } else { (1, words.wrapping_neg() & 3) };
         Job {
             x,
             x_end: x.wrapping_add(words.wrapping_mul(2).wrapping_mul(positions)),
@@ -88,16 +72,14 @@ impl<'a> Group<'a> {
             } else {
                 stored.wrapping_add(channels.len().wrapping_mul(positions))
             },
-            w_skip: tile.taps.wrapping_sub(words.wrapping_mul(4)).wrapping_mul(interleaved),
-            skipped: rounds,
+            w_skip: tile.taps.wrapping_sub(words.wrapping_mul(4)),
+            skipped: words.wrapping_neg() & 3,
             biases: if begins { entry(channels.start) } else { null() },
             zero_point: arithmetic.requantize.zero_point,
             out: out.as_ptr().wrapping_add(channels.start),
             stride: tile.channels,
             begun: stored,
-            w: w.as_ptr()
-                .wrapping_add(channels.start.wrapping_mul(tile.taps))
-                .wrapping_add(taps.start.wrapping_mul(interleaved)),
+            w: w.as_ptr().wrapping_add(channels.start.wrapping_mul(tile.taps)).wrapping_add(taps.start),
         }
     }
 }

@@ -28,7 +28,14 @@ pub struct Pairs<'a> {
 
 /// Bytes of scratch memory that [`conv_pair_rows`] of some core needs.
 pub fn conv_pairs_scratch_bytes(geometry: &Geometry) -> usize {
-    Tile::of(geometry).group_scratch_bytes(POSITIONS, together(geometry))
+    let tile = Tile::of_pairs(geometry);
+    let line_bytes = 4 * tile.line_words() * together(geometry);
+    tile.group_scratch_bytes(POSITIONS) + line_bytes + padding_bytes(&tile, geometry)
+}
+
+/// Bytes of a pixel in the padding, where taps are widened by pixels.
+pub fn padding_bytes(tile: &Tile, geometry: &Geometry) -> usize {
+    if tile.by_lines || geometry.window.pads == [0; 4] { 0 } else { geometry.input[2] }
 }
 
 /// Positions whose lines of taps are put together at a time: those of a group, where many of these lie inside the image and

@@ -21,8 +21,9 @@ pub fn fully_connected_row_f32(arithmetic: &F32, x: View<f32>, w: View<f32>, out
 }
 
 /// Bytes of scratch memory that [`fully_connected_row_i8`] of some core needs.
-pub fn fully_connected_scratch_bytes(k: usize, channels: usize) -> usize {
-    Tile::of_one(k, channels).scratch_bytes(1)
+pub fn fully_connected_scratch_bytes(k: usize, channels: usize, quads: usize) -> usize {
+    let bytes = |tile: Tile| if tile.channels == 0 { 0 } else { tile.scratch_bytes(1) };
+    bytes(Tile::of_quads(k, quads)).max(bytes(Tile::of_one(k, channels.saturating_sub(quads))))
 }
 
 /// [`fully_connected_row`] of int8, for which a core may have instructions of its own. The weights of the first `quads`
@@ -36,18 +37,22 @@ pub fn fully_connected_row_i8(
     out: ViewMut<i8>,
     _scratch: ViewMut<i32>,
 ) {
-    let k = x.len();
+    let (k, requantize) = (x.len(), &arithmetic.requantize);
     let mut c = 0usize;
     while c < quads {
         // A quad has as many bytes as four rows; its second pair is 16 bytes behind the first.
         let start = (c & !3).wrapping_mul(k).wrapping_add((c & 2).wrapping_mul(8));
         let w = w.slice(start, k.wrapping_mul(4).wrapping_sub((c & 2).wrapping_mul(8)));
         let sums = dot_of_pair(x, arithmetic.x_offset, w);
-        for (i, sum) in sums.into_iter().enumerate() {
-            let c = c.wrapping_add(i);
-            out.set(c, arithmetic.finish(sum.wrapping_add(arithmetic.begin(c)), c));
+        for sum in sums {
+            // Biases, multipliers and shifts of the quad.
+            let first = 3 * (c & !3) + (c & 3);
+            let table = |field: usize| requantize.channels.0.at(first + 4 * field);
+            let factor = Factor { multiplier: table(1), shift: table(2).wrapping_neg() as i8 };
+            let sum = sum.wrapping_add(table(0));
+            out.set(c, factor.requantize(sum, requantize.zero_point, requantize.bounds));
+            c = c.wrapping_add(1);
         }
-        c = c.wrapping_add(2);
     }
     while c < out.len() {
         let w = w.slice(c.wrapping_mul(k), k);

@@ -87,6 +87,21 @@ pub fn round_shift(x: i32, shift: u32) -> i32 {
     x.wrapping_shr(shift) + (remainder > threshold) as i32
 }
 
+/// How a channel table is arranged: of every so many channels come the biases, then the multipliers, then the shifts.
+/// Channels behind the last whole group have an entry each.
+#[derive(Clone, Copy)]
+pub struct Groups {
+    /// Channels of a group.
+    pub channels: usize,
+    /// Whether shifts in groups say how far to the right, not to the left.
+    pub shifts_right: bool,
+}
+
+impl Groups {
+    /// An entry for each channel.
+    pub const NONE: Groups = Groups { channels: 1, shifts_right: false };
+}
+
 /// Per-channel constants of an int8 layer, one `[bias, multiplier, shift]` of i32 a channel.
 #[derive(Clone, Copy)]
 pub struct Channels<'a>(pub View<'a, i32>);
@@ -107,17 +122,18 @@ impl Channels<'_> {
         if sign < 0 || most > 61 { Err(Error::Parameters) } else { Ok(()) }
     }
 
-    /// Whether every factor uses all bits of its multiplier and shifts right, by at most 31. Of every `group` channels come
-    /// the biases, then the multipliers, then the shifts; channels behind the last whole group have an entry each.
-    pub fn are_normal(&self, group: usize) -> bool {
-        let (mut at, mut group) = (0usize, group);
+    /// Whether every factor uses all bits of its multiplier and shifts right, by at most 31.
+    pub fn are_normal(&self, groups: Groups) -> bool {
+        let Groups { channels: mut group, shifts_right: mut is_right } = groups;
+        let mut at = 0usize;
         while at < self.0.len() {
             if self.0.len().wrapping_sub(at) < 3 * group {
-                group = 1;
+                (group, is_right) = (1, false);
             }
             at = at.wrapping_add(group);
             for _ in 0..group {
                 let (multiplier, shift) = (self.0.at(at), self.0.at(at.wrapping_add(group)));
+                let shift = if is_right { shift.wrapping_neg() } else { shift };
                 if multiplier >> 30 != 1 || !(-31..0).contains(&shift) {
                     return false;
                 }

@@ -10,8 +10,12 @@ const MAX_CHUNK: usize = 144;
 /// The same for one position alone, where there is least memory to spend, and where that does not do.
 const MAX_CHUNK_OF_ONE: usize = 128;
 const CHUNK_OF_ONE: usize = 64;
-/// Channels whose sums are in memory at a time, where the taps come in several chunks: they are widened anew for so many
-/// channels.
+/// The same for weights in quads, of which every chunk costs each quad as much as eight taps.
+const MAX_CHUNK_OF_QUADS: usize = 640;
+/// Taps of a chunk of whole pixels, and channels whose sums are in memory at a time, where weights are in pairs.
+const MAX_CHUNK_OF_PIXELS: usize = 192;
+const MAX_SUMS_OF_PAIRS: usize = 64;
+/// The same otherwise.
 const MAX_SUMS: usize = 32;
 /// The most lines of a window, of which a kernel knows the places, and lines in a chunk of a window that has more.
 pub const MAX_LINES: usize = 12;
@@ -33,6 +37,9 @@ pub struct Tile {
     pub pointwise: bool,
     /// Whether lines of taps are put together as bytes before they are widened.
     pub by_lines: bool,
+    /// Channels whose sums are in memory at a time, where the taps come in several chunks: they are widened anew for so
+    /// many channels.
+    sums: usize,
 }
 
 impl Tile {
@@ -42,11 +49,16 @@ impl Tile {
         Self::new(taps, channels, taps, max_chunk)
     }
 
+    /// The same of channels whose weights are in quads.
+    pub fn of_quads(taps: usize, channels: usize) -> Tile {
+        Self::new(taps, channels, taps, MAX_CHUNK_OF_QUADS)
+    }
+
     fn new(taps: usize, channels: usize, line_len: usize, max_chunk: usize) -> Tile {
         let max_chunk = max_chunk.max(8);
         let chunks = taps.div_ceil(max_chunk).max(1);
         let chunk = taps.div_ceil(chunks).next_multiple_of(8).min(max_chunk);
-        Tile { taps, chunk, channels, line_len, pointwise: false, by_lines: false }
+        Tile { taps, chunk, channels, line_len, pointwise: false, by_lines: false, sums: MAX_SUMS }
     }
 
     /// The tiles of a convolution.
@@ -63,6 +75,20 @@ impl Tile {
         Tile { pointwise, by_lines: !c_in.is_multiple_of(4) && !pointwise, ..tile }
     }
 
+    /// The same of a convolution with weights in pairs, whose chunks are whole pixels where that is possible.
+    pub fn of_pairs(geometry: &Geometry) -> Tile {
+        let tile = Tile { sums: MAX_SUMS_OF_PAIRS, ..Tile::of(geometry) };
+        let c_in = geometry.input[2];
+        let row_len = geometry.kernel[1].wrapping_mul(c_in);
+        let at_once = MAX_CHUNK_OF_PIXELS.checked_div(c_in).unwrap_or(0);
+        if tile.pointwise || tile.by_lines || tile.line_len != row_len || at_once == 0 {
+            return tile;
+        }
+        let pixels = geometry.kernel[0].wrapping_mul(geometry.kernel[1]);
+        let chunks = pixels.div_ceil(at_once).max(1);
+        Tile { chunk: pixels.div_ceil(chunks).wrapping_mul(c_in), ..tile }
+    }
+
     /// Positions of the next group, of `left` in the row: 5 are the most economical, and 6 better than 5 and 1.
     pub fn positions(left: usize) -> usize {
         if left == 6 { 6 } else { left.min(5) }
@@ -70,7 +96,7 @@ impl Tile {
 
     /// Channels that are computed before the taps are widened anew.
     pub fn channels_at_once(&self) -> usize {
-        if self.chunk < self.taps { self.channels.min(MAX_SUMS) } else { self.channels }
+        if self.chunk < self.taps { self.channels.min(self.sums) } else { self.channels }
     }
 
     /// Words of the sums that are in memory: none where all taps are in one chunk.
@@ -94,9 +120,9 @@ impl Tile {
         if self.by_lines { self.block_words(1).div_ceil(2) } else { 0 }
     }
 
-    /// Bytes of scratch memory for groups of `positions`: block, sums, lines of `together` of them.
-    pub fn group_scratch_bytes(&self, positions: usize, together: usize) -> usize {
-        4 * (self.block_words(positions) + self.sum_words(positions) + self.line_words() * together)
+    /// Bytes of scratch memory for groups of `positions`: block and sums.
+    pub fn group_scratch_bytes(&self, positions: usize) -> usize {
+        4 * (self.block_words(positions) + self.sum_words(positions))
     }
 
     /// Bytes of scratch memory for rows of `width` positions: block, accumulators, lines.
@@ -114,9 +140,9 @@ mod tests {
 
     #[test]
     fn blocks_are_never_too_long() {
-        for (taps, max_chunk) in
-            (1..3000).flat_map(|taps| [8, CHUNK_OF_ONE, MAX_CHUNK_OF_ONE, MAX_CHUNK].map(|max| (taps, max)))
-        {
+        for (taps, max_chunk) in (1..3000).flat_map(|taps| {
+            [8, CHUNK_OF_ONE, MAX_CHUNK_OF_ONE, MAX_CHUNK, MAX_CHUNK_OF_QUADS].map(|max| (taps, max))
+        }) {
             let tile = Tile::new(taps, 1, taps, max_chunk);
             let mut start = 0;
             while start < taps {

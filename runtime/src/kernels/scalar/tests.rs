@@ -61,7 +61,7 @@ proptest! {
             channels: Channels(View::from(&table[..])), zero_point: zero_points[1], bounds: (-128, 127),
         };
         let arithmetic = I8 { x_offset: -zero_points[0], requantize };
-        let bytes = generic::fully_connected::fully_connected_scratch_bytes(taps, channels);
+        let bytes = generic::fully_connected::fully_connected_scratch_bytes(taps, channels, 0);
         let mut memory = vec![0i32; bytes / 4];
         let kernels = [
             super::fully_connected::fully_connected_row_i8,
@@ -94,7 +94,7 @@ proptest! {
             channels: Channels(View::from(&table[..])), zero_point: zero_points[1], bounds: (-100, 127),
         };
         let arithmetic = I8 { x_offset: 0, requantize };
-        let bytes = generic::fully_connected::fully_connected_scratch_bytes(taps, channels);
+        let bytes = generic::fully_connected::fully_connected_scratch_bytes(taps, channels, 0);
         let mut memory = vec![0i32; bytes / 4];
         let kernels = [
             super::fully_connected::blocks_row_i8,
