@@ -1,4 +1,4 @@
-//! Damaged `.tflite` files, made with a fixed seed from the reference models: each is refused with an error or
+//! Damaged `.tflite` and `.onnx` files, made with a fixed seed from the reference models: each is refused with an error or
 //! becomes a model that the runtime accepts, soon and in little memory.
 
 use std::path::Path;
@@ -10,24 +10,33 @@ use fastrand::Rng;
 
 /// Files that are made of each model: many of the small ones, where most bytes are structure. The first ones
 /// are in the repository; one of those has labels in an archive behind it.
-const SEEDS: [(&str, usize); 17] = [
-    ("../tests/import/labelled", 30_000),
-    ("../tests/import/strided_slice_masks_int8", 30_000),
-    ("../models/digits/digits_int8", 10_000),
-    ("../tests/keras/dilated_image_int8", 6000),
-    ("../tests/keras/dilated_series_int8", 4000),
-    ("../tests/keras/grouped_int8", 6000),
-    ("../tests/keras/greatest_int8", 6000),
-    ("../tests/keras/repeated_f32", 6000),
-    ("../tests/keras/mirrored_int8", 6000),
-    ("../tests/keras/blocks_int8", 6000),
-    ("../tests/keras/words_f32", 6000),
-    ("../tests/keras/transformer_f32", 2000),
-    ("tflm_hello_world_int8", 20_000),
-    ("tflm_hello_world_float", 10_000),
-    ("mlperf_kws_int8", 3000),
-    ("mlperf_ic_int8", 1000),
-    ("mlperf_ad_int8", 300),
+const SEEDS: [(&str, usize); 26] = [
+    ("../tests/import/labelled.tflite", 30_000),
+    ("../tests/import/strided_slice_masks_int8.tflite", 30_000),
+    ("../models/digits/digits_int8.tflite", 10_000),
+    ("../tests/keras/dilated_image_int8.tflite", 6000),
+    ("../tests/keras/dilated_series_int8.tflite", 4000),
+    ("../tests/keras/grouped_int8.tflite", 6000),
+    ("../tests/keras/greatest_int8.tflite", 6000),
+    ("../tests/keras/repeated_f32.tflite", 6000),
+    ("../tests/keras/mirrored_int8.tflite", 6000),
+    ("../tests/keras/blocks_int8.tflite", 6000),
+    ("../tests/keras/words_f32.tflite", 6000),
+    ("../tests/keras/transformer_f32.tflite", 2000),
+    ("tflm_hello_world_int8.tflite", 20_000),
+    ("tflm_hello_world_float.tflite", 10_000),
+    ("mlperf_kws_int8.tflite", 3000),
+    ("mlperf_ic_int8.tflite", 1000),
+    ("mlperf_ad_int8.tflite", 300),
+    ("../tests/onnx/lenet_13.onnx", 6000),
+    ("../tests/onnx/mobile_uint8.onnx", 6000),
+    ("../tests/onnx/shuffled_new.onnx", 6000),
+    ("../tests/onnx/transformer_14.onnx", 2000),
+    ("../tests/onnx/gru_both_ways_11.onnx", 6000),
+    ("../tests/onnx/numbers_17.onnx", 6000),
+    ("../tests/onnx/hourglass_linear_new.onnx", 6000),
+    ("../tests/onnx/pads_11.onnx", 6000),
+    ("../tests/onnx/words_new.onnx", 6000),
 ];
 /// The longest that a file may take; far more than any does, as machines that run tests are busy.
 const MAX_TIME: Duration = Duration::from_secs(5);
@@ -87,7 +96,7 @@ fn damaged_files_are_refused_or_become_models() {
     for (i, (name, n_files)) in SEEDS.into_iter().enumerate() {
         let folder = if name.starts_with("..") { Some(repository) } else { assets.as_deref() };
         let Some(folder) = folder else { continue };
-        let whole = std::fs::read(folder.join(format!("{name}.tflite"))).unwrap();
+        let whole = std::fs::read(folder.join(name)).unwrap();
         let mut rng = Rng::with_seed(i as u64);
         let (mut accepted, mut longest) = (0, Duration::ZERO);
         for _ in 0..n_files {

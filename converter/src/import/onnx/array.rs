@@ -1,7 +1,9 @@
 //! Constants of a file, on the host: what shapes are computed with, and what becomes the graph's constants.
 
 use std::path::Path;
+use std::rc::Rc;
 
+use super::quantized::Scales;
 use super::schema::{self, element};
 use crate::import::half::from_half;
 use crate::{Error, Result};
@@ -16,6 +18,8 @@ pub struct Array {
     pub dims: Vec<usize>,
     /// The elements.
     pub numbers: Numbers,
+    /// Of what integers they were made, if they were.
+    pub scales: Option<Rc<Scales>>,
 }
 
 /// Elements of either kind.
@@ -46,14 +50,19 @@ impl Numbers {
 }
 
 impl Array {
+    /// Numbers that stand for themselves.
+    pub fn plain(dims: Vec<usize>, numbers: Numbers) -> Array {
+        Array { dims, numbers, scales: None }
+    }
+
     /// Real numbers.
     pub fn real(dims: &[usize], numbers: Vec<f32>) -> Array {
-        Array { dims: dims.to_vec(), numbers: Numbers::Real(numbers) }
+        Array::plain(dims.to_vec(), Numbers::Real(numbers))
     }
 
     /// Whole numbers.
     pub fn whole(dims: &[usize], numbers: Vec<i64>) -> Array {
-        Array { dims: dims.to_vec(), numbers: Numbers::Whole(numbers, element::I64) }
+        Array::plain(dims.to_vec(), Numbers::Whole(numbers, element::I64))
     }
 
     /// The elements, if they are real numbers.
@@ -90,7 +99,7 @@ impl Array {
             let what = format!("has {} elements for dimensions {dims:?}: it is damaged", numbers.len());
             return Err(refuse(what));
         }
-        Ok(Array { dims, numbers })
+        Ok(Array::plain(dims, numbers))
     }
 }
 

@@ -185,7 +185,7 @@ fn renamed(cx: &mut Operator, kind: &str, x: &Array) -> Result<Array> {
         }
         _ => {}
     }
-    Ok(Array { dims, numbers: x.numbers.clone() })
+    Ok(Array { dims, ..x.clone() })
 }
 
 /// Elements of another type.
@@ -204,7 +204,7 @@ fn cast(x: &Array, to: i64) -> Result<Array> {
         }
         (Numbers::Whole(x, _), false) => Numbers::Whole(x.clone(), to),
     };
-    Ok(Array { dims: x.dims.clone(), numbers })
+    Ok(Array::plain(x.dims.clone(), numbers))
 }
 
 /// An array of `dims` whose element at an index is the one of `x` at the place that `from` tells.
@@ -225,7 +225,7 @@ fn picked(x: &Array, dims: Vec<usize>, from: impl Fn(&[usize]) -> usize) -> Resu
             *i = 0;
         }
     }
-    Ok(Array { dims, numbers: x.numbers.at(&places) })
+    Ok(Array::plain(dims, x.numbers.at(&places)))
 }
 
 /// From one element to the next along each dimension; 0 along those of length 1, which stretch.
@@ -263,7 +263,7 @@ fn moved(cx: &mut Operator, kind: &str, x: &Array) -> Result<Option<Array>> {
             let ranges = match ranges(cx, &x.dims) {
                 Ok(ranges) => ranges,
                 // An empty part of a shape: nothing follows from it but what joins it.
-                Err(_) if rank == 1 => return Ok(Some(Array { dims: vec![0], numbers: x.numbers.at(&[]) })),
+                Err(_) if rank == 1 => return Ok(Some(Array::plain(vec![0], x.numbers.at(&[])))),
                 Err(error) => return Err(error),
             };
             ranges.iter().for_each(|&(axis, range)| dims[axis] = range.len);
@@ -296,6 +296,7 @@ fn moved(cx: &mut Operator, kind: &str, x: &Array) -> Result<Option<Array>> {
             }
             let mut made = x.clone();
             let [rows, columns] = [x.dims[rank - 2], x.dims[rank - 1]];
+            made.scales = None;
             for i in 0..made.numbers.len() {
                 let distance = (i % columns) as i64 - (i / columns % rows) as i64;
                 if (distance >= k) != is_upper && distance != k {
@@ -398,7 +399,7 @@ fn choice(cx: &mut Operator) -> Result<Array> {
     Ok(match (&a.numbers, &b.numbers) {
         (Numbers::Whole(a, ty), Numbers::Whole(b, _)) => {
             let numbers = (0..a.len()).map(|i| if is(i) { a[i] } else { b[i] }).collect();
-            Array { dims, numbers: Numbers::Whole(numbers, *ty) }
+            Array::plain(dims, Numbers::Whole(numbers, *ty))
         }
         _ => {
             let n = a.numbers.len();
@@ -493,7 +494,7 @@ fn unary(kind: &str, x: &Array) -> Option<Array> {
             Numbers::Real(x.iter().map(|&x| f(x)).collect())
         }
     };
-    Some(Array { dims, numbers })
+    Some(Array::plain(dims, numbers))
 }
 
 /// A function of two operands, again and again where there are more.
@@ -519,7 +520,7 @@ fn binary(kind: &str, a: &Array, b: &Array) -> Result<Option<Array>> {
     let (a, b) = (stretched(a)?, stretched(b)?);
     if let Some(compare) = comparison(kind) {
         let truths = (0..a.numbers.len()).map(|i| i64::from(compare(at(&a, i), at(&b, i)))).collect();
-        return Ok(Some(Array { dims, numbers: Numbers::Whole(truths, element::BOOL) }));
+        return Ok(Some(Array::plain(dims, Numbers::Whole(truths, element::BOOL))));
     }
     let numbers = match (&a.numbers, &b.numbers) {
         (Numbers::Whole(a, ty), Numbers::Whole(b, _)) => match whole_function(kind) {
@@ -534,7 +535,7 @@ fn binary(kind: &str, a: &Array, b: &Array) -> Result<Option<Array>> {
             None => return Ok(None),
         },
     };
-    Ok(Some(Array { dims, numbers }))
+    Ok(Some(Array::plain(dims, numbers)))
 }
 
 fn comparison(kind: &str) -> Option<fn(f64, f64) -> bool> {

@@ -9,8 +9,12 @@ mod file;
 mod fold;
 mod operator;
 mod ops;
+mod quantized;
 mod rules;
 pub mod schema;
+#[cfg(test)]
+mod tests;
+mod tidy;
 mod view;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -27,6 +31,7 @@ use view::View;
 use super::Layout;
 use crate::graph::Kind;
 use crate::ops::reshape::reshape_to;
+use crate::quantize::Quants;
 use crate::{Data, Error, Graph, Result, TensorId};
 
 /// Whether `bytes` look like an `.onnx` file: ONNX has no mark of its own, but every writer puts the version of the format
@@ -51,7 +56,7 @@ pub fn read(bytes: &[u8], name: &str, folder: Option<&Path>, layout: Layout) -> 
     let names = operators.iter().flat_map(|node| &node.input).chain(&file.outputs);
     let read = names.filter(|name| !name.is_empty()).cloned().collect();
     let (graph, values) = (Graph::new(name), HashMap::new());
-    let mut import = Import { file, layout, graph, values, read, constant_bytes: 0 };
+    let mut import = Import { file, layout, graph, values, read, quants: Quants::new(), constant_bytes: 0 };
     for port in std::mem::take(&mut import.file.inputs) {
         import.input(port, &operators)?;
     }
@@ -61,8 +66,9 @@ pub fn read(bytes: &[u8], name: &str, folder: Option<&Path>, layout: Layout) -> 
     for output in import.file.outputs.clone() {
         import.output(&output)?;
     }
-    import.graph.verify()?;
-    Ok(import.graph)
+    let Import { mut graph, quants, .. } = import;
+    tidy::tidy(&mut graph, &quants)?;
+    if quants.is_empty() { Ok(graph) } else { quantized::quantized(graph, quants) }
 }
 
 /// One error for all operators that no rule takes.
@@ -83,7 +89,14 @@ fn refuse_unsupported(operators: &[schema::Node]) -> Result<()> {
         .iter()
         .map(|(name, nodes)| format!("{} × {name} ({})", nodes.len(), nodes.join(", ")))
         .collect();
-    let what = format!("uses operators that Dunlin does not have: {}; replace these layers", list.join("; "));
+    let is_integer = |name: &String| {
+        name.starts_with("QLinear") || name.contains("Integer") || name.starts_with("Dynamic")
+    };
+    let what = match unsupported.keys().any(is_integer) {
+        true => "quantize with quantize_static and QuantFormat.QDQ, or not at all and give --samples",
+        false => "replace these layers",
+    };
+    let what = format!("uses operators that Dunlin does not have: {}; {what}", list.join("; "));
     Err(Error::Invalid(what))
 }
 
@@ -119,6 +132,8 @@ struct Import {
     values: HashMap<String, Value>,
     /// Names of those that are read.
     read: HashSet<String>,
+    /// How the tensors of the graph are stored that the file quantizes.
+    quants: Quants,
     constant_bytes: usize,
 }
 
@@ -191,7 +206,9 @@ impl Import {
             array::Numbers::Whole(numbers, _) => Data::I32(numbers.into_iter().map(saturated).collect()),
         };
         let dims = if view.factors().len() <= 4 { view.factors() } else { &[view.count()] };
-        Ok(Placed { id: self.constant(name, dims, data)?, view: view.clone() })
+        let id = self.constant(name, dims, data)?;
+        self.graph[id].quant = quantized::constant_quant(array);
+        Ok(Placed { id, view: view.clone() })
     }
 
     /// A constant of the graph; the one that is there if its name and elements are the same.
@@ -202,11 +219,20 @@ impl Import {
         if let Some(id) = named.into_iter().find(same) {
             return Ok(id);
         }
-        self.constant_bytes = self.constant_bytes.saturating_add(4 * data.len());
-        if self.constant_bytes > MAX_CONSTANT_BYTES {
-            return Err(Error::Invalid(format!("has more than {MAX_CONSTANT_BYTES} bytes of constants")));
-        }
+        self.count_bytes(data.len())?;
         self.graph.constant(name, dims, data)
+    }
+
+    /// Counts the elements of a constant that is made at import.
+    fn count_bytes(&mut self, n_elements: usize) -> Result<()> {
+        self.constant_bytes = self.constant_bytes.saturating_add(n_elements.saturating_mul(4));
+        if self.constant_bytes > 2 * MAX_CONSTANT_BYTES {
+            return Err(Error::Invalid(format!(
+                "makes more than {} bytes of constants",
+                2 * MAX_CONSTANT_BYTES
+            )));
+        }
+        Ok(())
     }
 }
 

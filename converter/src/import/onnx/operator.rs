@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::array::Array;
 use super::view::View;
-use super::{Import, Placed, Value, fold, label, rules, schema};
+use super::{Import, Placed, Value, fold, label, quantized, rules, schema};
 use crate::import::grouped::Build;
 use crate::ops::Op;
 use crate::ops::reshape::reshape_to;
@@ -33,6 +33,18 @@ impl Operator<'_> {
                     .to_string(),
             )),
         }
+    }
+
+    /// Says of a constant of the graph that was made of constant input `i` how it is stored as weights, whose output channels
+    /// run along `axis`.
+    ///
+    /// # Errors
+    /// If the input is not known.
+    pub fn store_weights(&mut self, i: usize, weights: TensorId, axis: usize) -> Result<()> {
+        if let Some(array) = self.known(i)? {
+            self.import.graph[weights].quant = quantized::weights_quant(&array, axis);
+        }
+        Ok(())
     }
 
     /// The operator's name: `Conv`.
@@ -73,6 +85,14 @@ impl Operator<'_> {
     /// Whether output `i` is read by anything.
     pub fn has_output(&self, i: usize) -> bool {
         self.node.output.get(i).is_some_and(|name| self.import.read.contains(name))
+    }
+
+    /// Makes a constant output 0.
+    ///
+    /// # Errors
+    /// As [`Operator::emit`].
+    pub(super) fn emit_known(&mut self, array: Array) -> Result<()> {
+        self.bind(0, Value::Constant(Rc::new(array)))
     }
 
     /// The name of input `i`.
@@ -331,8 +351,10 @@ impl Operator<'_> {
             return Ok(id);
         }
         if let Some(data) = graph.constant_data(id).cloned() {
-            let name = graph[id].name.clone();
-            return self.import.constant(&name, dims, data);
+            let (name, quant) = (graph[id].name.clone(), graph[id].quant.clone());
+            let shaped = self.import.constant(&name, dims, data)?;
+            self.import.graph[shaped].quant = quant;
+            return Ok(shaped);
         }
         self.apply("shaped", reshape_to(dims)?, &[id])
     }
@@ -404,6 +426,9 @@ impl Operator<'_> {
     }
 
     fn bind(&mut self, i: usize, value: Value) -> Result<()> {
+        if let Value::Constant(array) = &value {
+            self.import.count_bytes(array.numbers.len())?;
+        }
         let name = self.node.output.get(i).ok_or_else(|| Error::Invalid(format!("output {i} is missing")))?;
         if name.is_empty() {
             return Ok(());

@@ -4,7 +4,7 @@ use dunlin::ops::pointwise::Function;
 
 use super::operator::Operator;
 use super::ops::{conv, dense, elementwise, movement, norm, parts, pool, recurrent, reduce, resize};
-use super::schema;
+use super::{quantized, schema};
 use crate::Result;
 
 /// Appends the nodes that compute the outputs of one operator.
@@ -40,6 +40,7 @@ pub fn rule(kind: &str) -> Option<Rule> {
         "Split" => parts::split,
         "Slice" => parts::slice,
         "Gather" => parts::gather,
+        "GatherND" => parts::gather_nd,
         "Pad" => parts::pad,
         "Tile" => parts::tile,
         "Reshape" => movement::reshape,
@@ -88,6 +89,8 @@ fn of_elements(kind: &str) -> Option<Rule> {
         "Sub" => elementwise::sub,
         "Mul" => elementwise::mul,
         "Div" => elementwise::div,
+        "QuantizeLinear" => quantized::quantize,
+        "DequantizeLinear" => quantized::dequantize,
         "Where" => elementwise::choice,
         "Min" => elementwise::minimum,
         "Max" => elementwise::maximum,

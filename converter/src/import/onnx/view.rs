@@ -366,3 +366,61 @@ fn blocks(current: &[usize], order: &[usize]) -> Vec<Vec<usize>> {
     }
     blocks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Data, Program};
+
+    /// An image `[n, c, h, w]` with its channels last.
+    fn image(dims: &[usize; 4]) -> View {
+        View::in_order(dims, &[0, 2, 3, 1])
+    }
+
+    #[test]
+    fn axes_are_split_and_joined_where_they_lie() {
+        let view = image(&[1, 6, 2, 4]);
+        assert_eq!((view.dims(), view.factors()), (vec![1, 6, 2, 4], &[2, 4, 6][..]));
+        let flat = view.reshaped(&[1, 48]).unwrap();
+        assert_eq!((flat.dims(), flat.factors()), (vec![1, 48], &[8, 6][..]));
+        assert_eq!(flat.reshaped(&[1, 6, 2, 4]).unwrap(), view);
+        let groups = view.reshaped(&[1, 3, 2, 2, 4]).unwrap();
+        assert_eq!(groups.factors(), [2, 4, 3, 2]);
+        let shuffled = groups.transposed(&[0, 2, 1, 3, 4]).reshaped(&[1, 6, 2, 4]).unwrap();
+        assert_eq!(shuffled.places()[..6], [0, 24, 8, 32, 16, 40]);
+        // Rows and channels do not lie side by side.
+        assert_eq!(view.reshaped(&[4, 12]), None);
+        assert_eq!(view.reshaped(&[1, 6, 2, 5]), None);
+        assert_eq!(View::row_major(&[4, 1, 6]).reshaped(&[2, 12, 1]), Some(View::row_major(&[2, 12, 1])));
+    }
+
+    #[test]
+    fn neighbours_are_one_factor() {
+        assert_eq!(View::row_major(&[2, 3]).reshaped(&[6]).unwrap().factors(), [6]);
+        assert_eq!(image(&[1, 1, 2, 4]), View::row_major(&[1, 1, 2, 4]));
+        assert_eq!(image(&[1, 5, 2, 4]).without(|axis| axis == 2).order(), Some(vec![0, 3, 1, 2]));
+        assert!(image(&[1, 5, 2, 4]).has_innermost(|axis| axis == 1));
+        assert!(!image(&[1, 5, 2, 4]).has_innermost(|axis| axis == 2));
+    }
+
+    /// Elements moved by nodes are where the views say.
+    #[test]
+    fn elements_move_where_the_views_say() {
+        let dims = [2, 3, 2, 4, 3];
+        let orders: [[usize; 5]; 4] = [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [3, 1, 4, 0, 2], [1, 0, 4, 2, 3]];
+        for (from, to) in orders.iter().flat_map(|from| orders.iter().map(move |to| (from, to))) {
+            let (from, to) = (View::in_order(&dims, from), View::in_order(&dims, to));
+            let mut graph = Graph::new("moved");
+            let x = graph.input("x", &[from.count()]).unwrap();
+            let moved = from.moved(&mut graph, "moved", x, &to).unwrap();
+            assert_eq!(moved == x, from == to);
+            let flat = graph.reshape("flat", moved, &[from.count()]).unwrap();
+            let y = if flat == x { graph.scale("y", x, 1.0).unwrap() } else { flat };
+            graph.mark_output(y);
+            let input = Data::F32(from.places().iter().map(|&place| place as f32).collect());
+            let output = Program::compile(&graph).unwrap().run(&[input]).unwrap();
+            let wanted: Vec<f32> = to.places().iter().map(|&place| place as f32).collect();
+            assert_eq!(output[0].as_f32().unwrap(), wanted);
+        }
+    }
+}

@@ -98,7 +98,7 @@ fn operand(cx: &mut Operator, i: usize, dims: &[usize], view: &View) -> Result<O
     let aligned = |view: View| (own.len()..dims.len()).fold(view, |view, _| view.with_axis(0));
     let id = match cx.known(i)? {
         Some(array) => {
-            let array = Array { dims: padded, numbers: array.numbers.clone() };
+            let array = Array { dims: padded, ..(*array).clone() };
             cx.place(i, &array, &wanted)?.id
         }
         None => {

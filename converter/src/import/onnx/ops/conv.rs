@@ -130,6 +130,7 @@ pub fn convolution(cx: &mut Operator) -> Result<()> {
     }
     let window = window(cx, rank, [kh, kw], [h, w])?;
     let mut inputs = vec![id, cx.in_order(1, &channels_last(rank), &[c_out, kh, kw, taps])?];
+    cx.store_weights(1, inputs[1], 0)?;
     if cx.has_input(2) {
         inputs.push(cx.in_order(2, &[0], &[c_out])?);
     }
@@ -155,6 +156,7 @@ pub fn transposed(cx: &mut Operator) -> Result<()> {
     let order: Vec<usize> = if rank == 3 { vec![1, 2, 0] } else { vec![1, 2, 3, 0] };
     if groups == 1 {
         let mut inputs = vec![id, cx.in_order(1, &order, &[c_out, kh, kw, c_in])?];
+        cx.store_weights(1, inputs[1], 0)?;
         if cx.has_input(2) {
             inputs.push(cx.in_order(2, &[0], &[c_out])?);
         }

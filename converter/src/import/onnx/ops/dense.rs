@@ -49,6 +49,7 @@ fn layer(
     let rows = weights.chunks_exact(places.len());
     let turned = rows.flat_map(|row| places.iter().map(|&place| row[place])).collect();
     let mut inputs = vec![x.id, cx.constant("weights", &[n, places.len()], turned)?];
+    cx.store_weights(1, inputs[1], 0)?;
     if let Some(bias) = bias {
         inputs.push(cx.constant("bias", &[n], bias)?);
     }

@@ -3,6 +3,7 @@
 use dunlin::ops::{Concat, Embedding, MAX_INPUTS, Pad, Slice};
 use dunlin::{DType, Shape};
 
+use super::super::array::Array;
 use super::super::operator::Operator;
 use super::super::view::View;
 use super::super::{Placed, saturated};
@@ -214,6 +215,9 @@ fn range(begin: i64, end: i64, step: i64, len: usize) -> Option<Range> {
     (count > 0).then_some(Range { begin: begin as usize, len: count as usize, step })
 }
 
+/// The most indices that are gathered.
+const MAX_INDICES: usize = 4096;
+
 /// Rows of a constant table by computed numbers, or given indices along an axis.
 pub fn gather(cx: &mut Operator) -> Result<()> {
     if cx.known(1)?.is_none() {
@@ -226,6 +230,9 @@ pub fn gather(cx: &mut Operator) -> Result<()> {
     let (placed, order) = in_pieces(cx)?;
     let dims = placed.view.dims();
     let axis = cx.axis(cx.int("axis", 0)?, dims.len())?;
+    if numbers.len() > MAX_INDICES {
+        return Err(Error::Invalid(format!("takes {} indices: at most {MAX_INDICES}", numbers.len())));
+    }
     let numbers: Vec<usize> = numbers.iter().map(|&i| cx.axis(i, dims[axis])).collect::<Result<_>>()?;
     let mut taken = Vec::new();
     for run in runs(&numbers) {
@@ -246,6 +253,18 @@ pub fn gather(cx: &mut Operator) -> Result<()> {
     match view.reshaped(&dims) {
         Some(view) => cx.emit(0, id, view),
         None => Err(Error::Invalid(format!("takes indices {:?} out of its axis", indices.dims))),
+    }
+}
+
+/// Given indices along the outermost axis, as PyTorch's newer exporter writes `x[:, [0, 3]]` of the transposed.
+pub fn gather_nd(cx: &mut Operator) -> Result<()> {
+    let indices = cx.constant_input(1)?;
+    match (indices.wholes(), &indices.dims[..]) {
+        (Some(numbers), [dims @ .., 1]) if cx.int("batch_dims", 0)? == 0 => {
+            let indices = cx.known_as("indices", Array::whole(dims, numbers.to_vec()));
+            cx.become_part("Gather", &[cx.input_name(0), indices])
+        }
+        _ => Err(Error::Invalid(format!("takes indices {:?}: of one axis they are taken", indices.dims))),
     }
 }
 
