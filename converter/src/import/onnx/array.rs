@@ -86,7 +86,8 @@ impl Array {
                 refuse(format!("is a constant of dimensions {:?}: the file is damaged", tensor.dims))
             })?;
         let count = dims.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim));
-        let count = count.filter(|&count| count <= MAX_CONSTANT_BYTES);
+        let is_small = |count: &usize| *count.max(dims.iter().max().unwrap_or(&0)) <= MAX_CONSTANT_BYTES;
+        let count = count.filter(is_small);
         let count =
             count.ok_or_else(|| refuse(format!("is a constant of dimensions {dims:?}: too large")))?;
         let external = match tensor.data_location {

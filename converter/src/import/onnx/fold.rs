@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::arithmetic::{several, unary};
 use super::array::{Array, MAX_CONSTANT_BYTES, Numbers};
 use super::operator::Operator;
 use super::ops::broadcast::broadcast;
@@ -208,9 +209,9 @@ fn cast(x: &Array, to: i64) -> Result<Array> {
 }
 
 /// An array of `dims` whose element at an index is the one of `x` at the place that `from` tells.
-fn picked(x: &Array, dims: Vec<usize>, from: impl Fn(&[usize]) -> usize) -> Result<Array> {
+pub fn picked(x: &Array, dims: Vec<usize>, from: impl Fn(&[usize]) -> usize) -> Result<Array> {
     let count = dims.iter().fold(1usize, |count, &dim| count.saturating_mul(dim));
-    if count > MAX_ELEMENTS {
+    if count.max(dims.iter().copied().max().unwrap_or(0)) > MAX_ELEMENTS {
         return Err(Error::Invalid(format!("makes a constant of {dims:?}: more than a network may hold")));
     }
     let mut index = vec![0; dims.len()];
@@ -229,7 +230,7 @@ fn picked(x: &Array, dims: Vec<usize>, from: impl Fn(&[usize]) -> usize) -> Resu
 }
 
 /// From one element to the next along each dimension; 0 along those of length 1, which stretch.
-fn steps(dims: &[usize]) -> Vec<usize> {
+pub fn steps(dims: &[usize]) -> Vec<usize> {
     let mut step = 1;
     let mut steps: Vec<usize> = dims
         .iter()
@@ -244,7 +245,8 @@ fn steps(dims: &[usize]) -> Vec<usize> {
     steps
 }
 
-fn place(index: &[usize], steps: &[usize]) -> usize {
+/// The place of an index, from behind where there are fewer steps.
+pub fn place(index: &[usize], steps: &[usize]) -> usize {
     index.iter().rev().zip(steps.iter().rev()).map(|(i, step)| i * step).sum()
 }
 
@@ -288,26 +290,7 @@ fn moved(cx: &mut Operator, kind: &str, x: &Array) -> Result<Option<Array>> {
                 outer + i * steps[axis] + place(&index[behind..], &steps[axis + 1..])
             })?
         }
-        "Trilu" => {
-            let (k, is_upper) =
-                (cx.wholes(1)?.map_or(0, |k| k.first().copied().unwrap_or(0)), cx.int("upper", 1)? != 0);
-            if rank < 2 {
-                return Ok(None);
-            }
-            let mut made = x.clone();
-            let [rows, columns] = [x.dims[rank - 2], x.dims[rank - 1]];
-            made.scales = None;
-            for i in 0..made.numbers.len() {
-                let distance = (i % columns) as i64 - (i / columns % rows) as i64;
-                if (distance >= k) != is_upper && distance != k {
-                    match &mut made.numbers {
-                        Numbers::Real(x) => x[i] = 0.0,
-                        Numbers::Whole(x, _) => x[i] = 0,
-                    }
-                }
-            }
-            made
-        }
+        "Trilu" => return triangle(cx, x).map(Some),
         "Tile" => {
             let copies = cx.wholes(1)?.unwrap_or_default();
             let copied = |(&dim, &n): (&usize, &i64)| dim.saturating_mul(usize::try_from(n).unwrap_or(0));
@@ -323,6 +306,26 @@ fn moved(cx: &mut Operator, kind: &str, x: &Array) -> Result<Option<Array>> {
         }
     };
     Ok(Some(made))
+}
+
+/// The upper or lower triangle of each matrix; 0 elsewhere.
+fn triangle(cx: &mut Operator, x: &Array) -> Result<Array> {
+    let k = cx.wholes(1)?.map_or(0, |k| k.first().copied().unwrap_or(0));
+    let is_upper = cx.int("upper", 1)? != 0;
+    let &[.., rows, columns] = &x.dims[..] else {
+        return Err(Error::Invalid(format!("takes matrices, and is given {:?}", x.dims)));
+    };
+    let mut made = Array { scales: None, ..x.clone() };
+    for i in 0..made.numbers.len() {
+        let distance = (i % columns) as i64 - (i / columns % rows) as i64;
+        let is_kept = if is_upper { distance >= k } else { distance <= k };
+        match &mut made.numbers {
+            Numbers::Real(x) if !is_kept => x[i] = 0.0,
+            Numbers::Whole(x, _) if !is_kept => x[i] = 0,
+            _ => {}
+        }
+    }
+    Ok(made)
 }
 
 fn concat(cx: &mut Operator, inputs: &[Option<Rc<Array>>]) -> Result<Array> {
@@ -380,7 +383,8 @@ fn range(cx: &mut Operator) -> Result<Array> {
     })
 }
 
-fn at(array: &Array, i: usize) -> f64 {
+/// An element as a real number; NaN if there is none.
+pub fn at(array: &Array, i: usize) -> f64 {
     match &array.numbers {
         Numbers::Real(x) => x.get(i).copied().unwrap_or(f32::NAN).into(),
         Numbers::Whole(x, _) => x.get(i).map_or(f64::NAN, |&x| x as f64),
@@ -463,118 +467,4 @@ fn reduced(cx: &mut Operator, kind: &str, x: &Array) -> Result<Option<Array>> {
         Some(_) => Array::whole(&dims, vec![made as i64]),
         None => Array::real(&dims, vec![made as f32]),
     }))
-}
-
-fn unary(kind: &str, x: &Array) -> Option<Array> {
-    let dims = x.dims.clone();
-    let numbers = match &x.numbers {
-        Numbers::Whole(x, ty) => {
-            let f: fn(i64) -> i64 = match kind {
-                "Neg" => i64::wrapping_neg,
-                "Abs" => i64::wrapping_abs,
-                "Not" => |x| i64::from(x == 0),
-                "Floor" | "Ceil" | "Round" => |x| x,
-                _ => return None,
-            };
-            Numbers::Whole(x.iter().map(|&x| f(x)).collect(), *ty)
-        }
-        Numbers::Real(x) => {
-            let f: fn(f32) -> f32 = match kind {
-                "Neg" => |x| -x,
-                "Abs" => f32::abs,
-                "Floor" => f32::floor,
-                "Ceil" => f32::ceil,
-                "Round" => f32::round_ties_even,
-                "Sqrt" => f32::sqrt,
-                "Exp" => f32::exp,
-                "Log" => f32::ln,
-                "Reciprocal" => f32::recip,
-                _ => return None,
-            };
-            Numbers::Real(x.iter().map(|&x| f(x)).collect())
-        }
-    };
-    Some(Array::plain(dims, numbers))
-}
-
-/// A function of two operands, again and again where there are more.
-fn several(kind: &str, inputs: &[Option<Rc<Array>>]) -> Result<Option<Array>> {
-    let mut inputs = inputs.iter().flatten();
-    let Some(first) = inputs.next() else { return Ok(None) };
-    let mut made = (**first).clone();
-    for next in inputs {
-        match binary(kind, &made, next)? {
-            Some(array) => made = array,
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(made))
-}
-
-fn binary(kind: &str, a: &Array, b: &Array) -> Result<Option<Array>> {
-    let dims = broadcast(&a.dims, &b.dims)?;
-    let stretched = |x: &Array| {
-        let steps = steps(&x.dims);
-        picked(x, dims.clone(), |index| place(index, &steps))
-    };
-    let (a, b) = (stretched(a)?, stretched(b)?);
-    if let Some(compare) = comparison(kind) {
-        let truths = (0..a.numbers.len()).map(|i| i64::from(compare(at(&a, i), at(&b, i)))).collect();
-        return Ok(Some(Array::plain(dims, Numbers::Whole(truths, element::BOOL))));
-    }
-    let numbers = match (&a.numbers, &b.numbers) {
-        (Numbers::Whole(a, ty), Numbers::Whole(b, _)) => match whole_function(kind) {
-            Some(f) => match a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect() {
-                Some(numbers) => Numbers::Whole(numbers, *ty),
-                None => return Err(Error::Invalid("computes a whole number that there is not".to_string())),
-            },
-            None => return Ok(None),
-        },
-        _ => match real_function(kind) {
-            Some(f) => Numbers::Real((0..a.numbers.len()).map(|i| f(at(&a, i), at(&b, i)) as f32).collect()),
-            None => return Ok(None),
-        },
-    };
-    Ok(Some(Array::plain(dims, numbers)))
-}
-
-fn comparison(kind: &str) -> Option<fn(f64, f64) -> bool> {
-    Some(match kind {
-        "Equal" => |a, b| a == b,
-        "Less" => |a, b| a < b,
-        "LessOrEqual" => |a, b| a <= b,
-        "Greater" => |a, b| a > b,
-        "GreaterOrEqual" => |a, b| a >= b,
-        "And" => |a, b| a != 0.0 && b != 0.0,
-        "Or" => |a, b| a != 0.0 || b != 0.0,
-        _ => return None,
-    })
-}
-
-fn whole_function(kind: &str) -> Option<fn(i64, i64) -> Option<i64>> {
-    Some(match kind {
-        "Add" => i64::checked_add,
-        "Sub" => i64::checked_sub,
-        "Mul" => i64::checked_mul,
-        "Div" => i64::checked_div,
-        "Mod" => i64::checked_rem_euclid,
-        "Max" => |a, b| Some(a.max(b)),
-        "Min" => |a, b| Some(a.min(b)),
-        "Pow" => |a, b| a.checked_pow(u32::try_from(b).ok()?),
-        _ => return None,
-    })
-}
-
-fn real_function(kind: &str) -> Option<fn(f64, f64) -> f64> {
-    Some(match kind {
-        "Add" => |a, b| a + b,
-        "Sub" => |a, b| a - b,
-        "Mul" => |a, b| a * b,
-        "Div" => |a, b| a / b,
-        "Mod" => f64::rem_euclid,
-        "Max" => f64::max,
-        "Min" => f64::min,
-        "Pow" => f64::powf,
-        _ => return None,
-    })
 }

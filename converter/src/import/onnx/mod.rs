@@ -1,9 +1,10 @@
 //! ONNX: from the bytes of an `.onnx` file, as PyTorch exports it, to a graph in real form.
 //!
-//! [`schema`] has the messages, [`file`](mod@file) puts operators in order, [`array`] reads constants. Each operator is either
-//! computed here, if all that it reads is known ([`fold`]), or becomes nodes by its rule ([`rules`]). Dimensions are moved
-//! about in [`view`] alone.
+//! [`schema`] has the messages, `file` puts operators in order, `array` reads constants. Each operator is either computed
+//! here, if all that it reads is known (`fold`), or becomes nodes by its rule (`rules`). Dimensions are moved about in `view`
+//! alone; `quantized` makes int8 of what the file quantizes.
 
+mod arithmetic;
 mod array;
 mod file;
 mod fold;
@@ -200,6 +201,9 @@ impl Import {
 
     /// Puts a constant into the graph, with its elements in the order of `view`; once if it is read again.
     fn place(&mut self, name: &str, array: &Array, view: &View) -> Result<Placed> {
+        if array.numbers.len() == 0 {
+            return Err(Error::graph(name, format!("has no elements ({:?})", array.dims)));
+        }
         let numbers = array.numbers.at(&view.places());
         let data = match numbers {
             array::Numbers::Real(numbers) => Data::F32(numbers),

@@ -3,7 +3,7 @@
 use dunlin::ops::pointwise::Function;
 
 use super::operator::Operator;
-use super::ops::{conv, dense, elementwise, movement, norm, parts, pool, recurrent, reduce, resize};
+use super::ops::{conv, dense, elementwise, movement, norm, pad, parts, pool, recurrent, reduce, resize};
 use super::{quantized, schema};
 use crate::Result;
 
@@ -41,7 +41,7 @@ pub fn rule(kind: &str) -> Option<Rule> {
         "Slice" => parts::slice,
         "Gather" => parts::gather,
         "GatherND" => parts::gather_nd,
-        "Pad" => parts::pad,
+        "Pad" => pad::pad,
         "Tile" => parts::tile,
         "Reshape" => movement::reshape,
         "Flatten" => movement::flatten,

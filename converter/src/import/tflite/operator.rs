@@ -382,7 +382,7 @@ impl Operator<'_, '_> {
     /// Appends the nodes of a convolution, of groups of channels if the weights do not read all.
     ///
     /// # Errors
-    /// As [`grouped::last_node`].
+    /// If the channels cannot be shared out evenly, or weights of groups are not constant.
     pub fn emit_convolution(&mut self, op: Conv2d, inputs: &[TensorId]) -> Result<()> {
         match grouped::last_node(self, op, inputs)? {
             (Op::Concat(joins), parts) => self.emit_joined(joins, parts),

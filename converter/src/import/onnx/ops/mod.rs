@@ -6,6 +6,7 @@ pub mod dense;
 pub mod elementwise;
 pub mod movement;
 pub mod norm;
+pub mod pad;
 pub mod parts;
 pub mod pool;
 pub mod recurrent;

@@ -1,6 +1,6 @@
-//! Tensors in parts: joined, split, cut, padded, looked up.
+//! Tensors in parts: joined, split, cut, looked up.
 
-use dunlin::ops::{Concat, Embedding, MAX_INPUTS, Pad, Slice};
+use dunlin::ops::{Concat, Embedding, MAX_INPUTS, Slice};
 use dunlin::{DType, Shape};
 
 use super::super::array::Array;
@@ -31,6 +31,10 @@ pub fn concat(cx: &mut Operator) -> Result<()> {
     let axis = cx.axis(cx.int("axis", 1)?, first.len())?;
     let mut order: Option<Vec<usize>> = None;
     for i in 0..cx.n_inputs() {
+        let own = cx.dims(i)?;
+        if own.len() != first.len() {
+            return Err(Error::Invalid(format!("joins {first:?} and {own:?} along axis {axis}")));
+        }
         if order.is_none() && cx.known(i)?.is_none() {
             order = natural_order(cx, i)?;
         }
@@ -41,7 +45,7 @@ pub fn concat(cx: &mut Operator) -> Result<()> {
     for i in 0..cx.n_inputs() {
         let own = cx.dims(i)?;
         let fits = |(each, (a, b)): (usize, (&usize, &usize))| each == axis || a == b;
-        if own.len() != first.len() || !own.iter().zip(&first).enumerate().all(fits) {
+        if !own.iter().zip(&first).enumerate().all(fits) {
             return Err(Error::Invalid(format!("joins {first:?} and {own:?} along axis {axis}")));
         }
         len += own[axis];
@@ -55,14 +59,14 @@ pub fn concat(cx: &mut Operator) -> Result<()> {
 }
 
 /// Dimensions of the device in which an axis is on its own.
-struct Split {
-    dims: Vec<usize>,
-    place: usize,
+pub struct Split {
+    pub dims: Vec<usize>,
+    pub place: usize,
 }
 
 impl Split {
     /// `dims` in `order`, those before and behind the axis joined if there are more than four.
-    fn of(dims: &[usize], order: &[usize], axis: usize) -> Split {
+    pub fn of(dims: &[usize], order: &[usize], axis: usize) -> Split {
         let place = order.iter().position(|&each| each == axis).unwrap_or(0);
         let inner: Vec<usize> = order.iter().map(|&axis| dims[axis]).collect();
         if inner.len() <= 4 {
@@ -202,7 +206,10 @@ pub fn ranges(cx: &mut Operator, dims: &[usize]) -> Result<Vec<(usize, Range)>> 
 }
 
 /// `begin..end` by `step` of `len` indices, where negative ones count from behind and too large ones end there.
-fn range(begin: i64, end: i64, step: i64, len: usize) -> Option<Range> {
+pub fn range(begin: i64, end: i64, step: i64, len: usize) -> Option<Range> {
+    if len == 0 {
+        return None;
+    }
     let len = len as i64;
     let from = |i: i64| if i < 0 { i.saturating_add(len) } else { i };
     let (begin, end) = match step {
@@ -299,104 +306,6 @@ fn embedding(cx: &mut Operator) -> Result<()> {
     let id = cx.apply("", Embedding {}, &inputs)?;
     let dims = [&indices[..], &table[1..]].concat();
     cx.emit(0, id, View::row_major(&dims))
-}
-
-/// Padding with a constant, or with what is near the edge.
-pub fn pad(cx: &mut Operator) -> Result<()> {
-    let (mut placed, order) = in_pieces(cx)?;
-    let rank = placed.view.rank();
-    let given = cx.ints_or_input("pads", 1)?.ok_or_else(|| Error::Invalid("has no pads".to_string()))?;
-    let axes = match cx.wholes(3)? {
-        Some(axes) => axes.iter().map(|&axis| cx.axis(axis, rank)).collect::<Result<Vec<_>>>()?,
-        None => (0..rank).collect(),
-    };
-    if given.len() != 2 * axes.len() {
-        return Err(Error::Invalid(format!("has {} pads for {} axes", given.len(), axes.len())));
-    }
-    let mut pads = vec![[0i64; 2]; rank];
-    for (i, &axis) in axes.iter().enumerate() {
-        pads[axis] = [given[i], given[i + axes.len()]];
-    }
-    let mode = cx.text("mode", "constant")?;
-    let value = if cx.version() < 11 { cx.float("value", 0.0)? } else { cx.real(2, 0.0)? };
-    // Negative ones cut off.
-    for (axis, pads) in pads.iter_mut().enumerate().filter(|(_, pads)| pads[0] < 0 || pads[1] < 0) {
-        let len = placed.view.dims()[axis];
-        let range = range(-pads[0].min(0), len as i64 + pads[1].min(0), 1, len);
-        let range = range.ok_or_else(|| Error::Invalid(format!("cuts off all of {len} indices")))?;
-        placed = sliced(cx, &format!("cut{axis}"), (&placed, &order), axis, range)?;
-        *pads = pads.map(|pad| pad.max(0));
-    }
-    if mode == "constant" && value == 0.0 && rank <= 4 {
-        return pad_with_zeros(cx, &placed, &order, &pads);
-    }
-    for (axis, pads) in pads.into_iter().enumerate().filter(|(_, pads)| *pads != [0, 0]) {
-        placed = padded_along(cx, &placed, &order, axis, pads, (&mode, value))?;
-    }
-    cx.emit(0, placed.id, placed.view)
-}
-
-fn pad_with_zeros(cx: &mut Operator, placed: &Placed, order: &[usize], pads: &[[i64; 2]]) -> Result<()> {
-    let mut dims = placed.view.dims();
-    let in_order: Vec<usize> = order.iter().map(|&axis| dims[axis]).collect();
-    let x = cx.shaped(placed.id, &in_order)?;
-    let mut op = Pad { pads: [[0; 2]; 4] };
-    for (slot, &axis) in op.pads.iter_mut().zip(order) {
-        for (slot, pad) in slot.iter_mut().zip(pads[axis]) {
-            *slot = u16::try_from(pad).map_err(|_| Error::Invalid(format!("pads by {pad}, beyond 65535")))?;
-            dims[axis] += usize::from(*slot);
-        }
-    }
-    let id = cx.apply("", op, &[x])?;
-    cx.emit_in_order(id, &dims, order)
-}
-
-/// Joins what stands before an axis, the tensor, and what stands behind it.
-fn padded_along(
-    cx: &mut Operator,
-    placed: &Placed,
-    order: &[usize],
-    axis: usize,
-    pads: [i64; 2],
-    (mode, value): (&str, f32),
-) -> Result<Placed> {
-    let mut dims = placed.view.dims();
-    let len = dims[axis];
-    if pads.iter().any(|&pad| pad > u16::MAX.into()) {
-        return Err(Error::Invalid(format!("pads by {pads:?}, beyond 65535")));
-    }
-    let mut parts = Vec::new();
-    for (end, pad) in pads.map(|pad| pad as usize).into_iter().enumerate() {
-        let what = format!("{}{axis}", ["before", "behind"][end]);
-        let mut part = dims.clone();
-        if pad > 0 {
-            let ranges = match mode {
-                "constant" => Vec::new(),
-                "reflect" if pad < len => vec![[(pad, -1), (len - 2, -1)][end]],
-                "edge" if pad <= 64 => vec![(if end == 0 { 0 } else { len - 1 }, 1); pad],
-                "wrap" if pad <= len => vec![[(len - pad, 1), (0, 1)][end]],
-                _ => return Err(Error::Invalid(format!("pads {len} indices by {pad} in the mode {mode}"))),
-            };
-            let each = if mode == "edge" { 1 } else { pad };
-            part[axis] = each;
-            for (begin, step) in &ranges {
-                let range = Range { begin: *begin, len: each, step: *step };
-                let made = sliced(cx, &what, (placed, order), axis, range)?;
-                parts.push(cx.shaped(made.id, &Split::of(&part, order, axis).dims)?);
-            }
-            if ranges.is_empty() {
-                let count = part.iter().product();
-                parts.push(cx.constant(&what, &Split::of(&part, order, axis).dims, vec![value; count])?);
-            }
-        }
-        if end == 0 {
-            parts.push(cx.shaped(placed.id, &Split::of(&dims, order, axis).dims)?);
-        }
-    }
-    dims[axis] += (pads[0] + pads[1]) as usize;
-    let place = Split::of(&dims, order, axis).place as u8;
-    let id = joined(cx, &format!("padded{axis}"), Concat { axis: place }, parts)?;
-    Ok(Placed::in_order(id, &dims, order))
 }
 
 /// Copies side by side.

@@ -28,6 +28,9 @@ pub fn average(cx: &mut Operator) -> Result<()> {
     let mut pooling = pooling(cx, &image)?;
     let mut id = image.id;
     if cx.int("count_include_pad", 0)? != 0 {
+        if cx.text("auto_pad", "NOTSET")? != "NOTSET" {
+            return Err(Error::Invalid("counts padding by a rule: export it with pads".to_string()));
+        }
         let declared = super::conv::explicit_pads(cx, image.rank)?;
         let [top, left, bottom, right] = declared.map(u16::from);
         if declared != [0; 4] {

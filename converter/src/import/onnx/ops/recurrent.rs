@@ -60,7 +60,10 @@ fn check(cx: &mut Operator, activations: &[&str], states: &[usize]) -> Result<()
     if !is_usual || cx.float("clip", 0.0)? != 0.0 {
         return Err(Error::Invalid(format!("has other activations than {activations:?}, or clips them")));
     }
-    let times = cx.dims(0)?[if cx.int("layout", 0)? == 0 { 0 } else { 1 }.min(cx.dims(0)?.len() - 1)] as i64;
+    let &[a, b, _] = &cx.dims(0)?[..] else {
+        return Err(Error::Invalid(format!("takes sequences [t, n, c], and is given {:?}", cx.dims(0)?)));
+    };
+    let times = if cx.int("layout", 0)? == 0 { a } else { b } as i64;
     if cx.wholes(4)?.is_some_and(|lens| lens.iter().any(|&len| len != times)) {
         return Err(Error::Invalid("has sequences of different lengths".to_string()));
     }
@@ -149,7 +152,18 @@ fn layer(
             all.push(if is_reversed { reversed(cx, &what("in_time"), states)? } else { states });
         }
     }
-    let d = directions.len();
+    emit(cx, all, last, [t, n, hidden], is_batch_first)
+}
+
+/// Makes the states of all directions the outputs: every one, and the last.
+fn emit(
+    cx: &mut Operator,
+    all: Vec<TensorId>,
+    last: Vec<TensorId>,
+    [t, n, hidden]: [usize; 3],
+    is_batch_first: bool,
+) -> Result<()> {
+    let d = all.len().max(last.len());
     if cx.has_output(0) {
         let id = super::parts::joined(cx, "both", Concat { axis: 2 }, all)?;
         let view = match is_batch_first {
