@@ -210,7 +210,7 @@ impl<'t> Var<'t> {
 
     /// `max(x, 0)`.
     pub fn relu(self) -> Var<'t> {
-        self.apply("relu", ops::Clamp { bounds: Bounds::RELU, factor: None }, &[])
+        self.apply("relu", ops::Clamp { bounds: Bounds::RELU }, &[])
     }
 
     /// Hyperbolic tangent.

@@ -291,7 +291,7 @@ mod tests {
 
     use super::*;
 
-    const RELU: Clamp = Clamp { bounds: Bounds::RELU, factor: None };
+    const RELU: Clamp = Clamp { bounds: Bounds::RELU };
 
     fn constant(g: &mut Graph, name: &str, dims: &[usize], from: f32) -> TensorId {
         let n: usize = dims.iter().product();

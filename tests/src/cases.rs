@@ -173,10 +173,10 @@ fn operator(name: &str, attrs: &Value) -> Op {
             let (begin, len) = (padded(begin, [0; MAX_RANK]), padded(len, [1; MAX_RANK]));
             ops::Slice { begin, len, stride: padded(&attrs["stride"], [1; MAX_RANK]) }.into()
         }
-        "leaky_relu" => ops::LeakyRelu::F32 { alpha: from_attributes(&attrs["alpha"]) }.into(),
+        "leaky_relu" => ops::LeakyRelu { alpha: from_attributes(&attrs["alpha"]) }.into(),
         "prelu" => ops::Prelu { factors: None }.into(),
         "softmax" => ops::Softmax::F32 { beta: from_attributes(&attrs["beta"]) }.into(),
-        "clamp" => ops::Clamp { bounds: activation(&attrs["kind"]), factor: None }.into(),
+        "clamp" => ops::Clamp { bounds: activation(&attrs["kind"]) }.into(),
         // What is stored follows from the quantization of input and output.
         "quantize" => ops::Quantize::F32 { scale: 1.0 }.into(),
         "dequantize" => ops::Dequantize { scale: 1.0 }.into(),

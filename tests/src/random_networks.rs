@@ -194,13 +194,13 @@ fn activation(graph: &mut Graph, rng: &mut Rng, name: &str, x: TensorId) -> Resu
         0 => HardSwish {}.into(),
         1 => Logistic {}.into(),
         2 => Tanh {}.into(),
-        3 => LeakyRelu::F32 { alpha: rng.f32() - 0.4 }.into(),
+        3 => LeakyRelu { alpha: rng.f32() - 0.4 }.into(),
         4 => {
             let c = graph.dims(x).last().copied().unwrap_or(1);
             let slopes = constant(graph, rng, &[c], 0.5)?;
             return graph.apply(name, Prelu { factors: None }, &[x, slopes]);
         }
-        _ => Clamp { bounds: bounds(rng), factor: None }.into(),
+        _ => Clamp { bounds: bounds(rng) }.into(),
     };
     graph.apply(name, op, &[x])
 }

@@ -86,8 +86,11 @@ fn case(seed: u64) -> Option<Case> {
             2 => layer.average_pool(),
             _ => layer.mean(),
         },
-        7 if (seed / 14).is_multiple_of(2) => layer.weighted_sum(),
-        _ => layer.add(),
+        _ => match seed / 14 % 3 {
+            0 => layer.weighted_sum(),
+            1 => layer.mul(),
+            _ => layer.add(),
+        },
     };
     let output = made.ok()?;
     let Layer { mut graph, inputs, mut rng } = layer;
@@ -384,12 +387,30 @@ impl Layer {
         self.graph.apply("layer", Op::from(op), &[a, b])
     }
 
-    /// Whatever the weights are; one operand may be stretched.
-    fn weighted_sum(&mut self) -> Result<TensorId> {
+    /// Two tensors, of which the second may be stretched: a number for each channel, or one for all.
+    fn operands(&mut self) -> Result<[TensorId; 2]> {
         let channels = self.channels(40);
         let dims = [1, self.rng.usize(1..4), self.rng.usize(1..9), channels];
-        let stretched = if self.rng.u8(..4) == 0 { &dims[3..] } else { &dims };
-        let inputs = [self.input(&dims)?, self.input(stretched)?];
+        let stretched = match self.rng.u8(..6) {
+            0 => &dims[3..],
+            1 => &[1][..],
+            _ => &dims,
+        };
+        Ok([self.input(&dims)?, self.input(stretched)?])
+    }
+
+    fn mul(&mut self) -> Result<TensorId> {
+        let [a, b] = self.operands()?;
+        let inputs = if self.rng.bool() { [a, b] } else { [b, a] };
+        let most = self.rng.choice([1.0, 1.0 / 128.0]).unwrap_or(1.0);
+        let factor = Factor::from_real(most * self.rng.f64());
+        let op = ops::Mul { bounds: self.bounds(), factor };
+        self.graph.apply("layer", op, &inputs)
+    }
+
+    /// Whatever the weights are.
+    fn weighted_sum(&mut self) -> Result<TensorId> {
+        let inputs = self.operands()?;
         let rng = &mut self.rng;
         let reach = rng.choice([1 << 27, 1 << 30]).unwrap_or(1);
         let op = ops::WeightedSum {

@@ -41,7 +41,7 @@ fn of<F: Function + 'static>(operands: Operands, function: F) -> Option<Box<dyn 
 }
 
 pub(super) fn clamp(op: Clamp, operands: Operands) -> Option<Box<dyn Kernel>> {
-    if op.factor.is_some() { None } else { of(operands, op) }
+    of(operands, op)
 }
 
 impl Function for Clamp {

@@ -174,7 +174,7 @@ proptest! {
         for axes in [0b0111, 0b0110] {
             check(Mean { axes, keep_dims: true, factor: None }, &[&x], &[]);
         }
-        check(Clamp { bounds: RELU6, factor: None }, &[&x], &[]);
+        check(Clamp { bounds: RELU6 }, &[&x], &[]);
         check(ClampGrad { bounds: RELU6 }, &[&x, &x], &[]);
         check(Add { bounds: Bounds::None, factors: None }, &[&x, &x], &[]);
         check(Mul { bounds: Bounds::None, factor: None }, &[&x, &x], &[]);

@@ -40,7 +40,7 @@ impl Penalty {
             total = graph.add(&name, total, l2)?;
         }
         if self.l1 != 0.0 {
-            let relu = Clamp { bounds: Bounds::RELU, factor: None };
+            let relu = Clamp { bounds: Bounds::RELU };
             let negative = graph.scale(&name, weights, -1.0)?;
             let [above, below] = [weights, negative].map(|x| graph.apply(&name, relu, &[x]));
             let magnitudes = graph.add(&name, above?, below?)?;

@@ -18,7 +18,7 @@ impl Layer for Relu {
     }
 
     fn forward(&self, cx: &mut Trace, x: TensorId) -> Result<TensorId> {
-        cx.apply(ops::Clamp { bounds: Bounds::RELU, factor: None }, &[x])
+        cx.apply(ops::Clamp { bounds: Bounds::RELU }, &[x])
     }
 }
 
@@ -32,7 +32,7 @@ impl Layer for Relu6 {
     }
 
     fn forward(&self, cx: &mut Trace, x: TensorId) -> Result<TensorId> {
-        cx.apply(ops::Clamp { bounds: Bounds::RELU6, factor: None }, &[x])
+        cx.apply(ops::Clamp { bounds: Bounds::RELU6 }, &[x])
     }
 }
 

@@ -6,7 +6,7 @@ use dunlin::ops::bounds::Bounds;
 use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
-use crate::lower::{Lowering, factor};
+use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
 impl HostOperator for Clamp {
@@ -27,13 +27,13 @@ impl HostOperator for Clamp {
 
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         let (x, out) = (cx.quant(node, node.inputs[0])?, cx.quant(node, node.outputs[0])?);
-        let ratio = || factor(node, x.scale() as f64 / out.scale() as f64);
-        let op = Clamp {
-            bounds: cx.bounds(node, self.bounds)?,
-            factor: if x == out { None } else { Some(ratio()?) },
-        };
-        let x = cx.stored(node.inputs[0])?;
-        cx.emit(node, op, &[x])
+        let op = Clamp { bounds: cx.bounds(node, self.bounds)? };
+        if x == out {
+            let x = cx.stored(node.inputs[0])?;
+            return cx.emit(node, op, &[x]);
+        }
+        let table = op.table((x.scale(), x.zero_point), (out.scale(), out.zero_point));
+        cx.emit_table(node, op, table)
     }
 
     /// As one operator, or as a maximum and a minimum where there is none for the bounds.
@@ -67,7 +67,7 @@ fn import_relu6(cx: &mut Operator) -> Result<()> {
 }
 
 fn import(cx: &mut Operator, bounds: Bounds) -> Result<()> {
-    cx.emit_unary(Clamp { bounds, factor: None })
+    cx.emit_unary(Clamp { bounds })
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn gradient() {
         for (lo, hi) in [(0.0, f32::INFINITY), (-0.5, 0.5)] {
-            Case::of(Clamp { bounds: Bounds::F32 { lo, hi }, factor: None }, &[&[2, 12]]).check();
+            Case::of(Clamp { bounds: Bounds::F32 { lo, hi } }, &[&[2, 12]]).check();
         }
     }
 }

@@ -18,7 +18,7 @@ impl HostOperator for HardSwish {
         let bounds = Bounds::RELU6;
         let three = cx.filled("three", &[1], 3.0)?;
         let shifted = cx.add("shifted", x, three)?;
-        let gate = cx.apply("gate", Clamp { bounds, factor: None }, &[shifted])?;
+        let gate = cx.apply("gate", Clamp { bounds }, &[shifted])?;
         let through_x = cx.mul("through_x", dy, gate)?;
         let product = cx.mul("product", dy, x)?;
         let through_gate = cx.apply("through_gate", ClampGrad { bounds }, &[product, shifted])?;

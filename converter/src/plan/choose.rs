@@ -186,7 +186,7 @@ mod tests {
         let w = g.constant("w", &[4, 3, 3, 4], Data::F32(vec![0.1; 144])).unwrap();
         let op = Conv2d { window: Window { pads: [1; 4], ..Window::UNIT }, bounds: Bounds::None };
         let last = ["a", "b", "c", "d"].iter().fold(x, |x, name| g.apply(name, op, &[x, w]).unwrap());
-        let y = g.apply("y", Clamp { bounds: Bounds::RELU, factor: None }, &[last]).unwrap();
+        let y = g.apply("y", Clamp { bounds: Bounds::RELU }, &[last]).unwrap();
         g.mark_output(y);
         crate::lower::lower(&g).unwrap().0
     }

@@ -403,7 +403,7 @@ mod tests {
             let pads = [[0, 0], [1, 1], [0, 0], [0, 0]];
             x = graph.apply(name, Pad { pads }, &[x]).unwrap();
         }
-        let last = graph.apply("last", Clamp { bounds: Bounds::RELU, factor: None }, &[x]).unwrap();
+        let last = graph.apply("last", Clamp { bounds: Bounds::RELU }, &[x]).unwrap();
         graph.mark_output(last);
         graph
     }

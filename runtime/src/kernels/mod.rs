@@ -20,7 +20,7 @@ mod armv7em;
 pub(crate) use armv7em::conv_pairs;
 #[cfg(dunlin_dsp)]
 pub(crate) use armv7em::{
-    add, conv, conv_winograd, depthwise, depthwise_records, fully_connected, pool, weighted_sum,
+    add, conv, conv_winograd, depthwise, depthwise_records, fully_connected, mul, pool, table, weighted_sum,
 };
 
 /// Whether layers in f32 run on this host's vectors, several times as fast. Their sums then have another order and are
@@ -81,7 +81,7 @@ use aarch64 as host_cpu;
 #[cfg_attr(not(target_os = "none"), allow(dead_code, unused_imports))]
 mod scalar;
 #[cfg(all(target_os = "none", not(any(dunlin_dsp, dunlin_mve))))]
-pub(crate) use scalar::{add, conv, depthwise, fully_connected};
+pub(crate) use scalar::{add, conv, depthwise, fully_connected, mul};
 
 #[cfg(dunlin_armv6m)]
 mod armv6m;

@@ -71,8 +71,15 @@ pub(super) fn zip_lines<T: Element>(
     } else {
         (lines, len)
     };
-    for y in rows {
-        let (a, b, out) = (a.row(&a_steps, outer, y), b.row(&b_steps, outer, y), out.row(y));
+    // All rows are one line if they follow each other, too.
+    let joined = match (a.joined(rows.clone()), b.joined(rows.clone()), out.joined(rows.clone())) {
+        (Some(a), Some(b), Some(out)) => Some((a, b, out)),
+        _ => None,
+    };
+    let (n_rows, len) = if joined.is_some() { (1, rows.len().wrapping_mul(len)) } else { (rows.len(), len) };
+    for y in (rows.start..).take(n_rows) {
+        let (a, b, out) =
+            joined.unwrap_or_else(|| (a.row(&a_steps, outer, y), b.row(&b_steps, outer, y), out.row(y)));
         for line in 0..lines {
             let (a, b) = (a_steps.line(a, line, len), b_steps.line(b, line, len));
             line_of(a, b, out.slice(line.wrapping_mul(len), len));
@@ -80,25 +87,40 @@ pub(super) fn zip_lines<T: Element>(
     }
 }
 
-/// An operand: its rows, or all of it where it is stretched along an outer axis.
+/// An operand.
 enum Source<'a, T> {
+    /// Of the output's shape.
+    Same(Rows<'a, T>),
+    /// Stretched inside its rows only.
     Rows(Rows<'a, T>),
+    /// All of it, where it is stretched along an outer axis.
     Whole(View<'a, T>),
 }
 
 impl<'a, T: Element> Source<'a, T> {
     fn new(operand: &Operand, out: &Shape, mem: &Memory<'a>) -> Source<'a, T> {
-        if has_rows_of(&operand.ty.shape, out) {
+        if operand.ty.shape == *out {
+            Source::Same(operand.rows(mem))
+        } else if has_rows_of(&operand.ty.shape, out) {
             Source::Rows(operand.rows(mem))
         } else {
             Source::Whole(operand.view(mem))
         }
     }
 
+    /// What these rows of the output read, if that is one line.
+    fn joined(&self, rows: Range<usize>) -> Option<View<'a, T>> {
+        match self {
+            Source::Same(same) => same.joined(rows),
+            Source::Whole(one) if one.len() == 1 => Some(*one),
+            _ => None,
+        }
+    }
+
     /// What row `y` of the output, whose outer axes are `outer`, reads: from its first element on.
     fn row(&self, steps: &Steps, outer: [usize; 2], y: usize) -> View<'a, T> {
         match self {
-            Source::Rows(rows) => rows.row(y),
+            Source::Same(rows) | Source::Rows(rows) => rows.row(y),
             Source::Whole(view) => {
                 let start = steps.row(outer, y);
                 view.slice(start, view.len().wrapping_sub(start))
@@ -136,7 +158,8 @@ impl Steps {
     fn new(operand: &Shape, out: &Shape) -> Steps {
         let ([a, b, c, d], [out_a, out_b, out_c, out_d]) = (operand.padded(), out.padded());
         let cd = c.wrapping_mul(d);
-        let step = |len, out_len, elements| if len == out_len { elements } else { 0 };
+        let is_one = operand.count() == 1;
+        let step = |len, out_len, elements| if len == out_len && !is_one { elements } else { 0 };
         let steps =
             [step(a, out_a, b.wrapping_mul(cd)), step(b, out_b, cd), step(c, out_c, d), step(d, out_d, 1)];
         Steps(Axes::split(steps, out.rank(), 0))

@@ -1,17 +1,18 @@
 //! Clamp to a range: ReLU, ReLU6 and others standing alone.
 //!
-//! Input and output: any shape, f32 or int8. int8 may change scale and zero point on the way, as TensorFlow
-//! Lite Micro's ReLU does: it requantizes, then clamps.
+//! Inputs: x of any shape, f32 or int8; for int8 whose scale or zero point changes on the way then the table `[256]` of i8
+//! that [`Clamp::table`] makes. Output: the shape of x.
 
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::elementwise::{map, unary};
+use super::elementwise::{infer_table, look_up, map, rows};
 use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::arithmetic::clamp_f32;
-use crate::kernels::requantize::{DIFFERENCE_MAX, Rescale, clamp_i8};
+use crate::kernels::requantize::{clamp_i8, requantized};
+use crate::kernels::table::TABLE_LEN;
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, TensorType};
@@ -21,28 +22,32 @@ use crate::{DType, Error, TensorType};
 pub struct Clamp {
     /// The range, in the numbers that the output stores.
     pub bounds: Bounds,
-    /// Only for int8: the input's scale by the output's, below 2^23. `None` if they have the same scale and
-    /// zero point.
-    pub factor: Option<Factor>,
+}
+
+impl Clamp {
+    /// The int8 outputs of `(scale, zero point)` `out` for the inputs -128 to 127 of `x`: requantized, then clamped, as
+    /// TensorFlow Lite Micro does. `None` if the input's scale is 2^23 times the output's or more.
+    pub fn table(&self, x: (f32, i32), out: (f32, i32)) -> Option<[i8; TABLE_LEN]> {
+        let factor = Factor::from_real(x.0 as f64 / out.0 as f64)?;
+        let bounds = self.bounds.i8();
+        requantized(factor, |q| factor.requantize(q - x.1, out.1, bounds))
+    }
 }
 
 impl Operator for Clamp {
     const CODE: OpCode = OpCode::Clamp;
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
-        let x = unary(inputs)?;
-        match (x.dtype, self.factor) {
-            (DType::F32 | DType::I8, None) => {}
-            (DType::I8, Some(factor)) => factor.check_for(DIFFERENCE_MAX)?,
-            (DType::F32, Some(_)) => return Err(Error::Parameters),
-            _ => return Err(Error::DType),
-        }
-        self.bounds.check(x.dtype)?;
-        one(x)
+        let outputs = match inputs {
+            [x] if x.dtype == DType::I8 => one(*x)?,
+            _ => infer_table(inputs)?,
+        };
+        self.bounds.check(inputs.first().map_or(DType::F32, |x| x.dtype))?;
+        Ok(outputs)
     }
 
-    fn rows(&self, _input: usize, _inputs: &[TensorType], y: usize) -> Range<usize> {
-        y..y + 1
+    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        rows(input, inputs, y)
     }
 
     fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
@@ -64,23 +69,15 @@ impl Run<f32> for Clamp {
 impl Run<i8> for Clamp {
     fn check(&self, node: &Node, _mem: &Memory) -> Result<(), Error> {
         let same = node.input(0).zero_point() == node.output(0).zero_point();
-        if same || self.factor.is_some() { Ok(()) } else { Err(Error::Parameters) }
+        if same || node.n_inputs() == 2 { Ok(()) } else { Err(Error::Parameters) }
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let bounds = self.bounds.i8();
-        match self.factor {
-            None => map(node, mem, rows, |x: i8| clamp_i8(x as i32, bounds)),
-            Some(factor) => {
-                let rescale = Rescale {
-                    x_zero_point: node.input(0).zero_point(),
-                    factor,
-                    zero_point: node.output(0).zero_point(),
-                    bounds,
-                };
-                map(node, mem, rows, |x| rescale.apply(x));
-            }
+        if node.n_inputs() == 2 {
+            return look_up(node, mem, rows);
         }
+        let bounds = self.bounds.i8();
+        map(node, mem, rows, |x: i8| clamp_i8(x as i32, bounds));
     }
 }
 
@@ -92,24 +89,24 @@ mod tests {
     #[test]
     fn nan_stays_and_the_rest_is_in_range() {
         let x = Tensor::new(&[5], &[-1.0, 3.0, 7.0, f32::INFINITY, f32::NAN]);
-        let y = Case::new(Clamp { bounds: Bounds::RELU6, factor: None }, [x]).run::<f32>().unwrap();
+        let y = Case::new(Clamp { bounds: Bounds::RELU6 }, [x]).run::<f32>().unwrap();
         assert_eq!(y[..4], [0.0, 3.0, 6.0, 6.0]);
         assert!(y[4].is_nan());
     }
 
     #[test]
-    fn int8_needs_a_factor_to_change_its_zero_point() {
-        let case = |factor, zero_point| {
-            let x = Tensor::new(&[2, 2], &[-128i8, 1, 2, 127]);
-            Case::new(Clamp { bounds: Bounds::I8 { lo: -5, hi: 90 }, factor }, [x])
-                .output_zero_point(zero_point)
-        };
-        assert_eq!(case(None, -5).check(), Err(Error::Parameters));
-        assert_eq!(case(None, 0).run::<i8>().unwrap(), [-5, 1, 2, 90]);
-        let half = case(Factor::from_real(0.5), -5);
+    fn int8_needs_a_table_to_change_its_zero_point() {
+        let op = Clamp { bounds: Bounds::I8 { lo: -5, hi: 90 } };
+        let x = Tensor::new(&[2, 2], &[-128i8, 1, 2, 127]);
+        let plain = |zero_point| Case::new(op, [x.clone()]).output_zero_point(zero_point);
+        assert_eq!(plain(-5).check(), Err(Error::Parameters));
+        assert_eq!(plain(0).run::<i8>().unwrap(), [-5, 1, 2, 90]);
+        plain(0).assert_contract();
+        let table = Tensor::new(&[256], &op.table((0.5, 0), (1.0, -5)).unwrap()).constant();
+        let half = Case::new(op, [x.clone(), table]).output_zero_point(-5);
         assert_eq!(half.run::<i8>().unwrap(), [-5, -4, -4, 59]);
         half.assert_contract();
-        case(None, 0).assert_contract();
-        assert_eq!(case(Factor::from_real((1 << 23) as f64), 0).check(), Err(Error::Parameters));
+        assert_eq!(op.table(((1 << 23) as f32, 0), (1.0, 0)), None);
+        assert_eq!(Case::new(op, [x.clone(), x]).check(), Err(Error::Shape));
     }
 }

@@ -6,7 +6,7 @@ use super::window::all_rows;
 use super::{Outputs, one};
 use crate::kernels::elementwise::map_row;
 use crate::kernels::table::{TABLE_LEN, look_up_row};
-use crate::mem::Memory;
+use crate::mem::{Memory, Rows, RowsMut, View, ViewMut};
 use crate::model::Node;
 use crate::{DType, Element, Error, Shape, TensorType};
 
@@ -39,16 +39,27 @@ pub(super) fn rows(input: usize, inputs: &[TensorType], y: usize) -> Range<usize
 /// Applies `f` to every element of `rows`.
 pub(super) fn map<X: Element, Y: Element>(node: &Node, mem: &Memory, rows: Range<usize>, f: impl Fn(X) -> Y) {
     let (x, out) = (node.input(0).rows(mem), node.output(0).rows_mut(mem));
-    for y in rows {
-        map_row(x.row(y), out.row(y), &f);
-    }
+    each_row(x, out, rows, |x, out| map_row(x, out, &f));
 }
 
 /// Looks up every element of `rows` in the table.
 pub(super) fn look_up(node: &Node, mem: &Memory, rows: Range<usize>) {
     let (x, table, out) = (node.input(0).rows(mem), node.input(1).view(mem), node.output(0).rows_mut(mem));
-    for y in rows {
-        look_up_row(x.row(y), table, out.row(y));
+    each_row(x, out, rows, |x, out| look_up_row(x, table, out));
+}
+
+/// Each of `rows`; those that follow each other in both tensors are one.
+fn each_row<'a, X: Element, Y: Element>(
+    x: Rows<'a, X>,
+    out: RowsMut<'a, Y>,
+    rows: Range<usize>,
+    row: impl Fn(View<'a, X>, ViewMut<'a, Y>),
+) {
+    let joined = x.joined(rows.clone()).zip(out.joined(rows.clone()));
+    let n_rows = if joined.is_some() { 1 } else { rows.len() };
+    for y in (rows.start..).take(n_rows) {
+        let (x, out) = joined.unwrap_or_else(|| (x.row(y), out.row(y)));
+        row(x, out);
     }
 }
 

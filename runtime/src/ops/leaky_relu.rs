@@ -1,54 +1,55 @@
 //! Leaky ReLU: negative elements times a constant.
 //!
-//! Input and output: any shape, f32 or int8. int8 requantizes each side of zero with its own factor, rounded
-//! as TensorFlow Lite Micro does.
+//! Inputs: x of any shape, for int8 then the table `[256]` of i8 that [`LeakyRelu::table`] makes. Output: the shape of x.
 
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::{map, unary};
-use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::requantize::{DIFFERENCE_MAX, saturate};
+use super::elementwise::{infer_table, look_up, map, rows};
+use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run};
+use crate::kernels::requantize::{DIFFERENCE_MAX, requantized, saturate};
+use crate::kernels::table::TABLE_LEN;
 use crate::mem::Memory;
 use crate::model::Node;
-use crate::{DType, Error, TensorType};
+use crate::{Error, TensorType};
 
 /// Parameters of a leaky ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum LeakyRelu {
-    /// On f32.
-    F32 {
-        /// The slope of negative elements.
-        alpha: f32,
-    },
-    /// On int8.
-    I8 {
-        /// The input's scale by the output's.
-        positive: Factor,
-        /// The same times the slope; its multiplier is negative where the slope is.
-        negative: Factor,
-    },
+pub struct LeakyRelu {
+    /// The slope of negative elements.
+    pub alpha: f32,
+}
+
+impl LeakyRelu {
+    /// The int8 outputs of `(scale, zero point)` `out` for the inputs -128 to 127 of `x`: requantized on each side of zero
+    /// with its own factor, as TensorFlow Lite Micro does. `None` if a factor is 2^23 or more.
+    pub fn table(&self, x: (f32, i32), out: (f32, i32)) -> Option<[i8; TABLE_LEN]> {
+        let ratio = |slope: f64| Factor::from_real(x.0 as f64 * slope / out.0 as f64);
+        let (positive, slope) = (ratio(1.0)?, ratio(self.alpha.abs() as f64)?);
+        slope.check_for(DIFFERENCE_MAX).ok()?;
+        requantized(positive, |q| {
+            let x = q - x.1;
+            let y = match (x >= 0, self.alpha < 0.0) {
+                (true, _) => positive.apply(x),
+                (false, false) => slope.apply(x),
+                // A negative slope rounds as its magnitude does, mirrored.
+                (false, true) => slope.apply(x).wrapping_neg(),
+            };
+            saturate(y, out.1, (i8::MIN, i8::MAX))
+        })
+    }
 }
 
 impl Operator for LeakyRelu {
     const CODE: OpCode = OpCode::LeakyRelu;
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
-        let x = unary(inputs)?;
-        let dtype = match *self {
-            LeakyRelu::F32 { .. } => DType::F32,
-            LeakyRelu::I8 { positive, negative } => {
-                positive.check_for(DIFFERENCE_MAX)?;
-                magnitude(negative).check_for(DIFFERENCE_MAX)?;
-                DType::I8
-            }
-        };
-        if x.dtype == dtype { one(x) } else { Err(Error::DType) }
+        infer_table(inputs)
     }
 
-    fn rows(&self, _input: usize, _inputs: &[TensorType], y: usize) -> Range<usize> {
-        y..y + 1
+    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        rows(input, inputs, y)
     }
 
     fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
@@ -62,32 +63,14 @@ impl Operator for LeakyRelu {
 
 impl Run<f32> for LeakyRelu {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        if let LeakyRelu::F32 { alpha } = *self {
-            map(node, mem, rows, |x: f32| if x > 0.0 { x } else { x * alpha });
-        }
+        map(node, mem, rows, |x: f32| if x > 0.0 { x } else { x * self.alpha });
     }
 }
 
 impl Run<i8> for LeakyRelu {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let LeakyRelu::I8 { positive, negative } = *self else { return };
-        let (x_zero_point, zero_point) = (node.input(0).zero_point(), node.output(0).zero_point());
-        // A negative slope rounds as its magnitude does, mirrored.
-        let (slope, mirrored) = (magnitude(negative), negative.multiplier < 0);
-        map(node, mem, rows, |x: i8| {
-            let x = x as i32 - x_zero_point;
-            let y = match (x >= 0, mirrored) {
-                (true, _) => positive.apply(x),
-                (false, false) => slope.apply(x),
-                (false, true) => slope.apply(x).wrapping_neg(),
-            };
-            saturate(y, zero_point, (i8::MIN, i8::MAX))
-        });
+        look_up(node, mem, rows);
     }
-}
-
-fn magnitude(factor: Factor) -> Factor {
-    Factor { multiplier: factor.multiplier.saturating_abs(), ..factor }
 }
 
 #[cfg(test)]
@@ -97,13 +80,20 @@ mod tests {
 
     #[test]
     fn only_negative_elements_are_scaled() {
-        let case = Case::new(LeakyRelu::F32 { alpha: 0.25 }, [Tensor::new(&[3], &[-4.0f32, 0.0, 4.0])]);
+        let op = LeakyRelu { alpha: 0.25 };
+        let case = Case::new(op, [Tensor::new(&[3], &[-4.0f32, 0.0, 4.0])]);
         assert_eq!(case.run::<f32>(), Ok([-1.0, 0.0, 4.0].into()));
         case.assert_contract();
-        let factor = |real| Factor::from_real(real).unwrap();
-        let op = LeakyRelu::I8 { positive: factor(1.0), negative: factor(0.25) };
-        let case = Case::new(op, [Tensor::new(&[3], &[-4i8, 1, 4]).zero_point(0)]);
+        let table = Tensor::new(&[256], &op.table((0.5, 0), (0.5, 0)).unwrap()).constant();
+        let case = Case::new(op, [Tensor::new(&[3], &[-4i8, 1, 4]).zero_point(0), table]);
         assert_eq!(case.run::<i8>(), Ok([-1, 1, 4].into()));
         case.assert_contract();
+    }
+
+    #[test]
+    fn scales_that_overflow_have_no_table() {
+        let table = |alpha, scale| LeakyRelu { alpha }.table((scale, 0), (1.0, 0));
+        assert!(table(0.5, 8e6).is_some());
+        assert!(table(0.5, 9e6).is_none() && table(-8.0, 2e6).is_none() && table(f32::NAN, 1.0).is_none());
     }
 }

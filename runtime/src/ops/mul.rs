@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::Bounds;
 use super::{Factor, OpCode, Operator, Outputs, Run, broadcast, one};
 use crate::kernels::arithmetic::clamp_f32;
-use crate::kernels::mul::{MulI8, PRODUCT_MAX};
+use crate::kernels::mul::{MulI8, PRODUCT_MAX, mul_row};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, TensorType};
@@ -67,7 +67,7 @@ impl Run<i8> for Mul {
             zero_point: node.output(0).zero_point(),
             bounds: self.bounds.i8(),
         };
-        broadcast::zip(node, mem, rows, |a, b| mul.apply(a, b));
+        broadcast::zip_lines(node, mem, rows, |a, b, out| mul_row(&mul, a, b, out));
     }
 }
 

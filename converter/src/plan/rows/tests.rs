@@ -76,7 +76,7 @@ impl Random {
         let dims = self.graph.dims(x);
         let (op, inputs): (Op, Vec<TensorId>) = match self.rng.usize(0..10) {
             choice @ 0..4 if dims.len() == 4 => self.weighted(x, &dims, choice % 2 == 0),
-            4 => (Clamp { bounds: Bounds::None, factor: None }.into(), vec![x]),
+            4 => (Clamp { bounds: Bounds::None }.into(), vec![x]),
             5 => {
                 let same = |&&id: &&TensorId| self.graph.dims(id) == dims;
                 let others: Vec<TensorId> = self.values.iter().filter(same).copied().collect();

@@ -22,8 +22,10 @@ pub(crate) mod conv_winograd;
 pub(crate) mod depthwise;
 pub(crate) mod depthwise_records;
 pub(crate) mod fully_connected;
+pub(crate) mod mul;
 
 pub(crate) mod pool;
+pub(crate) mod table;
 pub(crate) mod weighted_sum;
 
 mod block;

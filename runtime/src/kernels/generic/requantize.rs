@@ -1,5 +1,6 @@
 //! From 32-bit accumulators back to stored numbers, rounded as TensorFlow Lite Micro does.
 
+use super::table::TABLE_LEN;
 use crate::Error;
 use crate::mem::View;
 #[cfg(not(dunlin_mve))]
@@ -208,6 +209,13 @@ impl Rescale {
     pub fn apply(&self, x: i8) -> i8 {
         self.factor.requantize(x as i32 - self.x_zero_point, self.zero_point, self.bounds)
     }
+}
+
+/// The table of a function of the stored numbers -128 to 127 that applies `factor` to their difference from a zero point.
+/// `None` if that would overflow.
+pub fn requantized(factor: Factor, f: impl Fn(i32) -> i8) -> Option<[i8; TABLE_LEN]> {
+    factor.check_for(DIFFERENCE_MAX).ok()?;
+    Some(core::array::from_fn(|i| f(i as i32 - 128)))
 }
 
 /// `x + zero_point` clamped to `bounds`.

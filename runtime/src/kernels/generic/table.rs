@@ -9,6 +9,6 @@ pub const TABLE_LEN: usize = 256;
 #[inline(always)]
 pub fn look_up_row(x: View<i8>, table: View<i8>, out: ViewMut<i8>) {
     for i in 0..out.len() {
-        out.set(i, table.at((x.at(i) as i32 + 128) as usize));
+        out.set(i, table.at((x.at(i) as u8 ^ 128) as usize));
     }
 }

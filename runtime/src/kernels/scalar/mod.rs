@@ -5,6 +5,7 @@ pub(crate) mod add;
 pub(crate) mod conv;
 pub(crate) mod depthwise;
 pub(crate) mod fully_connected;
+pub(crate) mod mul;
 
 mod group;
 pub(crate) mod requantize;

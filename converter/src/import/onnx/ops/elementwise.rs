@@ -53,7 +53,7 @@ pub fn hard_swish(cx: &mut Operator) -> Result<()> {
 }
 
 pub fn relu(cx: &mut Operator) -> Result<()> {
-    unary(cx, Clamp { bounds: Bounds::RELU, factor: None })
+    unary(cx, Clamp { bounds: Bounds::RELU })
 }
 
 /// The bounds are attributes, since version 11 inputs.
@@ -66,12 +66,12 @@ pub fn clip(cx: &mut Operator) -> Result<()> {
         lo: if lo <= f32::MIN { f32::NEG_INFINITY } else { lo },
         hi: if hi >= f32::MAX { f32::INFINITY } else { hi },
     };
-    unary(cx, Clamp { bounds, factor: None })
+    unary(cx, Clamp { bounds })
 }
 
 pub fn leaky_relu(cx: &mut Operator) -> Result<()> {
     let alpha = cx.float("alpha", 0.01)?;
-    unary(cx, LeakyRelu::F32 { alpha })
+    unary(cx, LeakyRelu { alpha })
 }
 
 /// Slopes stand for x in order, so that x itself is input 0 of the pair.
@@ -86,7 +86,7 @@ pub fn hard_sigmoid(cx: &mut Operator) -> Result<()> {
         let scaled = graph.scale(&format!("{name}/scaled"), x, alpha)?;
         let beta = graph.filled(&format!("{name}/beta"), &[1], beta)?;
         let sum = graph.add(&format!("{name}/sum"), scaled, beta)?;
-        graph.apply(name, Clamp { bounds: Bounds::F32 { lo: 0.0, hi: 1.0 }, factor: None }, &[sum])
+        graph.apply(name, Clamp { bounds: Bounds::F32 { lo: 0.0, hi: 1.0 } }, &[sum])
     })
 }
 
@@ -113,12 +113,12 @@ pub fn selu(cx: &mut Operator) -> Result<()> {
 
 /// `above * x` above 0, else `below * (e^(inner * x) - 1)`.
 fn bent(graph: &mut Graph, name: &str, x: TensorId, above: f32, inner: f32, below: f32) -> Result<TensorId> {
-    let negative = Clamp { bounds: Bounds::F32 { lo: f32::NEG_INFINITY, hi: 0.0 }, factor: None };
+    let negative = Clamp { bounds: Bounds::F32 { lo: f32::NEG_INFINITY, hi: 0.0 } };
     let negative = graph.apply(&format!("{name}/negative"), negative, &[x])?;
     let negative = graph.scale(&format!("{name}/inner"), negative, inner)?;
     let curve = graph.pointwise(&format!("{name}/curve"), Function::Elu, negative)?;
     let curve = graph.scale(&format!("{name}/below"), curve, below)?;
-    let positive = Clamp { bounds: Bounds::RELU, factor: None };
+    let positive = Clamp { bounds: Bounds::RELU };
     let positive = graph.apply(&format!("{name}/positive"), positive, &[x])?;
     let positive = graph.scale(&format!("{name}/above"), positive, above)?;
     graph.add(name, positive, curve)
@@ -153,8 +153,7 @@ fn softplus_of(graph: &mut Graph, name: &str, x: TensorId) -> Result<TensorId> {
     let one = graph.filled(&format!("{name}/one"), &[1], 1.0)?;
     let sum = graph.add(&format!("{name}/sum"), exp, one)?;
     let ln = graph.ln(&format!("{name}/ln"), sum)?;
-    let positive =
-        graph.apply(&format!("{name}/positive"), Clamp { bounds: Bounds::RELU, factor: None }, &[x])?;
+    let positive = graph.apply(&format!("{name}/positive"), Clamp { bounds: Bounds::RELU }, &[x])?;
     graph.add(name, positive, ln)
 }
 
