@@ -8,10 +8,20 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use dunlin::ops::bounds::Bounds;
+use dunlin::ops::pooling::Pooling;
+use dunlin::ops::resize::Resize;
+use dunlin::ops::window::Window;
+use dunlin::ops::{self, Factor};
+use dunlin::{DType, Model, Shape};
 use dunlin_converter::device::bench;
 use dunlin_converter::device::boards::Board;
+use dunlin_converter::graph::Form;
 use dunlin_converter::pack::Packing;
+use dunlin_converter::plan::plan;
+use dunlin_converter::program::AlignedBytes;
 use dunlin_converter::program::Rewrite;
+use dunlin_converter::{Graph, Quant};
 use dunlin_tests::assets::program_as;
 use dunlin_tests::boards::runnable_boards;
 
@@ -51,6 +61,11 @@ fn committed() -> Counts {
 fn counted() -> Counts {
     let boards = runnable_boards();
     let mut counts = Counts::new();
+    let spatial = spatial();
+    let spatial = AlignedBytes::from(&dunlin_converter::write::write(&spatial, &plan(&spatial)).unwrap()[..]);
+    for board in boards.iter().filter(|board| BOARDS.contains(&board.name.as_str())) {
+        count_steps("spatial", board, &spatial, &Model::check(&spatial, ops::ALL).unwrap(), &mut counts);
+    }
     for name in MODELS {
         for board in boards.iter().filter(|board| BOARDS.contains(&board.name.as_str())) {
             count(name, name, board, board.packing().into(), &mut counts);
@@ -62,11 +77,55 @@ fn counted() -> Counts {
     counts
 }
 
+/// Operators on images that the reference models do not have, one behind the other.
+fn spatial() -> Graph {
+    let mut graph = Graph::new("spatial");
+    graph.form = Form::Device;
+    let quant = Some(Quant::i8(1.0, 0));
+    let mut x = graph.input_of("x", DType::I8, &[1, 32, 32, 16]).unwrap();
+    graph[x].quant = quant.clone();
+    let pooling = |kernel: u8| {
+        let window = Window { stride: [kernel.min(2); 2], ..Window::UNIT };
+        Pooling { kernel: [kernel; 2], window, bounds: Bounds::None }
+    };
+    let resize = |side| Resize { size: [side; 2], align_corners: false, half_pixel_centers: true };
+    let channels = |begin, len| ops::Slice {
+        begin: [0, 0, 0, begin],
+        len: [1, 16, 16, len],
+        ..ops::Slice::all(&Shape::new(&[1, 16, 16, 16]).unwrap())
+    };
+    let steps = [
+        ops::MaxPool2d(pooling(2)).into(),
+        ops::ResizeNearest(resize(32)).into(),
+        ops::MaxPool2d(pooling(3)).into(),
+        ops::Pad { pads: [[0, 0], [1, 0], [1, 0], [0, 0]] }.into(),
+        ops::Transpose { perm: [0, 2, 1, 3] }.into(),
+        channels(4, 8).into(),
+        ops::ResizeBilinear(resize(32)).into(),
+        ops::AveragePool2d(pooling(2)).into(),
+    ];
+    for op in steps {
+        let op: dunlin_converter::ops::Op = op;
+        x = graph.apply("step", op, &[x]).unwrap();
+        graph[x].quant = quant.clone();
+    }
+    let joined = graph.apply("joined", ops::Concat { axis: 3 }, &[x, x]).unwrap();
+    let factor = Some(ops::Mean::factor_of(Factor::from_real(1.0).unwrap(), 16 * 16));
+    let mean = ops::Mean { axes: 0b0110, keep_dims: false, factor };
+    let mean = graph.apply("mean", mean, &[joined]).unwrap();
+    [joined, mean].map(|id| graph[id].quant = quant.clone());
+    graph.mark_output(mean);
+    graph
+}
+
 /// Counts what each operator of a model takes on a board, its weights arranged like this.
 fn count(title: &str, name: &str, board: &Board, rewrite: Rewrite, counts: &mut Counts) {
     let Some(program) = program_as(name, rewrite) else { return };
-    let model = program.model().unwrap();
-    let steps = bench::operators(&board.name, program.bytes(), &model)
+    count_steps(title, board, program.bytes(), &program.model().unwrap(), counts);
+}
+
+fn count_steps(title: &str, board: &Board, bytes: &[u8], model: &Model, counts: &mut Counts) {
+    let steps = bench::operators(&board.name, bytes, model)
         .unwrap_or_else(|e| panic!("{title} on {}: {e}", board.name));
     for step in steps {
         let operator = step.operator.to_owned();

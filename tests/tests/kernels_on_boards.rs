@@ -73,7 +73,7 @@ fn differences(board: &Board, cases: &[Case]) -> Vec<String> {
 /// Layer number `seed`, unless its sizes are no layer.
 fn case(seed: u64) -> Option<Case> {
     let mut layer = Layer::new(seed);
-    let made = match seed % 14 {
+    let made = match seed % 15 {
         8 | 9 => layer.depthwise_records(),
         10 | 11 => layer.conv_pairs(),
         12 | 13 => layer.conv_winograd(),
@@ -81,12 +81,13 @@ fn case(seed: u64) -> Option<Case> {
         1 | 2 => layer.conv(),
         3 | 4 => layer.depthwise(),
         5 => layer.fully_connected(),
-        6 => match seed / 14 % 4 {
+        6 => match seed / 15 % 4 {
             0 | 1 => layer.max_pool(),
             2 => layer.average_pool(),
             _ => layer.mean(),
         },
-        _ => match seed / 14 % 3 {
+        14 => layer.moved(),
+        _ => match seed / 15 % 3 {
             0 => layer.weighted_sum(),
             1 => layer.mul(),
             _ => layer.add(),
@@ -334,12 +335,12 @@ impl Layer {
 
     fn average_pool(&mut self) -> Result<TensorId> {
         let (pooling, x) = self.pooling()?;
-        self.pooled(ops::AveragePool2d(pooling), x)
+        self.same_numbers(ops::AveragePool2d(pooling), &[x])
     }
 
     fn max_pool(&mut self) -> Result<TensorId> {
         let (pooling, x) = self.pooling()?;
-        self.pooled(ops::MaxPool2d(pooling), x)
+        self.same_numbers(ops::MaxPool2d(pooling), &[x])
     }
 
     fn pooling(&mut self) -> Result<(Pooling, TensorId)> {
@@ -350,9 +351,10 @@ impl Layer {
         Ok((Pooling { kernel, window, bounds: self.bounds() }, x))
     }
 
-    fn pooled(&mut self, op: impl Into<Op>, x: TensorId) -> Result<TensorId> {
-        let output = self.graph.apply("layer", op, &[x])?;
-        self.graph[output].quant = self.graph[x].quant.clone();
+    /// Applies an operator whose output has the quantization of its input.
+    fn same_numbers(&mut self, op: impl Into<Op>, inputs: &[TensorId]) -> Result<TensorId> {
+        let output = self.graph.apply("layer", op, inputs)?;
+        self.graph[output].quant = self.graph[inputs[0]].quant.clone();
         Ok(output)
     }
 
@@ -371,6 +373,39 @@ impl Layer {
         let ratio = Factor::from_real(self.rng.f64() * 2.0).unwrap_or_default();
         let op = ops::Mean { axes, keep_dims: self.rng.bool(), factor: Some(ops::Mean::factor_of(ratio, n)) };
         self.graph.apply("layer", op, &[x])
+    }
+
+    /// Elements that go elsewhere as they are, or mixed with their neighbours.
+    fn moved(&mut self) -> Result<TensorId> {
+        let channels = self.channels(24);
+        let (x, rng) = (self.image(channels)?, &mut self.rng);
+        let shape = self.graph[x].ty.shape;
+        let op = match rng.u8(..6) {
+            0 => Op::from(ops::Pad { pads: [(); 4].map(|()| [rng.u16(..3), rng.u16(..3)]) }),
+            1 => {
+                let op = ops::Concat { axis: rng.u8(..4) };
+                return self.same_numbers(op, &[x, x]);
+            }
+            2 => {
+                let mut perm = [0, 1, 2, 3];
+                rng.shuffle(&mut perm);
+                ops::Transpose { perm }.into()
+            }
+            3 => ops::Slice {
+                begin: [0, 1, 2, 3].map(|i| shape.dim(i) as u32 - 1),
+                len: [0, 1, 2, 3].map(|i| rng.u32(1..=shape.dim(i) as u32)),
+                stride: [-1; 4],
+            }
+            .into(),
+            kind => {
+                let [align_corners, half_pixel_centers] =
+                    [[false, false], [true, false], [false, true]][rng.usize(..3)];
+                let size = [rng.u16(1..12), rng.u16(1..40)];
+                let resize = ops::resize::Resize { size, align_corners, half_pixel_centers };
+                if kind == 4 { ops::ResizeNearest(resize).into() } else { ops::ResizeBilinear(resize).into() }
+            }
+        };
+        self.same_numbers(op, &[x])
     }
 
     fn add(&mut self) -> Result<TensorId> {

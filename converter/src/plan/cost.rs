@@ -44,6 +44,8 @@ pub(crate) fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorTy
         Op::WeightedSum(_) => 6.0 * outputs,
         Op::MaxPool2d(pool) => (1.5 + 3.4 * max_passes(pool)) * outputs,
         Op::AveragePool2d(_) | Op::Mean(_) => 1.2 * read + 25.0 * outputs,
+        Op::ResizeBilinear(_) => 22.0 * outputs,
+        Op::ResizeNearest(_) | Op::Pad(_) | Op::Concat(_) | Op::Slice(_) | Op::Transpose(_) => 4.0 * outputs,
         Op::Softmax(_) => 230.0 * outputs,
         Op::Reshape(_) => 700.0,
         _ => 8.0 * read.max(outputs),
@@ -54,7 +56,7 @@ pub(crate) fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorTy
 /// the maximum so far.
 fn max_passes(pool: &dunlin::ops::MaxPool2d) -> f64 {
     let taps: usize = pool.0.kernel.iter().map(|&taps| taps as usize).product();
-    (taps - 1).div_ceil(3).max(1) as f64
+    taps.saturating_sub(1).div_ceil(3).max(1) as f64
 }
 
 #[cfg(test)]

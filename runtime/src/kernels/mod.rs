@@ -14,6 +14,11 @@ mod armv81m;
 #[cfg(dunlin_mve)]
 pub(crate) use armv81m::{add, conv, depthwise, fully_connected, pool, weighted_sum};
 
+// Of the instructions that all these have.
+#[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m))]
+#[path = "armv7m/copy.rs"]
+pub(crate) mod copy;
+
 #[cfg(dunlin_dsp)]
 mod armv7em;
 #[cfg(dunlin_dsp_fpu)]
@@ -81,7 +86,7 @@ use aarch64 as host_cpu;
 #[cfg_attr(not(target_os = "none"), allow(dead_code, unused_imports))]
 mod scalar;
 #[cfg(all(target_os = "none", not(any(dunlin_dsp, dunlin_mve))))]
-pub(crate) use scalar::{add, conv, depthwise, fully_connected, mul};
+pub(crate) use scalar::{add, conv, depthwise, fully_connected, mul, pool};
 
 #[cfg(dunlin_armv6m)]
 mod armv6m;

@@ -5,11 +5,12 @@
 
 use core::ops::Range;
 
+use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-use super::{InputTypes, OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points, input_types, one};
-use crate::kernels::copy::{Chunks, copy_chunks};
-use crate::mem::Memory;
+use super::{MAX_INPUTS, OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points, one};
+use crate::kernels::copy::{Lines, copy_lines};
+use crate::mem::{Memory, Rows};
 use crate::model::Node;
 use crate::shape::MAX_RANK;
 use crate::{DType, Element, Error, Shape, TensorType};
@@ -53,32 +54,65 @@ impl Concat {
         let Extent::Rows(len) = self.extent(&x.shape) else { return y..y + 1 };
         let before: usize = inputs.iter().take(input).map(|x| self.len(x)).sum();
         let total: usize = inputs.iter().map(|x| self.len(x)).sum();
+        Self::row_among(y, before..before + len, total)
+    }
+
+    /// Row `y` of the output, whose rows are in groups of `total`, among those of an input that stands at `place` in each.
+    fn row_among(y: usize, place: Range<usize>, total: usize) -> Range<usize> {
+        let (before, len) = (place.start, place.len());
         let (group, y) = (y.checked_div(total).unwrap_or(0), y.checked_rem(total).unwrap_or(0));
         // Empty ranges stand at the ends of the input's rows, so that ranges ascend with y.
         let local = y.saturating_sub(before).min(len)..(y + 1).saturating_sub(before).min(len);
         group * len + local.start..group * len + local.end
     }
 
+    /// The inputs of a node.
+    fn parts<'a, T: Element>(&self, node: &Node, mem: &Memory<'a>) -> Vec<Part<'a, T>, MAX_INPUTS> {
+        let out = node.output(0).ty;
+        let (row_len, total) = (out.shape.row_len(), self.len(&out));
+        let (mut parts, mut before) = (Vec::new(), 0usize);
+        for i in 0..node.n_inputs() {
+            let x = node.input(i);
+            let (place, lines) = match self.extent(&x.ty.shape) {
+                Extent::Rows(len) => {
+                    let lines = Lines { count: 1, len: row_len, from: 0, from_step: 0, to: 0, to_step: 0 };
+                    (Some(before..before.wrapping_add(len)), lines)
+                }
+                Extent::Chunks(count, len) => {
+                    let from_step = len as isize;
+                    (None, Lines { count, len, from: 0, from_step, to: before, to_step: total })
+                }
+            };
+            before = before.wrapping_add(self.len(&x.ty));
+            // The check has refused more than fit.
+            let _ = parts.push(Part { x: x.rows(mem), place, lines });
+        }
+        parts
+    }
+
     fn run<T: Element>(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let mut inputs = InputTypes::new();
-        input_types(node, &mut inputs);
-        let out = node.output(0);
-        let (row_len, stride) = (out.ty.shape.row_len(), self.len(&out.ty));
+        let (parts, out) = (self.parts::<T>(node, mem), node.output(0));
+        let total = self.len(&out.ty);
         let out = out.rows_mut::<T>(mem);
         for y in rows {
-            let mut start = 0;
-            for (i, ty) in inputs.iter().enumerate() {
-                let chunks = match self.extent(&ty.shape) {
-                    Extent::Rows(_) => Chunks { count: 1, len: row_len, start: 0, stride: row_len },
-                    Extent::Chunks(count, len) => Chunks { count, len, start, stride },
+            let row = out.row(y);
+            for part in &parts {
+                let from = match &part.place {
+                    Some(place) => Self::row_among(y, place.clone(), total),
+                    None => y..y.wrapping_add(1),
                 };
-                for from in self.row_of(i, &inputs, y) {
-                    copy_chunks(node.input(i).rows::<T>(mem).row(from), chunks, out.row(y));
-                }
-                start = start.wrapping_add(chunks.len);
+                from.for_each(|y| copy_lines(part.x.row(y), part.lines, row));
             }
         }
     }
+}
+
+/// An input, and how its rows go into those of the output.
+struct Part<'a, T> {
+    x: Rows<'a, T>,
+    /// Where its rows stand among those of all inputs, if they are rows of the output.
+    place: Option<Range<usize>>,
+    lines: Lines,
 }
 
 impl Operator for Concat {

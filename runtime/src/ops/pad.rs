@@ -7,7 +7,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points, one};
-use crate::kernels::copy::{Chunks, copy_chunks};
+use crate::kernels::copy::{Lines, copy_lines};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::shape::MAX_RANK;
@@ -32,13 +32,51 @@ impl Pad {
         before
     }
 
-    /// The row of the input that lies in row `y` of the output; empty in the padding.
-    fn row_of(&self, x: &Shape, y: usize) -> Range<usize> {
+    fn frame(&self, x: &Shape) -> Frame {
         let [n, h, _, _] = x.nhwc();
         let [n_before, h_before, _, _] = self.before(x);
         let axis = (0..x.rank()).find(|&axis| x.nhwc_axis(axis) == 1);
         let h_pads = axis.and_then(|axis| self.pads.get(axis)).copied().unwrap_or_default();
         let h_out = h + h_pads[0] as usize + h_pads[1] as usize;
+        Frame { n, h, n_before, h_before, h_out }
+    }
+
+    fn run<T: Element>(&self, zero: T, node: &Node, mem: &Memory, rows: Range<usize>) {
+        let (x, out) = (node.input(0), node.output(0));
+        let shape = x.ty.shape;
+        let ([_, _, w, c], [_, _, _, c_out]) = (shape.nhwc(), out.ty.shape.nhwc());
+        let ([_, _, w_before, c_before], frame) = (self.before(&shape), self.frame(&shape));
+        let to = w_before.wrapping_mul(c_out).wrapping_add(c_before);
+        let lines = Lines { count: w, len: c, from: 0, from_step: c as isize, to, to_step: c_out };
+        let (x, out) = (x.rows::<T>(mem), out.rows_mut::<T>(mem));
+        for y in rows {
+            let (row, from) = (out.row(y), frame.row_of(y));
+            if from.is_empty() || row.len() != shape.row_len() {
+                row.fill(zero);
+            }
+            for y in from {
+                copy_lines(x.row(y), lines, row);
+            }
+        }
+    }
+}
+
+/// Images among rows of padding.
+struct Frame {
+    /// Images, and rows of each.
+    n: usize,
+    h: usize,
+    /// Images and rows of padding in front.
+    n_before: usize,
+    h_before: usize,
+    /// Rows of an image with its padding.
+    h_out: usize,
+}
+
+impl Frame {
+    /// The row of the input that lies in row `y` of the output; empty in the padding.
+    fn row_of(&self, y: usize) -> Range<usize> {
+        let Frame { n, h, n_before, h_before, h_out } = *self;
         let (image, line) = (y.checked_div(h_out).unwrap_or(0), y.checked_rem(h_out).unwrap_or(0));
         // Rows before and after an image are empty ranges at its ends, so that ranges ascend with y.
         let lines = line.saturating_sub(h_before).min(h)..(line + 1).saturating_sub(h_before).min(h);
@@ -46,22 +84,6 @@ impl Pad {
             Some(image) if image < n => image * h + lines.start..image * h + lines.end,
             Some(_) => n * h..n * h,
             None => 0..0,
-        }
-    }
-
-    fn run<T: Element>(&self, zero: T, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let (x, out) = (node.input(0), node.output(0));
-        let shape = x.ty.shape;
-        let ([_, _, w, c], [_, _, _, c_out]) = (shape.nhwc(), out.ty.shape.nhwc());
-        let [_, _, w_before, c_before] = self.before(&shape);
-        let start = w_before.wrapping_mul(c_out).wrapping_add(c_before);
-        let (x, out) = (x.rows::<T>(mem), out.rows_mut::<T>(mem));
-        for y in rows {
-            let (row, from) = (out.row(y), self.row_of(&shape, y));
-            row.fill(zero);
-            for y in from {
-                copy_chunks(x.row(y), Chunks { count: w, len: c, start, stride: c_out }, row);
-            }
         }
     }
 }
@@ -87,7 +109,7 @@ impl Operator for Pad {
     }
 
     fn rows(&self, _input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        inputs.first().map_or(0..0, |x| self.row_of(&x.shape, y))
+        inputs.first().map_or(0..0, |x| self.frame(&x.shape).row_of(y))
     }
 
     fn by_rows(&self, _inputs: &[TensorType]) -> u16 {

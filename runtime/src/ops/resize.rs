@@ -57,43 +57,57 @@ impl Resize {
         }
     }
 
-    /// The input position nearest to output position `i`.
-    pub(super) fn nearest(&self, i: usize, len: usize, out_len: usize) -> usize {
-        let offset = if self.half_pixel_centers { 0.5 } else { 0.0 };
-        let at = (i as f32 + offset) * self.step(len, out_len);
-        // `at` is not negative, so conversion rounds down.
-        let below = at as usize;
-        let up = self.align_corners && at - below as f32 >= 0.5;
-        (below + up as usize).min(len.wrapping_sub(1))
+    /// The input position nearest to each output position.
+    pub(super) fn nearest(&self, len: usize, out_len: usize) -> impl Fn(usize) -> usize + use<> {
+        let Resize { align_corners, half_pixel_centers, .. } = *self;
+        let (step, last) = (self.step(len, out_len), len.wrapping_sub(1));
+        let offset = if half_pixel_centers { 0.5 } else { 0.0 };
+        move |i| {
+            let at = (i as f32 + offset) * step;
+            // `at` is not negative, so conversion rounds down.
+            let below = at as usize;
+            let up = align_corners && at - below as f32 >= 0.5;
+            (below + up as usize).min(last)
+        }
     }
 
-    /// The neighbours of output position `i` in f32.
-    pub(super) fn neighbours(&self, i: usize, len: usize, out_len: usize) -> Neighbours<f32> {
-        let (i, step) = (i as f32, self.step(len, out_len));
-        let at = if self.half_pixel_centers { (i + 0.5) * step - 0.5 } else { i * step };
-        let last = len.wrapping_sub(1);
-        // Negative positions, of more than -1, become 0.
-        let below = (at as usize).min(last);
-        let above = (below + (at > below as f32) as usize).min(last);
-        let weight = at - below as f32;
-        Neighbours { at: [below, above], weights: [1.0 - weight, weight] }
+    /// The neighbours of each output position in f32.
+    pub(super) fn neighbours(&self, len: usize, out_len: usize) -> impl Fn(usize) -> Neighbours<f32> + use<> {
+        let half_pixel_centers = self.half_pixel_centers;
+        let (step, last) = (self.step(len, out_len), len.wrapping_sub(1));
+        move |i| {
+            let i = i as f32;
+            let at = if half_pixel_centers { (i + 0.5) * step - 0.5 } else { i * step };
+            // Negative positions, of more than -1, become 0.
+            let below = (at as usize).min(last);
+            let above = (below + (at > below as f32) as usize).min(last);
+            let weight = at - below as f32;
+            Neighbours { at: [below, above], weights: [1.0 - weight, weight] }
+        }
     }
 
-    /// The neighbours of output position `i` with weights in Q10.
-    pub(super) fn neighbours_q10(&self, i: usize, len: usize, out_len: usize) -> Neighbours<i32> {
+    /// The neighbours of each output position with weights in Q10, whose sum is 1. One that is not in 0 to 1 is that of two
+    /// neighbours that are the same.
+    pub(super) fn neighbours_q10(
+        &self,
+        len: usize,
+        out_len: usize,
+    ) -> impl Fn(usize) -> Neighbours<i32> + use<> {
         const ONE_Q10: i32 = 1 << 10;
-        let (i, len, out_len) = (i as i32, len as i32, out_len as i32);
+        let (len, out_len) = (len as i32, out_len as i32);
         let (span, out_span) = match self.align_corners && out_len > 1 {
             true => (len - 1, out_len - 1),
             false => (len, out_len),
         };
         let step_q10 = (ONE_Q10 * span + out_span / 2).checked_div(out_span).unwrap_or(0);
         let middle_q10 = if self.half_pixel_centers { step_q10 / 2 - ONE_Q10 / 2 } else { 0 };
-        let at_q10 = i * step_q10 + middle_q10;
-        let below = (at_q10 / ONE_Q10).min(len - 1).max(0);
-        let above = ((at_q10 + ONE_Q10 - 1) / ONE_Q10).min(len - 1).max(0);
-        let weight = at_q10 - ONE_Q10 * below;
-        Neighbours { at: [below as usize, above as usize], weights: [ONE_Q10 - weight, weight] }
+        move |i| {
+            let at_q10 = i as i32 * step_q10 + middle_q10;
+            let below = (at_q10 / ONE_Q10).min(len - 1).max(0);
+            let above = ((at_q10 + ONE_Q10 - 1) / ONE_Q10).min(len - 1).max(0);
+            let weight = at_q10 - ONE_Q10 * below;
+            Neighbours { at: [below as usize, above as usize], weights: [ONE_Q10 - weight, weight] }
+        }
     }
 
     /// Rows of the image that output row `y` reads, of those between which `neighbours` lie.

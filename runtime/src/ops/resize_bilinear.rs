@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::resize::Resize;
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, check_same_zero_points};
 use crate::kernels::resize::{Neighbours, bilinear_row, mix_f32, mix_i8};
-use crate::mem::Memory;
+use crate::mem::{Memory, View, ViewMut};
 use crate::model::Node;
 use crate::{DType, Element, Error, TensorType};
 
@@ -19,23 +19,24 @@ use crate::{DType, Element, Error, TensorType};
 pub struct ResizeBilinear(pub Resize);
 
 impl ResizeBilinear {
-    fn run<T: Element, W: Copy>(
+    /// `neighbours` gives those along an axis, for its length before and after.
+    fn run<T: Element, W: Copy, N: Fn(usize) -> Neighbours<W>>(
         &self,
         node: &Node,
         mem: &Memory,
         rows: Range<usize>,
-        neighbours: impl Fn(usize, usize, usize) -> Neighbours<W>,
-        mix: impl Fn([[T; 2]; 2], [W; 2], [W; 2]) -> T,
+        neighbours: impl Fn(usize, usize) -> N,
+        mix: impl Fn([View<T>; 4], [W; 2], [W; 2], ViewMut<T>),
     ) {
         let (x, out) = (node.input(0), node.output(0));
         let (shape, [out_h, out_w]) = (x.ty.shape, self.0.out_size());
         let (x, out) = (x.rows::<T>(mem), out.rows_mut(mem));
+        let (line_of, column_of) = (neighbours(shape.dim(1), out_h), neighbours(shape.dim(2), out_w));
         for y in rows {
             let (first, line) = self.0.row(&shape, y);
-            let Neighbours { at, weights } = neighbours(line, shape.dim(1), out_h);
-            let pair = at.map(|row| x.row(first.wrapping_add(row)));
-            let column = |i| neighbours(i, shape.dim(2), out_w);
-            bilinear_row(pair, weights, shape.dim(3), out.row(y), column, &mix);
+            let Neighbours { at: [above, below], weights } = line_of(line);
+            let pair = [x.row(first.wrapping_add(above)), x.row(first.wrapping_add(below))];
+            bilinear_row(pair, weights, shape.dim(3), out.row(y), &column_of, &mix);
         }
     }
 }
@@ -55,8 +56,8 @@ impl Operator for ResizeBilinear {
         let (first, line) = self.0.row(&x.shape, y);
         let (h, [out_h, _]) = (x.shape.dim(1), self.0.out_size());
         let at = match x.dtype {
-            DType::I8 => self.0.neighbours_q10(line, h, out_h).at,
-            _ => self.0.neighbours(line, h, out_h).at,
+            DType::I8 => self.0.neighbours_q10(h, out_h)(line).at,
+            _ => self.0.neighbours(h, out_h)(line).at,
         };
         Resize::rows_between(&x.shape, first, at)
     }
@@ -68,7 +69,8 @@ impl Operator for ResizeBilinear {
 
 impl Run<f32> for ResizeBilinear {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        self.run(node, mem, rows, |i, len, out_len| self.0.neighbours(i, len, out_len), mix_f32);
+        let neighbours = |len, out_len| self.0.neighbours(len, out_len);
+        self.run(node, mem, rows, neighbours, mix_f32);
     }
 }
 
@@ -78,7 +80,8 @@ impl Run<i8> for ResizeBilinear {
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        self.run(node, mem, rows, |i, len, out_len| self.0.neighbours_q10(i, len, out_len), mix_i8);
+        let neighbours = |len, out_len| self.0.neighbours_q10(len, out_len);
+        self.run(node, mem, rows, neighbours, mix_i8);
     }
 }
 

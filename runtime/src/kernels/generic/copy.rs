@@ -3,25 +3,39 @@
 use crate::Element;
 use crate::mem::{View, ViewMut};
 
-/// Where the parts of a row go in a wider one.
+/// Lines of elements in two rows.
 #[derive(Clone, Copy, Debug)]
-pub struct Chunks {
-    /// Number of chunks.
+pub struct Lines {
+    /// Number of lines.
     pub count: usize,
-    /// Elements of a chunk.
+    /// Elements of a line.
     pub len: usize,
+    /// Where the first one is.
+    pub from: usize,
+    /// From one to the next where they are.
+    pub from_step: isize,
     /// Where the first one goes.
-    pub start: usize,
-    /// From one to the next.
-    pub stride: usize,
+    pub to: usize,
+    /// From one to the next where they go.
+    pub to_step: usize,
 }
 
-/// Copies `x`, cut into chunks, to their places in `out`.
-pub fn copy_chunks<T: Element>(x: View<T>, chunks: Chunks, out: ViewMut<T>) {
-    let (mut from, mut to) = (0usize, chunks.start);
-    for _ in 0..chunks.count {
-        out.slice(to, chunks.len).copy_from(x.slice(from, chunks.len));
-        from = from.wrapping_add(chunks.len);
-        to = to.wrapping_add(chunks.stride);
+/// Lines of up to so many elements are copied without a call.
+const SHORT: usize = 8;
+
+/// Copies lines of `x` to their places in `out`.
+pub fn copy_lines<T: Element>(x: View<T>, lines: Lines, out: ViewMut<T>) {
+    let Lines { count, len, mut from, from_step, mut to, to_step } = lines;
+    for _ in 0..count {
+        let (x, out) = (x.slice(from, len), out.slice(to, len));
+        if len <= SHORT {
+            for i in 0..len {
+                out.set(i, x.at(i));
+            }
+        } else {
+            out.copy_from(x);
+        }
+        from = from.wrapping_add_signed(from_step);
+        to = to.wrapping_add(to_step);
     }
 }

@@ -78,13 +78,22 @@ pub fn add_pixels_i8(acc: ViewMut<i32>, pixels: Pixels<i8>) {
     add_pixels(acc, pixels, |acc, x| acc.wrapping_add(x as i32));
 }
 
+/// The most values of a window.
+pub const MAX_VALUES: usize = 255 * 255;
+
 /// The means of `n` values, of which `acc` holds the sums; see [`AverageI8`].
 #[inline(never)]
 pub fn means_i8(mean: &AverageI8, acc: View<i32>, n: usize, out: ViewMut<i8>) {
-    let n = n.max(1);
+    let n = n.clamp(1, MAX_VALUES) as i32;
+    let half = n >> 1;
     for i in 0..out.len() {
-        out.set(i, mean.finish(acc.at(i), n));
+        let acc = acc.at(i);
+        let sign = acc >> 31;
+        // Ties go away from zero; a mean of int8 is int8.
+        let rounded = acc.wrapping_add((half ^ sign).wrapping_sub(sign));
+        out.set(i, (rounded / n) as i8);
     }
+    crate::kernels::pool::clamp_row(out, mean.0);
 }
 
 /// Mean of the stored integers, rounded to nearest with ties away from zero, clamped. A window has at most

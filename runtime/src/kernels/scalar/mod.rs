@@ -6,6 +6,7 @@ pub(crate) mod conv;
 pub(crate) mod depthwise;
 pub(crate) mod fully_connected;
 pub(crate) mod mul;
+pub(crate) mod pool;
 
 mod group;
 pub(crate) mod requantize;

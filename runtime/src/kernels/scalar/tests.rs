@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::I8;
+use crate::kernels::generic::pool::{AverageI8, Pixels, Pool};
 use crate::kernels::generic::requantize::{Channels, Requantize};
 use crate::kernels::testing::{Layer, Operands, elements, layers, table};
 use crate::mem::{Rows, View, ViewMut};
@@ -45,6 +46,41 @@ proptest! {
         ];
         let outputs = layer.outputs(1, generic::depthwise::depthwise_scratch_bytes, kernels);
         prop_assert!(outputs.is_none_or(|[found, expected]| found == expected));
+    }
+
+    #[test]
+    fn sums_of_pixels_are_the_generic_ones(
+        (count, channels) in (0usize..600, 1usize..20),
+        gap in 0usize..9,
+        start in 0usize..4,
+        seed: u64,
+    ) {
+        let (mut seed, distance) = (seed, channels + gap);
+        let x = elements(&mut seed, start + count * distance + channels);
+        let x = View::from(&x[..]).slice(start, count * distance);
+        let run = |add: fn(ViewMut<i32>, Pixels<i8>)| {
+            let mut acc: Vec<i32> = (0..channels as i32).map(|c| c * 77_777).collect();
+            add((&mut acc[..]).into(), Pixels { x, distance, count });
+            acc
+        };
+        prop_assert_eq!(run(super::pool::add_pixels_i8), run(generic::pool::add_pixels_i8));
+    }
+
+    #[test]
+    fn means_without_division_are_the_generic_ones(n in 1usize..=255 * 255, mean in -128i32..=127, seed: u64) {
+        let (average, n_i32) = (AverageI8((-120, 120)), n as i32);
+        let near = |i: u32| mean * n_i32 + (seed.rotate_left(i) % (2 * n as u64)) as i32 - n_i32;
+        let ends = [-128 * n_i32, 127 * n_i32, 0, -1, 1, n_i32 / 2, -n_i32 / 2, (n_i32 + 1) / 2];
+        let accs = ends.into_iter().chain((0..8).map(near));
+        let accs: Vec<i32> = accs.map(|acc| acc.clamp(-128 * n_i32, 127 * n_i32)).collect();
+        let run = |means: fn(&AverageI8, View<i32>, usize, ViewMut<i8>)| {
+            let mut out = vec![0i8; accs.len()];
+            means(&average, View::from(&accs[..]), n, (&mut out[..]).into());
+            out
+        };
+        let expected: Vec<i8> = accs.iter().map(|&acc| average.finish(acc, n)).collect();
+        prop_assert_eq!(&run(super::pool::means_without_division_i8), &expected);
+        prop_assert_eq!(&run(generic::pool::means_i8), &expected);
     }
 
     #[test]

@@ -172,6 +172,8 @@ proptest! {
             let mut found = [0i8; 3];
             pool::means_i8(&mean, View::from(&accs[..]), n as usize, (&mut found[..]).into());
             assert_eq!(found, expected, "{kind}: {accs:?} of {n}");
+            generic::pool::means_i8(&mean, View::from(&accs[..]), n as usize, (&mut found[..]).into());
+            assert_eq!(found, expected, "{accs:?} of {n}");
         });
     }
 
