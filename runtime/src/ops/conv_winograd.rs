@@ -154,8 +154,11 @@ mod tests {
         let w: [i16; 2 * 16 * 4] = core::array::from_fn(|i| (i * 611 % 2305) as i16 - 1152);
         let table = [50, 1 << 30, -12, -70, 3 << 29, -11];
         for (at_once, pads) in [(1, [1; 4]), (2, [1; 4]), (2, [0, 1, 2, 0]), (2, [2, 0, 1, 2])] {
-            let op =
-                ConvWinograd { window: Window { pads, ..Window::UNIT }, bounds: Bounds::I8 { lo: -90, hi: 99 }, at_once };
+            let op = ConvWinograd {
+                window: Window { pads, ..Window::UNIT },
+                bounds: Bounds::I8 { lo: -90, hi: 99 },
+                at_once,
+            };
             let weights = op.weights(4);
             let inputs = [
                 Tensor::new(&[1, 7, 5, 4], &x).zero_point(3),

@@ -128,7 +128,8 @@ mod tests {
         let pair = |low: i32, high: i32| low & 0xFFFF | high << 16;
         let record = |c: i32| {
             let w = |i: i32| (7 * i + 11 * c) % 61 - 30;
-            let pairs = [pair(w(0), w(6)), pair(w(1), w(7)), pair(w(2), w(8)), pair(w(3), w(4)), pair(w(5), 0)];
+            let pairs =
+                [pair(w(0), w(6)), pair(w(1), w(7)), pair(w(2), w(8)), pair(w(3), w(4)), pair(w(5), 0)];
             [pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], 100 * c, 1 << 30, 512]
         };
         let records = [0, 1, 2, 3].map(record);

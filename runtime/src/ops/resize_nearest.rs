@@ -100,7 +100,8 @@ mod tests {
                 let op = Resize { size: [1, out_w], align_corners, half_pixel_centers };
                 let case = Case::new(ResizeNearest(op), [Tensor::new(&[1, 1, w, 2], &x[..2 * w])]);
                 let column_of = op.nearest(w, out_w as usize);
-                let columns = (0..out_w as usize).flat_map(|i| [2 * column_of(i) as i8, 2 * column_of(i) as i8 + 1]);
+                let columns =
+                    (0..out_w as usize).flat_map(|i| [2 * column_of(i) as i8, 2 * column_of(i) as i8 + 1]);
                 assert_eq!(case.run::<i8>().unwrap(), columns.collect::<Vec<_>>(), "{w} to {op:?}");
             }
         }
