@@ -5,6 +5,8 @@ use dunlin::ops::Factor;
 use dunlin::ops::add::AddFactors;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::conv_pairs::Table;
+use dunlin::ops::conv_vectors::{GROUP, VECTOR};
+use dunlin::ops::depthwise_vectors::{CHANNELS, Field, RECORD_WORDS, place};
 use dunlin::ops::fully_connected::{Groups, Weights};
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
@@ -26,7 +28,7 @@ use dunlin_tests::boards::runnable_boards;
 use fastrand::Rng;
 
 /// Layers for each board.
-const N_LAYERS: u64 = 1500;
+const N_LAYERS: u64 = 1900;
 /// Boards with less RAM may have no room for a layer.
 const ENOUGH_RAM: u64 = 1 << 18;
 
@@ -73,21 +75,23 @@ fn differences(board: &Board, cases: &[Case]) -> Vec<String> {
 /// Layer number `seed`, unless its sizes are no layer.
 fn case(seed: u64) -> Option<Case> {
     let mut layer = Layer::new(seed);
-    let made = match seed % 15 {
+    let made = match seed % 19 {
         8 | 9 => layer.depthwise_records(),
         10 | 11 => layer.conv_pairs(),
         12 | 13 => layer.conv_winograd(),
+        15 | 16 => layer.conv_vectors(),
+        17 | 18 => layer.depthwise_vectors(),
         0 => layer.pointwise(),
         1 | 2 => layer.conv(),
         3 | 4 => layer.depthwise(),
         5 => layer.fully_connected(),
-        6 => match seed / 15 % 4 {
+        6 => match seed / 19 % 4 {
             0 | 1 => layer.max_pool(),
             2 => layer.average_pool(),
             _ => layer.mean(),
         },
         14 => layer.moved(),
-        _ => match seed / 15 % 3 {
+        _ => match seed / 19 % 3 {
             0 => layer.weighted_sum(),
             1 => layer.mul(),
             _ => layer.add(),
@@ -264,6 +268,33 @@ impl Layer {
         self.graph.apply("layer", op, &[x, records])
     }
 
+    /// Whatever the weights are, but none is -128.
+    fn depthwise_vectors(&mut self) -> Result<TensorId> {
+        let x = self.image(CHANNELS * self.rng.clone().usize(1..5))?;
+        let channels = self.graph.dims(x)[3];
+        let table = self.table_of(channels, 9, false)?;
+        let Kind::Constant(Data::I32(entries)) = self.graph[table].kind.clone() else { panic!("no table") };
+        let mut records = Vec::new();
+        for entries in entries.chunks(3 * CHANNELS) {
+            let weights = elements(&mut self.rng, 9 * CHANNELS);
+            let words =
+                weights.chunks(4).map(|w| i32::from_le_bytes([0, 1, 2, 3].map(|i| w[i].max(-127) as u8)));
+            let mut record: Vec<i32> = words.collect();
+            record.resize(RECORD_WORDS, 0);
+            for (c, entry) in entries.chunks(3).enumerate() {
+                for (field, &number) in [Field::Bias, Field::Multiplier, Field::Shift].into_iter().zip(entry)
+                {
+                    record[field.start() + place(c)] = number;
+                }
+            }
+            records.extend(record);
+        }
+        let records =
+            self.graph.constant("records", &[channels / CHANNELS, RECORD_WORDS], Data::I32(records))?;
+        let op = ops::DepthwiseVectors { window: self.window([3, 3]), bounds: self.bounds() };
+        self.graph.apply("layer", op, &[x, records])
+    }
+
     /// Whatever the bytes are, they are pairs.
     fn conv_pairs(&mut self) -> Result<TensorId> {
         let height = if self.rng.u8(..8) == 0 { 13..20 } else { 1..6 };
@@ -281,6 +312,29 @@ impl Layer {
         };
         let inputs = [x, self.weights(&[c_out, op.taps(c_in)])?, entries];
         self.graph.apply("layer", op, &inputs)
+    }
+
+    /// Whatever the bytes are, they are weights where they are taps.
+    fn conv_vectors(&mut self) -> Result<TensorId> {
+        let height = if self.rng.u8(..8) == 0 { 13..20 } else { 1..6 };
+        let kernel = if self.rng.bool() { [1, 1] } else { [self.rng.usize(height), self.rng.usize(1..6)] };
+        let (c_in, c_out) = (self.channels(80), 4 * self.rng.usize(1..16));
+        let x = self.image(c_in)?;
+        let window = if kernel == [1, 1] && self.rng.bool() { Window::UNIT } else { self.window(kernel) };
+        let window = Window { dilation: [window.dilation[0], 1], ..window };
+        let (bounds, in_lines) = (self.bounds(), self.rng.u8(..3) != 0);
+        let op = ops::ConvVectors { window, bounds, kernel: kernel.map(|taps| taps as u8), in_lines };
+        let line = op.line(c_in);
+        let w = self.weights(&[c_out, line.channel_bytes])?;
+        let Kind::Constant(Data::I8(bytes)) = &mut self.graph[w].kind else { panic!("no weights") };
+        let places = (0..line.channel_bytes).step_by(VECTOR).cycle();
+        for (vectors, place) in bytes.chunks_mut(GROUP * VECTOR).zip(places) {
+            let fills = (0..vectors.len()).filter(|i| !line.is_tap(place + i % VECTOR));
+            fills.for_each(|i| vectors[i] = 0);
+        }
+        let table = self.table_of(c_out, kernel[0] * kernel[1] * c_in, false)?;
+        self.group_table(table, Groups { channels: GROUP, shifts_right: false });
+        self.graph.apply("layer", op, &[x, w, table])
     }
 
     /// Whatever the numbers are, they are transformed weights.

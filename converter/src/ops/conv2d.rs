@@ -3,7 +3,9 @@
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad, ConvPairs};
 
-use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, conv_pairs, conv_winograd};
+use super::{
+    Backward, Channels, HostOperator, InputRole, Layer, Op, conv_pairs, conv_vectors, conv_winograd,
+};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
@@ -49,8 +51,10 @@ impl HostOperator for Conv2d {
     }
 
     fn pack(&self, layers: &Layers, node: &Node) -> Forms {
-        if layers.target.packing != Packing::Dsp {
-            return Forms::default();
+        match layers.target.packing {
+            Packing::Dsp => {}
+            Packing::Helium => return Forms { plain: conv_vectors::of(layers, node, self), expanded: None },
+            Packing::Portable | Packing::Scalar => return Forms::default(),
         }
         let width = layers.graph[node.outputs[0]].ty.shape.dim(2);
         let is_worth_it = !layers.target.by_rows || conv_pairs::fills_groups(width);

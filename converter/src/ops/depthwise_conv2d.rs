@@ -4,7 +4,7 @@ use dunlin::ops::bounds::Bounds;
 use dunlin::ops::{DepthwiseConv2d, DepthwiseConv2dInputGrad, DepthwiseConv2dWeightsGrad};
 
 use super::conv2d::{taps, weights_role};
-use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, depthwise_records};
+use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, depthwise_records, depthwise_vectors};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::Lowering;
@@ -50,8 +50,12 @@ impl HostOperator for DepthwiseConv2d {
     }
 
     fn pack(&self, layers: &Layers, node: &Node) -> Forms {
-        let is_dsp = layers.target.packing == Packing::Dsp;
-        Forms { plain: if is_dsp { depthwise_records::of(self, layers, node) } else { None }, expanded: None }
+        let plain = match layers.target.packing {
+            Packing::Dsp => depthwise_records::of(self, layers, node),
+            Packing::Helium => depthwise_vectors::of(self, layers, node),
+            Packing::Portable | Packing::Scalar => None,
+        };
+        Forms { plain, expanded: None }
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

@@ -16,8 +16,10 @@ impl HostOperator for WeightedSum {
     }
 }
 
-/// By how much weights are changed at first.
-const STEP: i32 = 64;
+/// By how many units weights are changed at first.
+const STEPS: i32 = 64;
+/// What weights are preferably multiples of: some cores then need no product of more than 32 bits.
+const WHOLE: i32 = 1 << WEIGHT_BITS;
 
 /// What a sum (`sign` 1) or a difference (-1) in device form becomes, if there are weights that give its bytes for each of
 /// the 65,536 pairs of numbers: that is tried on all of them.
@@ -37,21 +39,23 @@ pub(super) fn of(
         return None;
     }
     let [a, b] = [a as i32, b as i32];
-    let (weights, offset) = search([a, sign * b], |weights| offsets(weights, &outputs, bounds.i8()))?;
+    let search = |unit| search([a, sign * b], unit, |weights| offsets(weights, &outputs, bounds.i8()));
+    let (weights, offset) = search(WHOLE).or_else(|| search(1))?;
     let op = WeightedSum { bounds, weights, offset: i32::try_from(offset).ok()? };
     let inputs = node.inputs.iter().map(|&id| Input::Kept(id)).collect();
     op.fits().then_some(Packed { op: op.into(), inputs })
 }
 
-/// Weights near to such weights for which there is an offset, and this. `offsets` tells the least and the most that weights
+/// Multiples of `unit` near to such weights for which there is an offset, and this. `offsets` tells the least and the most that weights
 /// may have; the one exceeds the other by a convex function, which is descended.
-fn search(near: [i32; 2], offsets: impl Fn([i32; 2]) -> [i64; 2]) -> Option<([i32; 2], i64)> {
+fn search(near: [i32; 2], unit: i32, offsets: impl Fn([i32; 2]) -> [i64; 2]) -> Option<([i32; 2], i64)> {
+    let near = near.map(|weight| weight / unit * unit);
     let excess = |weights: [i32; 2]| {
         let [least, most] = offsets(weights);
         (least - most, weights)
     };
-    let (mut best, mut step) = (excess(near), STEP);
-    while best.0 > 0 && step > 0 {
+    let (mut best, mut step) = (excess(near), STEPS * unit);
+    while best.0 > 0 && step >= unit {
         let around = [-1, 0, 1].into_iter().flat_map(|a| [-1, 0, 1].map(|b| [a * step, b * step]));
         let moved = |[a, b]: [i32; 2]| Some([best.1[0].checked_add(a)?, best.1[1].checked_add(b)?]);
         let next = around.filter_map(moved).map(excess).min()?;

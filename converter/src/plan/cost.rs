@@ -34,10 +34,11 @@ pub(crate) fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorTy
         Op::Conv2d(_) => 0.95 * macs + 17.0 * outputs,
         Op::DepthwiseConv2d(_) => 3.6 * macs,
         Op::ConvPairs(op) => 0.72 * macs + if op.kernel == [1, 1] { 9.0 } else { 18.0 } * outputs,
+        Op::ConvVectors(_) => 0.72 * macs + 9.0 * outputs,
         // Of tiles of one row a third more products.
         Op::ConvWinograd(op) if op.at_once == 2 => 0.31 * macs + 35.0 * outputs,
         Op::ConvWinograd(_) => 0.43 * macs + 55.0 * outputs,
-        Op::DepthwiseRecords(_) => 2.4 * macs,
+        Op::DepthwiseRecords(_) | Op::DepthwiseVectors(_) => 2.4 * macs,
         Op::FullyConnected(layer) if layer.weights == Weights::Rows => 2.25 * macs + 14.0 * outputs + 1600.0,
         Op::FullyConnected(_) => 0.87 * macs + 11.0 * outputs + 1000.0,
         Op::Add(_) | Op::Sub(_) => 17.6 * outputs,

@@ -12,7 +12,9 @@ mod testing;
 #[cfg(dunlin_mve)]
 mod armv81m;
 #[cfg(dunlin_mve)]
-pub(crate) use armv81m::{add, conv, depthwise, fully_connected, pool, weighted_sum};
+pub(crate) use armv81m::{
+    add, conv, conv_vectors, depthwise, depthwise_vectors, fully_connected, pool, weighted_sum,
+};
 
 // Of the instructions that all these have.
 #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m))]

@@ -89,6 +89,8 @@ macro_rules! for_each_operator {
             129 conv_pairs ConvPairs [i8];
             130 conv_winograd ConvWinograd [i8];
             131 weighted_sum WeightedSum [i8];
+            132 conv_vectors ConvVectors [i8];
+            133 depthwise_vectors DepthwiseVectors [i8];
         }
     };
 }

@@ -42,7 +42,17 @@ pub fn conv_rows_i8(
     if !taps.is_multiple_of(VECTOR) {
         to.fill(0);
     }
-    let patches = Patches { geometry, x, taps, padding: arithmetic.x_offset.wrapping_neg(), to };
+    let bytes = vectors.wrapping_mul(VECTOR);
+    let patches = Patches {
+        geometry,
+        x,
+        line_bytes: kw.wrapping_mul(c_in),
+        padding: arithmetic.x_offset.wrapping_neg(),
+        to: to.as_ptr().cast(),
+        bytes,
+        // Zeros stand there.
+        before: bytes.wrapping_sub(taps),
+    };
     let mut layer = Layer { arithmetic, channels, taps, w, first: 0, end: channels, biases: scratch };
     let whole = at_once >= channels;
     if whole {
@@ -153,12 +163,13 @@ impl Layer<'_> {
     fn compute_patches(&self, patches: &Patches, at_once: usize, rows: Range<usize>, out: &RowsMut<i8>) {
         let out_w = patches.geometry.output[1];
         for y in rows {
+            let row = patches.row(y);
             let mut ox = 0usize;
             while ox < out_w {
                 let n = out_w.wrapping_sub(ox).min(at_once);
-                patches.fill(y, ox..ox.wrapping_add(n));
+                patches.fill(&row, ox..ox.wrapping_add(n));
                 let from = out.row(y).slice(ox.wrapping_mul(self.channels), n.wrapping_mul(self.channels));
-                self.compute(patches.to.as_ptr().cast(), patches.bytes(), n, from);
+                self.compute(patches.to, patches.bytes, n, from);
                 ox = ox.wrapping_add(n);
             }
         }

@@ -10,7 +10,9 @@ macro_rules! mve_core {
 
 pub(crate) mod add;
 pub(crate) mod conv;
+pub(crate) mod conv_vectors;
 pub(crate) mod depthwise;
+pub(crate) mod depthwise_vectors;
 pub(crate) mod fully_connected;
 pub(crate) mod pool;
 pub(crate) mod weighted_sum;
@@ -19,3 +21,4 @@ mod blocks;
 mod patch;
 mod requantize;
 mod sums;
+mod vectors;

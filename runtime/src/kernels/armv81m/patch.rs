@@ -1,82 +1,96 @@
-//! What the positions of an output row read, one position behind the other: the taps of its window as whole vectors, with
-//! zeros before them.
+//! What the positions of an output row read, one position behind the other: the taps of its window as whole vectors.
 
 use core::arch::naked_asm;
 use core::ops::Range;
 use core::ptr::null;
 
-use super::sums::VECTOR;
-use crate::mem::{Rows, ViewMut};
+use crate::mem::Rows;
 use crate::ops::window::{Geometry, Taps};
 
 /// The most lines of taps that are filled at a time.
 const MAX_LINES: usize = 12;
 
+/// What the windows of an output row read: the first row of its image, their rows, and the first ones of these.
+pub struct PatchRow {
+    pub image: usize,
+    pub taps: Taps,
+    lines: [*const i8; MAX_LINES],
+}
+
 /// The patches of a layer.
 pub struct Patches<'a> {
     pub geometry: &'a Geometry,
     pub x: &'a Rows<'a, i8>,
-    /// Products of an output.
-    pub taps: usize,
+    /// Bytes from line to line of a window's taps, at least those of a line; where dilation tears it apart, no more.
+    pub line_bytes: usize,
     /// The stored number that stands for 0.
     pub padding: i32,
-    /// Where the patches are put, from its start on, each [`Patches::bytes`] long.
-    pub to: ViewMut<'a, i32>,
+    /// Where the patches are put, each so many bytes behind the one before, and the first line so many behind the start.
+    pub to: *mut i8,
+    pub bytes: usize,
+    pub before: usize,
 }
 
 impl Patches<'_> {
-    /// Bytes of a patch.
-    pub fn bytes(&self) -> usize {
-        self.taps.next_multiple_of(VECTOR)
-    }
-
     /// Whether neighbouring taps of a row of the window are no neighbours in memory.
     fn is_torn(&self) -> bool {
         self.geometry.window.dilation[1] != 1 && self.geometry.kernel[1] != 1
     }
 
-    /// Fills the patches of columns `columns` of output row `y`. What stands before the taps is left as it is.
-    pub fn fill(&self, y: usize, columns: Range<usize>) {
-        let (image, rows) = self.geometry.row_taps(y);
+    /// What the windows of output row `y` read.
+    pub fn row(&self, y: usize) -> PatchRow {
+        let (image, taps) = self.geometry.row_taps(y);
+        let lines = self.lines(image, &taps, 0);
+        PatchRow { image, taps, lines }
+    }
+
+    /// Fills the patches of columns `columns` of an output row. What stands before and behind the lines is left as it is.
+    pub fn fill(&self, PatchRow { image, taps, lines }: &PatchRow, columns: Range<usize>) {
         if self.is_torn() {
-            return self.fill_torn(image, &rows, columns);
+            return self.fill_torn(*image, taps, columns);
         }
-        let mut first = 0usize;
+        self.fill_lines(lines, 0, columns.clone());
+        let mut first = MAX_LINES;
         while first < self.geometry.kernel[0] {
-            self.fill_lines(image, &rows, first, columns.clone());
+            self.fill_lines(&self.lines(*image, taps, first), first, columns.clone());
             first = first.wrapping_add(MAX_LINES);
         }
     }
 
+    /// Rows `first..` of the windows, at most [`MAX_LINES`].
+    fn lines(&self, image: usize, taps: &Taps, first: usize) -> [*const i8; MAX_LINES] {
+        let mut lines = [null(); MAX_LINES];
+        for (i, line) in lines.iter_mut().enumerate().take(self.geometry.kernel[0].wrapping_sub(first)) {
+            *line = self.line(image, taps, first.wrapping_add(i));
+        }
+        lines
+    }
+
     /// The row of tap `ky`; null in the padding.
-    fn row(&self, image: usize, rows: &Taps, ky: usize) -> *const i8 {
+    #[inline(always)]
+    fn line(&self, image: usize, rows: &Taps, ky: usize) -> *const i8 {
         let inside = rows.valid.contains(&ky);
         if inside { self.x.row(image.wrapping_add(rows.index(ky))).as_ptr() } else { null() }
     }
 
     /// Rows `first..` of the windows, as many as [`Fill`] takes.
-    fn fill_lines(&self, image: usize, rows: &Taps, first: usize, columns: Range<usize>) {
+    fn fill_lines(&self, lines: &[*const i8; MAX_LINES], first: usize, columns: Range<usize>) {
         let ([kh, kw], [_, width, c_in]) = (self.geometry.kernel, self.geometry.input);
-        let line_len = kw.wrapping_mul(c_in);
-        let mut lines = [null(); MAX_LINES];
         let n_lines = kh.wrapping_sub(first).min(MAX_LINES);
-        for (i, line) in lines.iter_mut().enumerate().take(n_lines) {
-            *line = self.row(image, rows, first.wrapping_add(i));
-        }
         let stride = self.geometry.window.stride[1] as usize;
-        let before = self.bytes().wrapping_sub(self.taps).wrapping_add(first.wrapping_mul(line_len));
+        let before = self.before.wrapping_add(first.wrapping_mul(self.line_bytes));
         let mut fill = Fill {
             lines: lines.as_ptr(),
             n_lines,
-            line_len,
-            to: self.to.as_ptr().cast::<i8>().wrapping_add(before),
+            line_len: self.line_bytes,
+            to: self.to.wrapping_add(before),
             positions: 0,
             at: 0,
             from: 0,
             len: 0,
             padding: self.padding,
             step: stride.wrapping_mul(c_in),
-            distance: self.bytes(),
+            distance: self.bytes,
         };
         let mut ox = columns.start;
         while ox < columns.end {
@@ -105,12 +119,12 @@ impl Patches<'_> {
     /// The same where dilation tears the rows of a window apart: pixel by pixel.
     fn fill_torn(&self, image: usize, rows: &Taps, columns: Range<usize>) {
         let ([kh, kw], [_, _, c_in]) = (self.geometry.kernel, self.geometry.input);
-        let mut to = self.to.as_ptr().cast::<i8>().wrapping_add(self.bytes().wrapping_sub(self.taps));
+        let mut to = self.to.wrapping_add(self.before);
         for ox in columns.clone() {
             let taps = self.geometry.column_taps(ox);
             let mut at = to;
             for (ky, kx) in (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx))) {
-                let row = if taps.valid.contains(&kx) { self.row(image, rows, ky) } else { null() };
+                let row = if taps.valid.contains(&kx) { self.line(image, rows, ky) } else { null() };
                 let fill = Fill {
                     lines: &row,
                     n_lines: 1,
@@ -128,7 +142,7 @@ impl Patches<'_> {
                 unsafe { fill_patches(&fill) };
                 at = at.wrapping_add(c_in);
             }
-            to = to.wrapping_add(self.bytes());
+            to = to.wrapping_add(self.bytes);
         }
     }
 }
@@ -172,6 +186,8 @@ unsafe extern "C" fn fill_patches(job: &Fill) {
         "mov r1, r12",
         "ldr r2, [r0, #4]",
         "mov r3, r9",
+        "cmp r5, #16",
+        "bls 50f",
         "20:",
         "ldr r4, [r1], #4",
         "cbz r4, 40f",
@@ -189,6 +205,7 @@ unsafe extern "C" fn fill_patches(job: &Fill) {
         "add r3, r5",
         "subs r2, #1",
         "bne 20b",
+        "33:",
         "ldrd r2, r3, [r0, #36]",
         "add r6, r2",
         "add r9, r3",
@@ -206,5 +223,33 @@ unsafe extern "C" fn fill_patches(job: &Fill) {
         "cmp.w r8, #0",
         "beq 32b",
         "b 30b",
+        // Lines of a vector or less: the bytes that they have in the row, and of the line.
+        "50:",
+        "movs r4, #1",
+        "lsl.w r11, r4, r8",
+        "lsl.w lr, r4, r5",
+        "sub.w r11, r11, #1",
+        "sub.w lr, lr, #1",
+        "lsl.w r11, r11, r7",
+        "51:",
+        "ldr r4, [r1], #4",
+        "cbz r4, 53f",
+        "add r4, r6",
+        "vmsr p0, r11",
+        "subs r4, r4, r7",
+        "vpst",
+        "vldrbt.u8 q0, [r4]",
+        "vpsel q0, q0, q1",
+        "52:",
+        "vmsr p0, lr",
+        "subs r2, #1",
+        "vpst",
+        "vstrbt.8 q0, [r3]",
+        "add r3, r5",
+        "bne 51b",
+        "b 33b",
+        "53:",
+        "vmov q0, q1",
+        "b 52b",
     )
 }
