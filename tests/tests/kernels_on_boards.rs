@@ -83,6 +83,7 @@ fn case(seed: u64) -> Option<Case> {
         17 | 18 => layer.depthwise_vectors(),
         0 => layer.pointwise(),
         1 | 2 => layer.conv(),
+        4 if (seed / 14).is_multiple_of(2) => layer.transpose_conv(),
         3 | 4 => layer.depthwise(),
         5 => layer.fully_connected(),
         6 => match seed / 19 % 4 {
@@ -237,6 +238,27 @@ impl Layer {
         let inputs =
             [x, self.weights(&[1, kernel[0], kernel[1], c_out])?, self.table(c_out, kernel[0] * kernel[1])?];
         let op = ops::DepthwiseConv2d { window: self.window(kernel), bounds: self.bounds() };
+        self.graph.apply("layer", op, &inputs)
+    }
+
+    /// Windows of all sizes, and every size of the output that they may come from.
+    fn transpose_conv(&mut self) -> Result<TensorId> {
+        let kernel = [self.rng.usize(1..6), self.rng.usize(1..6)];
+        let (c_in, c_out) = (self.channels(40), self.channels(36));
+        let x = self.image(c_in)?;
+        let window = self.window(kernel);
+        let image = self.graph.dims(x);
+        let mut output = |axis: usize| {
+            let stride = window.stride[axis] as usize;
+            let reach =
+                (image[1 + axis] - 1) * stride + (kernel[axis] - 1) * window.dilation[axis] as usize + 1;
+            let pads = (window.pads[axis] + window.pads[axis + 2]) as usize;
+            (reach + self.rng.usize(..stride)).saturating_sub(pads).max(1) as u16
+        };
+        let output = [output(0), output(1)];
+        let n = kernel[0] * kernel[1] * c_in;
+        let inputs = [x, self.weights(&[c_out, kernel[0], kernel[1], c_in])?, self.table(c_out, n)?];
+        let op = ops::TransposeConv2d { window, output, bounds: self.bounds() };
         self.graph.apply("layer", op, &inputs)
     }
 

@@ -32,6 +32,7 @@ pub(crate) fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorTy
     let read = inputs[0].shape.count() as f64;
     Some(match op {
         Op::Conv2d(_) => 0.95 * macs + 17.0 * outputs,
+        Op::TransposeConv2d(_) => 1.5 * macs + 20.0 * outputs,
         Op::DepthwiseConv2d(_) => 3.6 * macs,
         Op::ConvPairs(op) => 0.72 * macs + if op.kernel == [1, 1] { 9.0 } else { 18.0 } * outputs,
         Op::ConvVectors(_) => 0.72 * macs + 9.0 * outputs,

@@ -13,11 +13,12 @@ use super::conv2d::{Operands, check_channels, check_weights, f32_arithmetic, ker
 use super::conv2d_input_grad::check_output;
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::arithmetic::Arithmetic;
-use crate::kernels::transpose_conv::transpose_conv_row;
-use crate::mem::Memory;
+use crate::kernels::transpose_conv::{
+    transpose_conv_row, transpose_conv_row_i8, transpose_conv_scratch_bytes,
+};
+use crate::mem::{Memory, Rows, View, ViewMut};
 use crate::model::Node;
-use crate::{Error, Shape, TensorType};
+use crate::{DType, Element, Error, Shape, TensorType};
 
 /// Parameters of a transposed convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +67,19 @@ impl Operator for TransposeConv2d {
         1 | OUTPUT
     }
 
+    fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
+        match inputs {
+            [x, w, ..] if x.dtype == DType::I8 => {
+                let output = self.shape(&x.shape, &w.shape);
+                output.map_or(0, |output| {
+                    let geometry = Geometry::new(self.window, kernel(&w.shape), &output, &x.shape);
+                    transpose_conv_scratch_bytes(&geometry)
+                })
+            }
+            _ => 0,
+        }
+    }
+
     fn macs(&self, inputs: &[TensorType]) -> u64 {
         match inputs {
             [x, w, ..] => x.shape.count() as u64 * (w.shape.dim(0) * w.shape.dim(1) * w.shape.dim(2)) as u64,
@@ -76,7 +90,10 @@ impl Operator for TransposeConv2d {
 
 impl Run<f32> for TransposeConv2d {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        run(self.window, node, mem, rows, &f32_arithmetic(node, mem, self.bounds));
+        let arithmetic = f32_arithmetic(node, mem, self.bounds);
+        each_row(self.window, node, mem, rows, |g, x, w, y, out| {
+            transpose_conv_row(&arithmetic, g, x, w, y, out);
+        });
     }
 }
 
@@ -87,16 +104,26 @@ impl Run<i8> for TransposeConv2d {
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let arithmetic = Operands::of(node).i8_arithmetic(node, mem, self.bounds);
-        run(self.window, node, mem, rows, &arithmetic);
+        let scratch = node.scratch(mem);
+        each_row(self.window, node, mem, rows, |g, x, w, y, out| {
+            transpose_conv_row_i8(&arithmetic, g, x, w, y, out, scratch);
+        });
     }
 }
 
-fn run<A: Arithmetic>(window: Window, node: &Node, mem: &Memory, rows: Range<usize>, arithmetic: &A) {
+/// Calls `compute` for each row of the output, with sizes, image and weights.
+fn each_row<T: Element>(
+    window: Window,
+    node: &Node,
+    mem: &Memory,
+    rows: Range<usize>,
+    compute: impl Fn(&Geometry, &Rows<T>, View<T>, usize, ViewMut<T>),
+) {
     let Operands { x, w, out } = Operands::of(node);
     let geometry = Geometry::new(window, kernel(&w.ty.shape), &out.ty.shape, &x.ty.shape);
     let (x, w, out) = (x.rows(mem), w.view(mem), out.rows_mut(mem));
     for y in rows {
-        transpose_conv_row(arithmetic, &geometry, &x, w, y, out.row(y));
+        compute(&geometry, &x, w, y, out.row(y));
     }
 }
 

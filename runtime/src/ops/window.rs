@@ -52,6 +52,44 @@ impl Taps {
     }
 }
 
+/// The taps by which positions of the output read one index of the input, along one axis: they, and the positions, are
+/// as far apart as the next ones.
+#[derive(Clone, Debug)]
+pub struct Readers {
+    tap: usize,
+    tap_step: usize,
+    position: isize,
+    position_step: usize,
+    /// Those of them that are meant.
+    pub valid: Range<usize>,
+}
+
+impl Readers {
+    /// Tap `i`.
+    #[inline(always)]
+    pub fn tap(&self, i: usize) -> usize {
+        self.tap.wrapping_add(i.wrapping_mul(self.tap_step))
+    }
+
+    /// The position of the output that reads with it; that may lie outside.
+    #[inline(always)]
+    pub fn position(&self, i: usize) -> isize {
+        self.position.wrapping_sub(i.wrapping_mul(self.position_step) as isize)
+    }
+
+    /// Those whose positions are below `len`, none of them negative.
+    pub fn inside(mut self, len: usize) -> Readers {
+        let is_inside = |readers: &Readers, i: usize| (0..len as isize).contains(&readers.position(i));
+        while !self.valid.is_empty() && !is_inside(&self, self.valid.start) {
+            self.valid.start += 1;
+        }
+        while !self.valid.is_empty() && !is_inside(&self, self.valid.end - 1) {
+            self.valid.end -= 1;
+        }
+        self
+    }
+}
+
 impl Window {
     /// Stride 1, no dilation, no padding.
     pub const UNIT: Window = Window { stride: [1, 1], dilation: [1, 1], pads: [0; 4] };
@@ -114,6 +152,30 @@ impl Window {
         let stride = self.axis(self.stride, axis);
         let o = distance.checked_div(stride)?;
         (o < out_len && o.wrapping_mul(stride) == distance).then_some(o)
+    }
+
+    /// The taps by which input index `i` is read along `axis`, if outputs went on outside of the image.
+    pub fn readers(&self, axis: usize, kernel: usize, i: usize) -> Readers {
+        let pad = if axis == 0 { self.pads[0] } else { self.pads[1] } as usize;
+        let [stride, dilation] = [self.stride, self.dilation].map(|pair| self.axis(pair, axis) as isize);
+        let mut readers = Readers { tap: 0, tap_step: 0, position: 0, position_step: 0, valid: 0..0 };
+        let mut distance = (i + pad) as isize;
+        for tap in 0..kernel {
+            let position = distance.checked_div(stride).unwrap_or(0);
+            if position.wrapping_mul(stride) == distance {
+                match readers.valid.end {
+                    0 => (readers.tap, readers.position) = (tap, position),
+                    1 => {
+                        readers.tap_step = tap - readers.tap;
+                        readers.position_step = (readers.position - position) as usize;
+                    }
+                    _ => {}
+                }
+                readers.valid.end += 1;
+            }
+            distance = distance.wrapping_sub(dilation);
+        }
+        readers
     }
 
     /// Rows of the output among which are all that read row `y` of the image.
@@ -238,6 +300,18 @@ impl Geometry {
         self.window.reader(1, tap, x, self.output[1])
     }
 
+    /// For row `y` of the images: the first row of its output, and the taps by which the output's rows read it.
+    pub fn row_readers(&self, y: usize) -> (usize, Readers) {
+        let [in_h, out_h] = [self.input[0], self.output[0]];
+        let (batch, iy) = (y.checked_div(in_h).unwrap_or(0), y.checked_rem(in_h).unwrap_or(0));
+        (batch.wrapping_mul(out_h), self.window.readers(0, self.kernel[0], iy).inside(out_h))
+    }
+
+    /// The taps by which column `x` is read, if outputs went on outside of the image.
+    pub fn column_readers(&self, x: usize) -> Readers {
+        self.window.readers(1, self.kernel[1], x)
+    }
+
     /// The taps along the columns of output column `ox`.
     #[inline]
     pub fn column_taps(&self, ox: usize) -> Taps {
@@ -306,6 +380,10 @@ mod tests {
                     let reads = taps.valid.contains(&tap) && taps.index(tap) == i;
                     proptest::prop_assert_eq!(window.reader(0, tap, i, out_len) == Some(o), reads);
                     let rows = window.reader_rows([kernel, 1], &image, len + i);
+                    let readers = window.readers(0, kernel, i).inside(out_len);
+                    let found = readers.valid.clone().find(|&k| readers.tap(k) == tap);
+                    let at = found.map(|k| readers.position(k) as usize);
+                    proptest::prop_assert_eq!(at, window.reader(0, tap, i, out_len));
                     proptest::prop_assert!(!reads || rows.contains(&(out_len + o)));
                 }
             }

@@ -26,6 +26,7 @@ pub(crate) mod mul;
 
 pub(crate) mod pool;
 pub(crate) mod table;
+pub(crate) mod transpose_conv;
 pub(crate) mod weighted_sum;
 
 mod block;
