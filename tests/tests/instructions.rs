@@ -113,7 +113,9 @@ fn spatial() -> Graph {
     let factor = Some(ops::Mean::factor_of(Factor::from_real(1.0).unwrap(), 16 * 16));
     let mean = ops::Mean { axes: 0b0110, keep_dims: false, factor };
     let mean = graph.apply("mean", mean, &[joined]).unwrap();
-    [joined, mean].map(|id| graph[id].quant = quant.clone());
+    for id in [joined, mean] {
+        graph[id].quant = quant.clone();
+    }
     graph.mark_output(mean);
     graph
 }

@@ -27,8 +27,8 @@ mod armv7em;
 pub(crate) use armv7em::conv_pairs;
 #[cfg(dunlin_dsp)]
 pub(crate) use armv7em::{
-    add, conv, conv_winograd, depthwise, depthwise_records, fully_connected, mul, pool, table, transpose_conv,
-    weighted_sum,
+    add, conv, conv_winograd, depthwise, depthwise_records, fully_connected, mul, pool, table,
+    transpose_conv, weighted_sum,
 };
 
 /// Whether layers in f32 run on this host's vectors, several times as fast. Their sums then have another order and are
