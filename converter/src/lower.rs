@@ -376,9 +376,9 @@ mod tests {
             let x = graph.input("x", dims).unwrap();
             let numbers = Data::I8((0..c).map(|i| i as i8 + 1).collect());
             let scales = graph.constant("scales", &[c], numbers).unwrap();
+            graph[scales].ty.dtype = dunlin::DType::F32;
             let y = graph.apply("y", Mul { bounds: Bounds::None, factor: None }, &[x, scales]).unwrap();
             for id in [x, scales, y] {
-                graph[id].ty.dtype = dunlin::DType::F32;
                 graph[id].quant = Some(Quant::i8(0.1, 3));
             }
             graph.mark_output(y);

@@ -103,8 +103,10 @@ mod tests {
         assert_eq!(data(vec![0.5f64].into()).unwrap(), Data::F32(vec![0.5]));
         let error = data(vec![0.1f64].into()).unwrap_err();
         assert!(error.contains("0.1 is not exactly a float32") && error.contains("astype"), "{error}");
+        let error = data(vec![1i64].into()).unwrap_err();
+        assert!(error.contains("its dtype is int64; expected float32, int8"), "{error}");
         let error = data(vec![1u8].into()).unwrap_err();
-        assert!(error.contains("its dtype is uint8; expected float32, int8"), "{error}");
+        assert!(error.contains("uint8") && error.contains("view(numpy.int8)"), "{error}");
     }
 
     #[test]

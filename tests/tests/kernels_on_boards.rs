@@ -229,11 +229,12 @@ impl Layer {
         self.graph.apply("layer", op, &inputs)
     }
 
+    /// Windows of all sizes, channels with every remainder and multipliers.
     fn depthwise(&mut self) -> Result<TensorId> {
-        let usual = self.rng.u8(..4) != 0;
-        let kernel = if usual { [3, 3] } else { [self.rng.usize(1..6), self.rng.usize(1..6)] };
-        let c_in = if usual { 4 * self.rng.usize(1..9) } else { self.channels(20) };
-        let c_out = if usual { c_in } else { c_in * self.rng.usize(1..3) };
+        let usual = self.rng.bool();
+        let kernel = if usual { [3, 3] } else { [self.rng.usize(1..8), self.rng.usize(1..10)] };
+        let c_in = self.channels(36);
+        let c_out = if self.rng.u8(..3) != 0 { c_in } else { c_in * self.rng.usize(2..4) };
         let x = self.image(c_in)?;
         let inputs =
             [x, self.weights(&[1, kernel[0], kernel[1], c_out])?, self.table(c_out, kernel[0] * kernel[1])?];

@@ -129,7 +129,7 @@ mod tests {
 
     fn records() -> [i32; 84] {
         core::array::from_fn(|i| match i {
-            0..36 => (i as i32 * 0x1357_9BDF) & 0x7F7F_7F7F,
+            0..36 => (i as i32).wrapping_mul(0x1357_9BDF) & 0x7F7F_7F7F,
             36..52 => i as i32 * 100 - 4000,
             52..68 => (1 << 30) + i as i32 * 12_345_678,
             _ => -9 - i as i32 % 3,

@@ -213,7 +213,7 @@ impl<'a> Layer<'a> {
             .wrapping_add(channels.start.wrapping_mul(channel_bytes))
             .wrapping_add(taps.start.wrapping_mul(2));
         // The first word is none of a round's.
-        let skipped = 1usize.wrapping_sub(words) & 31;
+        let skipped = 1usize.wrapping_sub(words) & 15;
         let w_first = skipped.wrapping_mul(4).wrapping_sub(4);
         Job {
             begun: if taps.start == 0 { null() } else { sums },

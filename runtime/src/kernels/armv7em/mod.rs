@@ -30,6 +30,7 @@ pub(crate) mod transpose_conv;
 pub(crate) mod weighted_sum;
 
 mod block;
+mod columns;
 #[cfg(dunlin_dsp_fpu)]
 mod pairs;
 mod quads;

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-#[cfg(not(dunlin_mve))]
+#[cfg(not(any(dunlin_dsp, dunlin_mve)))]
 use super::arithmetic::I8;
 use super::arithmetic::{Arithmetic, F32};
 use crate::mem::{Rows, RowsMut, View, ViewMut};
@@ -45,9 +45,66 @@ impl Strip {
     }
 }
 
-/// Bytes of scratch memory that [`depthwise_row_i8`] of some core needs: three columns of weights, and a strip.
+/// Channels that kernels which widen [`Pairs`] take at a time.
+pub const CHANNELS: usize = 4;
+/// Columns of a strip of such kernels beside those of its first output.
+const MORE_COLUMNS: usize = 9;
+/// The most scratch memory that they get.
+const MAX_WORDS: usize = 1024;
+
+/// Pairs of neighbouring rows of a window, the last of which may be a single row. Widened, a column of [`CHANNELS`] channels
+/// is a word of each for every pair.
+#[derive(Clone, Copy)]
+pub struct Pairs(pub usize);
+
+impl Pairs {
+    /// Those of so many rows.
+    pub fn of(rows: usize) -> Pairs {
+        Pairs(rows.wrapping_add(1) / 2)
+    }
+
+    /// Words of so many columns.
+    #[inline(always)]
+    pub fn words(self, columns: usize) -> usize {
+        columns.wrapping_mul(self.0).wrapping_mul(CHANNELS)
+    }
+
+    /// Outputs whose columns have room beside the weights in so many words: of an output row as many as all strips have, or
+    /// none.
+    #[cfg_attr(not(dunlin_dsp), allow(dead_code))]
+    pub fn outputs(self, geometry: &Geometry, words: usize) -> usize {
+        let (kw, stride) = (geometry.kernel[1], geometry.window.stride[1] as usize);
+        let columns = words.checked_div(self.words(1)).unwrap_or(0);
+        let Some(more) = columns.checked_sub(2 * kw) else { return 0 };
+        let most = more.checked_div(stride).unwrap_or(0).wrapping_add(1);
+        let dilation = geometry.window.dilation[1] as usize;
+        let outputs =
+            geometry.output[1].wrapping_add(dilation).wrapping_sub(1).checked_div(dilation).unwrap_or(0);
+        let strips = outputs.wrapping_add(most).wrapping_sub(1).checked_div(most).unwrap_or(0);
+        outputs.wrapping_add(strips).wrapping_sub(1).checked_div(strips).unwrap_or(0)
+    }
+
+    /// Words for weights and columns of a strip; fewer, or none, of windows for which there is not as much memory.
+    fn scratch_words(geometry: &Geometry) -> usize {
+        let ([kh, kw], out_w) = (geometry.kernel, geometry.output[1]);
+        let more = out_w.wrapping_sub(1).saturating_mul(geometry.window.stride[1] as usize);
+        let pairs = Self::of(kh);
+        let [least, most] = [0, more.min(MORE_COLUMNS)].map(|more| pairs.words(2 * kw + more));
+        if least > MAX_WORDS { 0 } else { most.min(MAX_WORDS) }
+    }
+}
+
+/// Bytes of scratch memory that [`depthwise_row_i8`] of some core needs: three columns of weights, and a strip; or what
+/// [`Pairs`] need, which are content with the former, too, if it is enough for one output.
 pub fn depthwise_scratch_bytes(geometry: &Geometry) -> usize {
-    Strip::of(geometry).map_or(0, |strip| 4 * (3 * COLUMN_WORDS + strip.column_words()))
+    let words = match Strip::of(geometry) {
+        Some(strip) => {
+            let least = Pairs::of(geometry.kernel[0]).words(2 * geometry.kernel[1]);
+            least.max(3 * COLUMN_WORDS + strip.column_words())
+        }
+        None => Pairs::scratch_words(geometry),
+    };
+    4 * words
 }
 
 /// [`depthwise_row`] of int8, for which a core may have instructions of its own.
@@ -65,7 +122,7 @@ pub fn depthwise_row_i8(
 }
 
 /// The same for several rows.
-#[cfg(not(dunlin_mve))]
+#[cfg(not(any(dunlin_dsp, dunlin_mve)))]
 pub fn depthwise_rows_i8(
     arithmetic: &I8,
     geometry: &Geometry,
