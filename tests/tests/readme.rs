@@ -39,7 +39,8 @@ fn every_operator_is_listed_as_supported() {
 }
 
 /// The network in `models/digits` still reads as many of the held-out digits as when it was committed.
-/// `cargo run --release -- demo --output models/digits/digits.dunlin` makes it anew.
+/// To make it anew, with weights for any core: `cargo run --release -- demo --tflite digits.tflite`, then
+/// `cargo run --release -- convert digits.tflite -o models/digits/digits.dunlin`.
 #[test]
 fn the_committed_digits_network_reads_the_held_out_digits() {
     let path = root().join("models/digits/digits.dunlin");
