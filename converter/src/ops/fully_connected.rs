@@ -78,17 +78,18 @@ fn is_small(layers: &Layers, node: &Node) -> bool {
     25 * node.op.macs(&inputs) <= layers.macs_before(|op| matches!(op, Op::ConvPairs(_)))
 }
 
-/// Weights `[c_out, k]` and channel table `[c_out, 3]` as [`Weights::Quads`], if they can be.
-fn pack_quads(weights: &Data, table: &Data) -> Option<(Vec<i8>, Vec<i32>)> {
+/// Weights `[c_out, k]` and channel table `[c_out, 3]` as [`Weights::Quads`], if they can be: if no channel's sum, of which
+/// least and greatest are given, takes more than 24 bits. What is added up on the way may.
+fn pack_quads(weights: &Data, table: &Data, sums: &[[i64; 2]]) -> Option<(Vec<i8>, Vec<i32>)> {
     let (Data::I8(rows), Data::I32(table)) = (weights, table) else { return None };
     let c_out = table.len() / 3;
     let k = rows.len().checked_div(c_out)?;
-    let fits = |(row, channel): (&[i8], &[i32])| {
-        let products: i64 = row.iter().map(|&w| 255 * i64::from(w).abs()).sum();
-        let sum_fits = products + i64::from(channel[0]).abs() < 1 << 23;
+    let range = -(1i64 << 23)..1 << 23;
+    let fits = |((row, channel), ends): ((&[i8], &[i32]), &[i64; 2])| {
+        let sum_fits = ends.iter().all(|end| range.contains(end));
         sum_fits && channel[1] >> 30 == 1 && channel[2] < 0 && !row.contains(&i8::MIN)
     };
-    if !k.is_multiple_of(8) || k == 0 || c_out < 4 || !rows.chunks(k).zip(table.chunks(3)).all(fits) {
+    if !k.is_multiple_of(8) || k == 0 || c_out < 4 || !rows.chunks(k).zip(table.chunks(3)).zip(sums).all(fits) {
         return None;
     }
     let mut packed = Vec::with_capacity(rows.len());
@@ -141,7 +142,7 @@ fn packed(op: &FullyConnected, layers: &Layers, node: &Node) -> Option<Packed> {
     };
     let (weights, w, table) = match packing {
         Packing::Portable => return None,
-        Packing::Dsp => both(Weights::Quads, pack_quads(data.0, data.1)?),
+        Packing::Dsp => both(Weights::Quads, pack_quads(data.0, data.1, layers.sums(node)?)?),
         Packing::Helium => both(Weights::Vectors, pack_vectors(data.0, data.1, zero_point()?)?),
         Packing::Scalar => both(Weights::Words, pack_words(data.0, data.1, zero_point()?)?),
     };
