@@ -362,33 +362,3 @@ pub fn quantize_bounds(bounds: Bounds, quant: &Quant) -> Bounds {
     };
     Bounds::I8 { lo: stored(lo), hi: stored(hi) }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use dunlin::ops::Mul;
-
-    #[test]
-    fn a_few_channels_become_a_row() {
-        let lowered = |dims: &[usize]| {
-            let mut graph = Graph::new("scaled");
-            let c = dims[dims.len() - 1];
-            let x = graph.input("x", dims).unwrap();
-            let numbers = Data::I8((0..c).map(|i| i as i8 + 1).collect());
-            let scales = graph.constant("scales", &[c], numbers).unwrap();
-            graph[scales].ty.dtype = dunlin::DType::F32;
-            let y = graph.apply("y", Mul { bounds: Bounds::None, factor: None }, &[x, scales]).unwrap();
-            for id in [x, scales, y] {
-                graph[id].quant = Some(Quant::i8(0.1, 3));
-            }
-            graph.mark_output(y);
-            let device = lower(&graph).unwrap().0;
-            let constant = device.nodes()[0].inputs[1];
-            (device.dims(constant), device.constant_data(constant).unwrap().as_i8().unwrap().to_vec())
-        };
-        assert_eq!(lowered(&[1, 2, 3, 2]), (vec![1, 1, 3, 2], vec![1, 2, 1, 2, 1, 2]));
-        assert_eq!(lowered(&[6, 2]).0, [2], "rows of nothing but channels");
-        assert_eq!(lowered(&[1, 2, 3, 17]).0, [17]);
-        assert_eq!(lowered(&[1, 2, 513, 2]).0, [2]);
-    }
-}
