@@ -53,17 +53,34 @@ pub fn inputs(n: usize) -> Vec<u8> {
 /// # Errors
 /// As [`convnet`].
 pub fn winograd() -> Result<Program> {
+    Program::compile_with(&of_16_channels("winograd", false)?, Rewrite::EXPANDED, |graph| Ok(plan(graph)))
+}
+
+/// A 3x3 convolution and a depthwise one with weights for Helium.
+///
+/// # Errors
+/// As [`convnet`].
+pub fn vectors() -> Result<Program> {
+    Program::compile_with(&of_16_channels("vectors", true)?, Packing::Helium, |graph| Ok(plan(graph)))
+}
+
+/// A 3x3 convolution in int8, and a depthwise one if wished.
+fn of_16_channels(name: &str, is_depthwise_too: bool) -> Result<Graph> {
     const DIMS: [usize; 4] = [1, 6, 6, 16];
-    let mut graph = Graph::new("winograd");
+    let window = Window { stride: [1; 2], dilation: [1; 2], pads: [1; 4] };
+    let bounds = Bounds::RELU;
+    let mut graph = Graph::new(name);
     let x = graph.input("image", &DIMS)?;
     let [w, b] = layer(&mut graph, "conv", &[DIMS[3], 3, 3, DIMS[3]], DIMS[3])?;
-    let window = Window { stride: [1; 2], dilation: [1; 2], pads: [1; 4] };
-    let y = graph.apply("conv", Conv2d { window, bounds: Bounds::RELU }, &[x, w, b])?;
+    let mut y = graph.apply("conv", Conv2d { window, bounds }, &[x, w, b])?;
+    if is_depthwise_too {
+        let [w, b] = layer(&mut graph, "depthwise", &[1, 3, 3, DIMS[3]], DIMS[3])?;
+        y = graph.apply("depthwise", DepthwiseConv2d { window, bounds }, &[y, w, b])?;
+    }
     graph.mark_output(y);
     let samples: Vec<Vec<Data>> =
         (0..4).map(|seed| vec![Data::F32(noise(seed, DIMS.iter().product()))]).collect();
-    let graph = quantize(&graph, &calibrate(&graph, &samples)?)?;
-    Program::compile_with(&graph, Rewrite::EXPANDED, |graph| Ok(plan(graph)))
+    quantize(&graph, &calibrate(&graph, &samples)?)
 }
 
 fn real() -> Result<Graph> {

@@ -9,7 +9,7 @@ use dunlin_models::digits;
 use fastrand::Rng;
 
 use crate::cases::{cases, operators};
-use crate::convnet::{convnet, convnet_by_rows, winograd};
+use crate::convnet::{convnet, convnet_by_rows, vectors, winograd};
 use crate::parts::{Parts, repair};
 use crate::training::programs;
 
@@ -55,6 +55,7 @@ pub fn seeds() -> Vec<Seed> {
         ("convnet by rows", convnet_by_rows(false)),
         ("convnet fed by rows", convnet_by_rows(true)),
         ("winograd", winograd()),
+        ("vectors", vectors()),
         ("digits", untrained_digits()),
     ];
     let networks = networks.map(|(name, program)| (name, program.unwrap_or_else(|e| panic!("{name}: {e}"))));

@@ -89,7 +89,8 @@ fn pack_quads(weights: &Data, table: &Data, sums: &[[i64; 2]]) -> Option<(Vec<i8
         let sum_fits = ends.iter().all(|end| range.contains(end));
         sum_fits && channel[1] >> 30 == 1 && channel[2] < 0 && !row.contains(&i8::MIN)
     };
-    if !k.is_multiple_of(8) || k == 0 || c_out < 4 || !rows.chunks(k).zip(table.chunks(3)).zip(sums).all(fits) {
+    if !k.is_multiple_of(8) || k == 0 || c_out < 4 || !rows.chunks(k).zip(table.chunks(3)).zip(sums).all(fits)
+    {
         return None;
     }
     let mut packed = Vec::with_capacity(rows.len());

@@ -108,9 +108,10 @@ impl<'a> Layer<'a> {
 
     /// Computes a row, clamped to int8 alone.
     fn compute(&self, y: usize, out: ViewMut<i8>) {
-        let Some(lines) = self.lines(y) else {
+        let lines = self.lines(y);
+        if lines.pairs.0 == 0 {
             return depthwise_row(self.arithmetic, self.geometry, self.x, self.w, y, out);
-        };
+        }
         let out_w = self.geometry.output[1];
         let dilation = self.geometry.window.dilation[1] as usize;
         // As neighbours are the columns of every so many-th output.
@@ -124,9 +125,9 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// The rows that output row `y` reads; `None` if there are none but in the padding.
+    /// The rows that output row `y` reads; no pairs if there are none but in the padding.
     #[inline(never)]
-    fn lines(&self, y: usize) -> Option<Lines> {
+    fn lines(&self, y: usize) -> Lines {
         let (image, taps) = self.geometry.row_taps(y);
         let none = [Line { from: null(), lower: 0, mask: 0 }; MAX_PAIRS];
         let mut lines = Lines { pairs: Pairs::of(taps.valid.len()), image: none, weights: none };
@@ -142,7 +143,7 @@ impl<'a> Layer<'a> {
             *weights = Line { from: self.w.as_ptr().wrapping_add(ky.wrapping_mul(line_len)), lower, mask };
             ky = ky.wrapping_add(2);
         }
-        if lines.pairs.0 == 0 { None } else { Some(lines) }
+        lines
     }
 
     /// The `n` outputs from `first` on; those of their columns that lie in the padding are 0 from now on.
