@@ -168,6 +168,60 @@ struct Fill {
     distance: usize,
 }
 
+/// Label 40: a line of r5 bytes of padding, to r3, before what it has in the row; none at all if there is no row.
+macro_rules! pad_line {
+    () => {
+        concat!(
+            "40:\n",
+            "mov r11, r3\n",
+            "dlstp.8 lr, r5\n",
+            "41:\n",
+            "vstrb.8 q1, [r11], #16\n",
+            "letp lr, 41b\n",
+            "cmp r4, #0\n",
+            "beq 32b\n",
+            "cmp.w r8, #0\n",
+            "beq 32b\n",
+            "b 30b\n",
+        )
+    };
+}
+
+/// Label 50: lines of a vector or less, r2 of them, to r3; the bytes that they have in the row, and of the line.
+macro_rules! short_lines {
+    () => {
+        concat!(
+            "50:\n",
+            "movs r4, #1\n",
+            "lsl.w r11, r4, r8\n",
+            "lsl.w lr, r4, r5\n",
+            "sub.w r11, r11, #1\n",
+            "sub.w lr, lr, #1\n",
+            "lsl.w r11, r11, r7\n",
+            "51:\n",
+            "ldr r4, [r1], #4\n",
+            "cbz r4, 53f\n",
+            "add r4, r6\n",
+            "vmsr p0, r11\n",
+            "subs r4, r4, r7\n",
+            "vpst\n",
+            "vldrbt.u8 q0, [r4]\n",
+            "vpsel q0, q0, q1\n",
+            "52:\n",
+            "vmsr p0, lr\n",
+            "subs r2, #1\n",
+            "vpst\n",
+            "vstrbt.8 q0, [r3]\n",
+            "add r3, r5\n",
+            "bne 51b\n",
+            "b 33b\n",
+            "53:\n",
+            "vmov q0, q1\n",
+            "b 52b\n",
+        )
+    };
+}
+
 /// Copies lines of taps.
 #[unsafe(naked)]
 unsafe extern "C" fn fill_patches(job: &Fill) {
@@ -212,44 +266,7 @@ unsafe extern "C" fn fill_patches(job: &Fill) {
         "subs.w r10, r10, #1",
         "bne 10b",
         "pop {{r0, r4-r11, pc}}",
-        "40:",
-        "mov r11, r3",
-        "dlstp.8 lr, r5",
-        "41:",
-        "vstrb.8 q1, [r11], #16",
-        "letp lr, 41b",
-        "cmp r4, #0",
-        "beq 32b",
-        "cmp.w r8, #0",
-        "beq 32b",
-        "b 30b",
-        // Lines of a vector or less: the bytes that they have in the row, and of the line.
-        "50:",
-        "movs r4, #1",
-        "lsl.w r11, r4, r8",
-        "lsl.w lr, r4, r5",
-        "sub.w r11, r11, #1",
-        "sub.w lr, lr, #1",
-        "lsl.w r11, r11, r7",
-        "51:",
-        "ldr r4, [r1], #4",
-        "cbz r4, 53f",
-        "add r4, r6",
-        "vmsr p0, r11",
-        "subs r4, r4, r7",
-        "vpst",
-        "vldrbt.u8 q0, [r4]",
-        "vpsel q0, q0, q1",
-        "52:",
-        "vmsr p0, lr",
-        "subs r2, #1",
-        "vpst",
-        "vstrbt.8 q0, [r3]",
-        "add r3, r5",
-        "bne 51b",
-        "b 33b",
-        "53:",
-        "vmov q0, q1",
-        "b 52b",
+        pad_line!(),
+        short_lines!(),
     )
 }

@@ -216,6 +216,23 @@ macro_rules! step_runs {
     };
 }
 
+/// As many vectors as the longest run has.
+macro_rules! nine_vectors {
+    () => {
+        concat!(
+            vector!(),
+            vector!(),
+            vector!(),
+            vector!(),
+            vector!(),
+            vector!(),
+            vector!(),
+            vector!(),
+            vector!()
+        )
+    };
+}
+
 /// Computes the outputs of all channels and pairs of positions, clamped to int8 alone.
 ///
 /// # Safety
@@ -246,15 +263,7 @@ pub unsafe extern "C" fn fours(job: &Fours) {
         "ldm.w r7!, {{r8, r10, r12, lr}}",
         "ldm.w r5!, {{r9, r11, pc}}",
         ".p2align 2",
-        vector!(),
-        vector!(),
-        vector!(),
-        vector!(),
-        vector!(),
-        vector!(),
-        vector!(),
-        vector!(),
-        vector!(),
+        nine_vectors!(),
         "29:",
         "ldm.w r5!, {{r9, r11, pc}}",
         ".p2align 2",
