@@ -29,6 +29,8 @@ use fastrand::Rng;
 
 /// Layers for each board.
 const N_LAYERS: u64 = 1900;
+/// Taps of a row of most windows.
+const MAX_NARROW: usize = 5;
 /// Boards with less RAM may have no room for a layer.
 const ENOUGH_RAM: u64 = 1 << 18;
 
@@ -83,7 +85,7 @@ fn case(seed: u64) -> Option<Case> {
         17 | 18 => layer.depthwise_vectors(),
         0 => layer.pointwise(),
         1 | 2 => layer.conv(),
-        4 if (seed / 14).is_multiple_of(2) => layer.transpose_conv(),
+        4 if (seed / 19).is_multiple_of(2) => layer.transpose_conv(),
         3 | 4 => layer.depthwise(),
         5 => layer.fully_connected(),
         6 => match seed / 19 % 4 {
@@ -204,7 +206,22 @@ impl Layer {
         let mut pad = |kernel: usize| if rng.bool() { 0 } else { rng.usize(..kernel + 1) as u8 };
         let pads = [pad(kernel[0]), pad(kernel[1]), pad(kernel[0]), pad(kernel[1])];
         let dilation = if rng.u8(..4) == 0 { [rng.u8(1..3), rng.u8(1..3)] } else { [1, 1] };
-        Window { stride: [rng.u8(1..4), rng.u8(1..4)], dilation, pads }
+        let window = Window { stride: [rng.u8(1..4), rng.u8(1..4)], dilation, pads };
+        if kernel[1] <= MAX_NARROW {
+            return window;
+        }
+        // Of neighbours several begin in the padding.
+        let side = rng.u8(4..kernel[1] as u8);
+        Window { stride: [window.stride[0], 1], dilation: [1, 1], pads: [pads[0], side, pads[2], side] }
+    }
+
+    /// Taps of a row: of every fourth window so many that padding may hold several positions as a whole.
+    fn width(&mut self) -> usize {
+        if self.rng.u8(..4) == 0 {
+            self.rng.usize(MAX_NARROW + 1..12)
+        } else {
+            self.rng.usize(1..=MAX_NARROW)
+        }
     }
 
     /// Rows of every width, and numbers of channels with every remainder.
@@ -220,7 +237,7 @@ impl Layer {
     fn conv(&mut self) -> Result<TensorId> {
         // Few windows are taller than a kernel has places for.
         let height = if self.rng.u8(..8) == 0 { 13..20 } else { 1..6 };
-        let kernel = [self.rng.usize(height), self.rng.usize(1..6)];
+        let kernel = [self.rng.usize(height), self.width()];
         let (c_in, c_out) = (self.channels(40), self.channels(36));
         let x = self.image(c_in)?;
         let n = kernel[0] * kernel[1] * c_in;
@@ -293,8 +310,8 @@ impl Layer {
 
     /// Whatever the weights are, but none is -128.
     fn depthwise_vectors(&mut self) -> Result<TensorId> {
-        let x = self.image(CHANNELS * self.rng.clone().usize(1..5))?;
-        let channels = self.graph.dims(x)[3];
+        let channels = CHANNELS * self.rng.usize(1..5);
+        let x = self.image(channels)?;
         let table = self.table_of(channels, 9, false)?;
         let Kind::Constant(Data::I32(entries)) = self.graph[table].kind.clone() else { panic!("no table") };
         let mut records = Vec::new();
@@ -321,7 +338,7 @@ impl Layer {
     /// Whatever the bytes are, they are pairs.
     fn conv_pairs(&mut self) -> Result<TensorId> {
         let height = if self.rng.u8(..8) == 0 { 13..20 } else { 1..6 };
-        let kernel = if self.rng.bool() { [1, 1] } else { [self.rng.usize(height), self.rng.usize(1..6)] };
+        let kernel = if self.rng.bool() { [1, 1] } else { [self.rng.usize(height), self.width()] };
         let (c_in, c_out) = (self.channels(60), 2 * self.rng.usize(1..26));
         let x = self.image(c_in)?;
         let window = if kernel == [1, 1] && self.rng.bool() { Window::UNIT } else { self.window(kernel) };
@@ -340,7 +357,7 @@ impl Layer {
     /// Whatever the bytes are, they are weights where they are taps.
     fn conv_vectors(&mut self) -> Result<TensorId> {
         let height = if self.rng.u8(..8) == 0 { 13..20 } else { 1..6 };
-        let kernel = if self.rng.bool() { [1, 1] } else { [self.rng.usize(height), self.rng.usize(1..6)] };
+        let kernel = if self.rng.bool() { [1, 1] } else { [self.rng.usize(height), self.width()] };
         let (c_in, c_out) = (self.channels(80), 4 * self.rng.usize(1..16));
         let x = self.image(c_in)?;
         let window = if kernel == [1, 1] && self.rng.bool() { Window::UNIT } else { self.window(kernel) };

@@ -143,7 +143,8 @@ impl<'a> Patch<'a> {
         let last = column.wrapping_add(stride.wrapping_mul(block.positions.wrapping_sub(1)));
         let (start, step) = (column.wrapping_mul(c_in), c_in.wrapping_mul(stride));
         let is_whole = taps.len() == self.tile.taps;
-        let is_inside = is_whole && column <= last && last.wrapping_add(kw) <= width && !self.is_cut;
+        // In the padding to the left, a column has wrapped.
+        let is_inside = is_whole && column < width && last.wrapping_add(kw) <= width && !self.is_cut;
         if !c_in.is_multiple_of(4) {
             return is_inside && self.gather_all(start, step, block);
         }
