@@ -5,8 +5,9 @@
 //! specification, and the kernels of the cores that gain by it) and a file `ops/NAME.rs` here, which makes its constants
 //! and proves from [`Layers`] that the arithmetic is exact. The layer that it stands for names it in
 //! [`HostOperator::pack`](crate::ops::HostOperator), and `plan/cost.rs` has its rate. Besides, as every operator, it stands in
-//! the list of operators and in `runtime/FORMAT.md`, its kernels in `kernels/mod.rs` and that of each core, and its random
-//! layers in `tests/tests/kernels_on_boards.rs`. What a form costs in flash and saves in instructions is counted here, and
+//! the list of operators and in `runtime/FORMAT.md`, its kernels in `kernels/mod.rs` and those of `generic/` and of each core, its
+//! random layers in `tests/tests/kernels_on_boards.rs`, and a network that holds it in `tests/src/convnet.rs`, for damaged files
+//! to run it. What a form costs in flash and saves in instructions is counted here, and
 //! so is chosen between those of a layer.
 
 use dunlin::{Shape, TensorType};

@@ -95,36 +95,20 @@ fn in_pairs(first: &[i8], second: &[i8]) -> Vec<i8> {
 
 #[cfg(test)]
 mod tests {
-    use dunlin::DType;
     use dunlin::ops::Conv2d;
     use dunlin::ops::bounds::Bounds;
     use dunlin::ops::window::Window;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::graph::Form;
+    use crate::Graph;
     use crate::ops::Op;
+    use crate::ops::testing::{self, run};
     use crate::pack::{Packing, Target, pack};
-    use crate::plan::plan;
-    use crate::{Graph, Program, Quant};
 
-    fn run(graph: &Graph, x: &[i8]) -> Vec<Data> {
-        let program = Program::of_device(graph.clone(), |graph| Ok(plan(graph))).unwrap();
-        program.run(&[Data::I8(x.to_vec())]).unwrap()
-    }
-
-    /// A layer of 4 channels in device form.
+    /// A layer of 4 channels.
     fn layer(weights: &[i8], table: &[i32], zero_points: [i32; 2], op: Conv2d, c_in: usize) -> Graph {
-        let mut graph = Graph::new("layer");
-        graph.form = Form::Device;
-        let x = graph.input_of("x", DType::I8, &[1, 4, 5, c_in]).unwrap();
-        let w = graph.constant("w", &[4, 3, 2, c_in], Data::I8(weights.to_vec())).unwrap();
-        let table = graph.constant("table", &[4, 3], Data::I32(table.to_vec())).unwrap();
-        let y = graph.apply("y", op, &[x, w, table]).unwrap();
-        graph[x].quant = Some(Quant::i8(1.0, zero_points[0]));
-        graph[y].quant = Some(Quant::i8(1.0, zero_points[1]));
-        graph.mark_output(y);
-        graph
+        testing::layer(op, [[1, 4, 5, c_in], [4, 3, 2, c_in]], weights, table, zero_points)
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use dunlin::ops::conv_vectors::{GROUP, Line, VECTOR};
 use dunlin::ops::{Conv2d, ConvVectors};
 
-use super::sums::{Channel, normal};
+use super::sums::{Channel, normal_folded};
 use super::{Backward, HostOperator};
 use crate::pack::{Input, Layers, Packed};
 use crate::{Data, Node, Result, TensorId};
@@ -41,18 +41,11 @@ pub(super) fn of(layers: &Layers, node: &Node, op: &Conv2d) -> Option<Packed> {
 
 /// Weights and entries of all channels, what the zero point adds in the biases.
 fn channels(layers: &Layers, node: &Node) -> Option<Vec<Channel>> {
-    let [x, w, table] = node.inputs[..] else { return None };
+    let [_, w, table] = node.inputs[..] else { return None };
     let weights = layers.graph.constant_data(w)?.as_i8()?;
     let entries = layers.graph.constant_data(table)?.as_i32()?;
-    let zero_point = layers.zero_point(x)?;
     let given = weights.chunks(weights.len() / (entries.len() / 3)).zip(entries.chunks(3)).enumerate();
-    let made = given.map(|(c, channel)| {
-        let (row, mut entry) = normal(layers, node, c, channel, true)?;
-        let sum: i32 = row.iter().map(|&w| i32::from(w)).sum();
-        entry[0] = entry[0].wrapping_sub(zero_point.wrapping_mul(sum));
-        Some((row, entry))
-    });
-    made.collect()
+    given.map(|(c, channel)| normal_folded(layers, node, c, channel, true)).collect()
 }
 
 /// The weights of some channels by vectors.
@@ -78,40 +71,18 @@ fn by_fields(channels: &[Channel]) -> Vec<i32> {
 
 #[cfg(test)]
 mod tests {
-    use dunlin::DType;
     use dunlin::ops::bounds::Bounds;
     use dunlin::ops::window::Window;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::graph::Form;
+    use crate::Graph;
+    use crate::ops::testing::{self, run};
     use crate::pack::{Packing, Target, pack};
-    use crate::plan::plan;
-    use crate::program::AlignedBytes;
-    use crate::write::write;
-    use crate::{Graph, Quant};
 
-    fn run(graph: &Graph, x: &[i8]) -> Vec<u8> {
-        let bytes = AlignedBytes::from(&write(graph, &plan(graph)).unwrap()[..]);
-        let model = dunlin::Model::check(&bytes, dunlin::ops::ALL).unwrap();
-        let mut arena = AlignedBytes::zeroed(model.arena_bytes());
-        let mut session = dunlin::Session::new(&model, &mut arena).unwrap();
-        session.input(0).unwrap().copy_from(x).unwrap();
-        session.run().output_bytes(0).unwrap().to_vec()
-    }
-
-    /// A layer of 8 channels in device form.
+    /// A layer of 8 channels.
     fn layer(weights: &[i8], table: &[i32], zero_points: [i32; 2], op: Conv2d, c_in: usize) -> Graph {
-        let mut graph = Graph::new("layer");
-        graph.form = Form::Device;
-        let x = graph.input_of("x", DType::I8, &[1, 4, 5, c_in]).unwrap();
-        let w = graph.constant("w", &[8, 3, 2, c_in], Data::I8(weights.to_vec())).unwrap();
-        let table = graph.constant("table", &[8, 3], Data::I32(table.to_vec())).unwrap();
-        let y = graph.apply("y", op, &[x, w, table]).unwrap();
-        graph[x].quant = Some(Quant::i8(1.0, zero_points[0]));
-        graph[y].quant = Some(Quant::i8(1.0, zero_points[1]));
-        graph.mark_output(y);
-        graph
+        testing::layer(op, [[1, 4, 5, c_in], [8, 3, 2, c_in]], weights, table, zero_points)
     }
 
     const HELIUM: Target = Target { packing: Packing::Helium, by_rows: false };

@@ -84,17 +84,16 @@ fn transformed_at(w: &[i8], c_in: usize, [i, j]: [usize; 2], k: usize) -> i16 {
 
 #[cfg(test)]
 mod tests {
-    use dunlin::DType;
     use dunlin::ops::bounds::Bounds;
     use dunlin::ops::window::Window;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::graph::Form;
+    use crate::ops::testing;
     use crate::pack::{Packing, Target, replace};
     use crate::plan::plan;
     use crate::plan::rows::{self, Options, Style};
-    use crate::{Graph, Program, Quant};
+    use crate::{Graph, Program};
 
     /// A layer in device form.
     fn layer(
@@ -104,17 +103,8 @@ mod tests {
         zero_points: [i32; 2],
         window: Window,
     ) -> Graph {
-        let mut graph = Graph::new("layer");
-        graph.form = Form::Device;
-        let c_out = table.len() / 3;
-        let x = graph.input_of("x", DType::I8, &dims).unwrap();
-        let w = graph.constant("w", &[c_out, 3, 3, dims[3]], Data::I8(weights.to_vec())).unwrap();
-        let table = graph.constant("table", &[c_out, 3], Data::I32(table.to_vec())).unwrap();
-        let y = graph.apply("y", Conv2d { window, bounds: Bounds::None }, &[x, w, table]).unwrap();
-        graph[x].quant = Some(Quant::i8(1.0, zero_points[0]));
-        graph[y].quant = Some(Quant::i8(1.0, zero_points[1]));
-        graph.mark_output(y);
-        graph
+        let op = Conv2d { window, bounds: Bounds::None };
+        testing::layer(op, [dims, [table.len() / 3, 3, 3, dims[3]]], weights, table, zero_points)
     }
 
     /// The layer in tiles, if it can be, whether that saves anything or not.

@@ -69,35 +69,18 @@ fn record(weights: &[i8; 9], scaled: Scaled) -> [i32; RECORD_WORDS] {
 
 #[cfg(test)]
 mod tests {
-    use dunlin::DType;
     use dunlin::ops::bounds::Bounds;
     use dunlin::ops::window::Window;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::graph::Form;
+    use crate::Graph;
+    use crate::ops::testing::{self, run};
     use crate::pack::{Packing, Target, pack};
-    use crate::plan::plan;
-    use crate::{Graph, Program, Quant};
 
-    /// A layer in device form.
     fn layer(op: DepthwiseConv2d, weights: &[i8], table: &[i32], zero_points: [i32; 2]) -> Graph {
-        let mut graph = Graph::new("layer");
-        graph.form = Form::Device;
         let channels = table.len() / 3;
-        let x = graph.input_of("x", DType::I8, &[1, 5, 6, channels]).unwrap();
-        let w = graph.constant("w", &[1, 3, 3, channels], Data::I8(weights.to_vec())).unwrap();
-        let table = graph.constant("table", &[channels, 3], Data::I32(table.to_vec())).unwrap();
-        let y = graph.apply("y", op, &[x, w, table]).unwrap();
-        graph[x].quant = Some(Quant::i8(1.0, zero_points[0]));
-        graph[y].quant = Some(Quant::i8(1.0, zero_points[1]));
-        graph.mark_output(y);
-        graph
-    }
-
-    fn run(graph: &Graph, x: &[i8]) -> Vec<Data> {
-        let program = Program::of_device(graph.clone(), |graph| Ok(plan(graph))).unwrap();
-        program.run(&[Data::I8(x.to_vec())]).unwrap()
+        testing::layer(op, [[1, 5, 6, channels], [1, 3, 3, channels]], weights, table, zero_points)
     }
 
     proptest! {

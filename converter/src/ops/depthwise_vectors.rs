@@ -3,7 +3,7 @@
 use dunlin::ops::depthwise_vectors::{CHANNELS, Field, RECORD_WORDS, place};
 use dunlin::ops::{DepthwiseConv2d, DepthwiseVectors};
 
-use super::sums::{Channel, normal};
+use super::sums::{Channel, normal_folded};
 use super::{Backward, HostOperator};
 use crate::pack::{Input, Layers, Packed};
 use crate::{Data, Node, Result, TensorId};
@@ -21,7 +21,7 @@ pub(super) fn of(op: &DepthwiseConv2d, layers: &Layers, node: &Node) -> Option<P
     let [x, w, table] = node.inputs[..] else { return None };
     let (weights, entries) = (graph.constant_data(w)?.as_i8()?, graph.constant_data(table)?.as_i32()?);
     let dims = graph.dims(w);
-    let (channels, zero_point) = (dims[3], layers.zero_point(x)?);
+    let channels = dims[3];
     if dims[1..3] != DepthwiseVectors::KERNEL
         || graph.dims(x)[3] != channels
         || !channels.is_multiple_of(CHANNELS)
@@ -30,10 +30,7 @@ pub(super) fn of(op: &DepthwiseConv2d, layers: &Layers, node: &Node) -> Option<P
     }
     let channel = |(c, entry): (usize, &[i32])| -> Option<Channel> {
         let row: Vec<i8> = (0..9).map(|tap| weights[tap * channels + c]).collect();
-        let (row, mut entry) = normal(layers, node, c, (&row, entry), !row.contains(&i8::MIN))?;
-        let sum: i32 = row.iter().map(|&w| i32::from(w)).sum();
-        entry[0] = entry[0].wrapping_sub(zero_point.wrapping_mul(sum));
-        Some((row, entry))
+        normal_folded(layers, node, c, (&row, entry), !row.contains(&i8::MIN))
     };
     let made: Vec<Channel> = entries.chunks_exact(3).enumerate().map(channel).collect::<Option<_>>()?;
     let records = made.chunks(CHANNELS).flat_map(record).collect();
@@ -60,40 +57,18 @@ fn record(channels: &[Channel]) -> [i32; RECORD_WORDS] {
 
 #[cfg(test)]
 mod tests {
-    use dunlin::DType;
     use dunlin::ops::bounds::Bounds;
     use dunlin::ops::window::Window;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::graph::Form;
+    use crate::Graph;
+    use crate::ops::testing::{self, run};
     use crate::pack::{Packing, Target, pack};
-    use crate::plan::plan;
-    use crate::program::AlignedBytes;
-    use crate::write::write;
-    use crate::{Graph, Quant};
 
     fn layer(op: DepthwiseConv2d, weights: &[i8], table: &[i32], zero_points: [i32; 2]) -> Graph {
-        let mut graph = Graph::new("layer");
-        graph.form = Form::Device;
         let channels = table.len() / 3;
-        let x = graph.input_of("x", DType::I8, &[1, 4, 5, channels]).unwrap();
-        let w = graph.constant("w", &[1, 3, 3, channels], Data::I8(weights.to_vec())).unwrap();
-        let table = graph.constant("table", &[channels, 3], Data::I32(table.to_vec())).unwrap();
-        let y = graph.apply("y", op, &[x, w, table]).unwrap();
-        graph[x].quant = Some(Quant::i8(1.0, zero_points[0]));
-        graph[y].quant = Some(Quant::i8(1.0, zero_points[1]));
-        graph.mark_output(y);
-        graph
-    }
-
-    fn run(graph: &Graph, x: &[i8]) -> Vec<u8> {
-        let bytes = AlignedBytes::from(&write(graph, &plan(graph)).unwrap()[..]);
-        let model = dunlin::Model::check(&bytes, dunlin::ops::ALL).unwrap();
-        let mut arena = AlignedBytes::zeroed(model.arena_bytes());
-        let mut session = dunlin::Session::new(&model, &mut arena).unwrap();
-        session.input(0).unwrap().copy_from(x).unwrap();
-        session.run().output_bytes(0).unwrap().to_vec()
+        testing::layer(op, [[1, 4, 5, channels], [1, 3, 3, channels]], weights, table, zero_points)
     }
 
     const HELIUM: Target = Target { packing: Packing::Helium, by_rows: false };

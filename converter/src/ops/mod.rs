@@ -170,6 +170,8 @@ pub enum InputRole {
 mod recurrent;
 mod resized;
 mod sums;
+#[cfg(test)]
+mod testing;
 
 macro_rules! declare {
     ($($code:literal $module:ident $Op:ident [$($dtype:ty)*];)*) => {

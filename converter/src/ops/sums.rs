@@ -49,6 +49,20 @@ pub(super) fn normal(
     Some((vec![0; row.len()], [4 * (q - layers.zero_point(node.outputs[0])?), 1 << 30, -1]))
 }
 
+/// The same, the bias with what the zero point of the activations adds to the products.
+pub(super) fn normal_folded(
+    layers: &Layers,
+    node: &Node,
+    c: usize,
+    channel: (&[i8], &[i32]),
+    fits: bool,
+) -> Option<Channel> {
+    let (row, [bias, multiplier, shift]) = normal(layers, node, c, channel, fits)?;
+    let sum: i32 = row.iter().map(|&w| i32::from(w)).sum();
+    let bias = bias.wrapping_sub(layers.zero_point(node.inputs[0])?.wrapping_mul(sum));
+    Some((row, [bias, multiplier, shift]))
+}
+
 /// What the outputs of a layer's channels have in common.
 pub(super) struct Outputs {
     zero_point: i32,

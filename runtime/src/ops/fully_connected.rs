@@ -30,7 +30,7 @@ pub enum Weights {
     /// int8, `k` a multiple of 8: four channels at a time, each pair of them in 16-bit numbers 256 * second + first. Eight
     /// taps in the order 0, 2, 1, 3, 4, 6, 5, 7 are 16 bytes of the first pair, then 16 of the second; in the table the four
     /// biases, then the multipliers, then how far each is shifted to the right. Channels behind the last four are rows. The
-    /// second channel's sum has less than 24 bits, no weight is -128, and all factors use all bits of their multiplier and
+    /// second channel's sum has at most 24 bits, no weight is -128, and all factors use all bits of their multiplier and
     /// shift right.
     Quads,
     /// int8: the biases contain what the zero point of the activations adds, minus it times the sum of a channel's weights.

@@ -112,20 +112,6 @@ macro_rules! quad {
     };
 }
 
-/// Requantizes a sum: see `super::sums`. The zero point is in r12.
-#[rustfmt::skip]
-macro_rules! round {
-    ($acc:literal, $multiplier:literal, $shift:literal) => {
-        concat!(
-            "smmlar ", $acc, ", ", $acc, ", ", $multiplier, ", ", $acc, "\n",
-            "add.w ", $acc, ", ", $acc, ", ", $acc, ", asr #31\n",
-            "asrs.w ", $acc, ", ", $acc, ", ", $shift, "\n",
-            "adc.w ", $acc, ", ", $acc, ", r12\n",
-            "ssat ", $acc, ", #8, ", $acc, "\n",
-        )
-    };
-}
-
 /// Brings the biases and factors of four channels to the stack, or goes to label 40 if one is unusual: see `super::sums`.
 macro_rules! load_factors {
     () => {
@@ -188,10 +174,10 @@ pub unsafe extern "C" fn sweep_columns(job: &Sweep) -> bool {
         "add.w r12, sp, #60",
         "ldm.w r12, {{r4-r11}}",
         "ldr.w r12, [sp, #20]",
-        round!("r0", "r4", "r5"),
-        round!("r1", "r6", "r7"),
-        round!("r2", "r8", "r9"),
-        round!("r3", "r10", "r11"),
+        round!("r0": "r4" "r5" "r12"),
+        round!("r1": "r6" "r7" "r12"),
+        round!("r2": "r8" "r9" "r12"),
+        round!("r3": "r10" "r11" "r12"),
         "add.w r8, sp, #24",
         "ldm.w r8, {{r4-r7}}",
         "add.w r9, r4, r6",

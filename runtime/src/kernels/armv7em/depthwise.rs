@@ -14,6 +14,7 @@ use super::columns::{Line, Sweep, Widen, sweep_columns, widen_columns};
 use super::requantize::clamp_row;
 use crate::kernels::generic::arithmetic::I8;
 use crate::kernels::generic::depthwise::{CHANNELS, Pairs, depthwise_part, depthwise_row};
+use crate::kernels::generic::tile::divide_up;
 use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -288,10 +289,4 @@ impl<'a> Layer<'a> {
             ox = ox.wrapping_add(self.geometry.window.dilation[1] as usize);
         }
     }
-}
-
-/// `n / by`, rounded up.
-#[inline(always)]
-fn divide_up(n: usize, by: usize) -> usize {
-    if by == 1 { n } else { n.wrapping_add(by).wrapping_sub(1).checked_div(by).unwrap_or(0) }
 }

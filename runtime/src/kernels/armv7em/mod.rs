@@ -14,6 +14,21 @@ macro_rules! dsp_core {
         ""
     };
 }
+
+/// Requantizes a sum to int8, by twice the multiplier and the shift to the right: see [`sums`].
+#[rustfmt::skip]
+macro_rules! round {
+    ($acc:literal: $multiplier:literal $shift:literal $zero_point:literal) => {
+        concat!(
+            "smmlar ", $acc, ", ", $acc, ", ", $multiplier, ", ", $acc, "\n",
+            "add.w ", $acc, ", ", $acc, ", ", $acc, ", asr #31\n",
+            "asrs.w ", $acc, ", ", $acc, ", ", $shift, "\n",
+            "adc.w ", $acc, ", ", $acc, ", ", $zero_point, "\n",
+            "ssat ", $acc, ", #8, ", $acc, "\n",
+        )
+    };
+}
+
 pub(crate) mod add;
 pub(crate) mod conv;
 #[cfg(dunlin_dsp_fpu)]

@@ -4,7 +4,7 @@ use core::arch::naked_asm;
 
 use super::requantize::clamp_row;
 use crate::kernels::generic;
-use crate::kernels::generic::elementwise::Strided;
+use crate::kernels::generic::elementwise::{Strided, behind};
 use crate::mem::ViewMut;
 
 pub use crate::kernels::generic::mul::{MulI8, PRODUCT_MAX};
@@ -51,12 +51,6 @@ fn offset(mul: &MulI8, i: usize) -> u32 {
     (mul.zero_points[i].wrapping_neg() as u16 as u32) * 0x1_0001
 }
 
-/// The elements of an operand behind the first `n`; the one of step 0.
-fn behind((x, step): Strided<i8>, n: usize) -> Strided<i8> {
-    let n = n.wrapping_mul(step);
-    (x.slice(n, x.len().wrapping_sub(n)), step)
-}
-
 /// What the assembly works with; it knows the order of the fields.
 #[repr(C)]
 struct Job {
@@ -84,11 +78,7 @@ macro_rules! one {
             ", ",
             $b,
             "\n",
-            "smmlar r4, r4, r11, r4\n",
-            "add r4, r4, r4, asr #31\n",
-            "asrs r4, r12\n",
-            "adc r4, r4, lr\n",
-            "ssat r4, #8, r4\n",
+            round!("r4": "r11" "r12" "lr"),
             "strb r4, [r7, #",
             $at,
             "]\n",

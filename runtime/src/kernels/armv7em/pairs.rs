@@ -155,13 +155,7 @@ macro_rules! requantize {
             "ldrd r9, r10, [r8, #", $at, "]\n",
             "lsl.w r9, r9, #1\n",
             "rsb.w r10, r10, #0\n",
-            $(
-                "smmlar ", $acc, ", ", $acc, ", r9, ", $acc, "\n",
-                "add.w ", $acc, ", ", $acc, ", ", $acc, ", asr #31\n",
-                "asrs.w ", $acc, ", ", $acc, ", r10\n",
-                "adc.w ", $acc, ", ", $acc, ", r11\n",
-                "ssat ", $acc, ", #8, ", $acc, "\n",
-            )+
+            $(round!($acc: "r9" "r10" "r11"),)+
         )
     };
 }

@@ -8,7 +8,7 @@ use super::block::Block;
 use super::requantize::clamp_row;
 use super::sums::{Job, sums};
 use crate::kernels::generic::arithmetic::{Arithmetic, I8};
-use crate::kernels::generic::tile::Tile;
+use crate::kernels::generic::tile::{Tile, divide_up};
 use crate::kernels::generic::transpose_conv::Room;
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::{Geometry, Readers};
@@ -98,8 +98,8 @@ impl Phase<'_> {
             self.gather(channels.clone());
             let (mut index, mut ox) = (0usize, self.first);
             while ox < out_w {
-                let left = out_w.wrapping_sub(ox).wrapping_add(stride).wrapping_sub(1).checked_div(stride);
-                let positions = Tile::positions(left.unwrap_or(1)).min(most).max(1);
+                let left = divide_up(out_w.wrapping_sub(ox), stride);
+                let positions = Tile::positions(left).min(most).max(1);
                 self.compute_group(index, positions, channels.clone());
                 index = index.wrapping_add(positions);
                 ox = ox.wrapping_add(positions.wrapping_mul(stride));

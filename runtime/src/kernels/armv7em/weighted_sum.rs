@@ -4,7 +4,7 @@ use core::arch::naked_asm;
 
 use super::requantize::clamp_row;
 use crate::kernels::generic;
-use crate::kernels::generic::elementwise::Strided;
+use crate::kernels::generic::elementwise::{Strided, behind};
 use crate::mem::ViewMut;
 
 pub use crate::kernels::generic::weighted_sum::{SHIFT, WEIGHT_BITS, Weighted};
@@ -21,11 +21,6 @@ pub fn weighted_sum_row(sum: &Weighted, a: Strided<i8>, b: Strided<i8>, out: Vie
     }
     let out = out.slice(whole, out.len().wrapping_sub(whole));
     generic::weighted_sum::weighted_sum_row(sum, behind(a, whole), behind(b, whole), out);
-}
-
-/// The elements of an operand behind the first `n`; none, or those of step 1.
-fn behind((x, step): Strided<i8>, n: usize) -> Strided<i8> {
-    (x.slice(n, x.len().wrapping_sub(n)), step)
 }
 
 /// What [`add_fours`] works with. The assembly knows the order of the fields.

@@ -105,11 +105,7 @@ macro_rules! finish {
     ($($acc:literal)+) => {
         concat!($(
             "asr.w ", $acc, ", ", $acc, ", #2\n",
-            "smmlar ", $acc, ", ", $acc, ", r9, ", $acc, "\n",
-            "add.w ", $acc, ", ", $acc, ", ", $acc, ", asr #31\n",
-            "asrs.w ", $acc, ", ", $acc, ", r10\n",
-            "adc.w ", $acc, ", ", $acc, ", r11\n",
-            "ssat ", $acc, ", #8, ", $acc, "\n",
+            round!($acc: "r9" "r10" "r11"),
         )+)
     };
 }

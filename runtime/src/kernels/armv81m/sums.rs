@@ -106,29 +106,6 @@ impl Sums {
     }
 }
 
-/// The products of a vector of two positions and four channels: 56 bytes of code. A load and a multiplication alternate
-/// where they can: the core's two pipelines then overlap.
-macro_rules! vector {
-    () => {
-        concat!(
-            "vldrb.u8 q0, [r1], #16\n",
-            "vldrb.u8 q2, [r9], #16\n",
-            "vmladava.s8 r0, q0, q2\n",
-            "vldrb.u8 q3, [r11], #16\n",
-            "vmladava.s8 r8, q0, q3\n",
-            "vldrb.u8 q1, [r3], #16\n",
-            "vmladava.s8 r2, q1, q2\n",
-            "vldrb.u8 q0, [r5], #16\n",
-            "vmladava.s8 r10, q1, q3\n",
-            "vldrb.u8 q1, [r7], #16\n",
-            "vmladava.s8 r4, q0, q2\n",
-            "vmladava.s8 r12, q0, q3\n",
-            "vmladava.s8 r6, q1, q2\n",
-            "vmladava.s8 lr, q1, q3\n",
-        )
-    };
-}
-
 /// From the sums in r0, r2, r4, r6 and r8, r10, r12, lr to their doubling high products.
 macro_rules! multiply {
     () => {
@@ -223,7 +200,7 @@ pub unsafe extern "C" fn sums(job: &mut Sums) {
         "ldm.w sp, {{r0-r12, lr}}",
         "ldr.w pc, [sp, #108]",
         "21:",
-        vector!(), vector!(), vector!(), vector!(), vector!(), vector!(), vector!(), vector!(), vector!(),
+        vector!("r1" "r3" "r5" "r7"), vector!("r1" "r3" "r5" "r7"), vector!("r1" "r3" "r5" "r7"), vector!("r1" "r3" "r5" "r7"), vector!("r1" "r3" "r5" "r7"), vector!("r1" "r3" "r5" "r7"), vector!("r1" "r3" "r5" "r7"), vector!("r1" "r3" "r5" "r7"), vector!("r1" "r3" "r5" "r7"),
         "29:",
         "ldr.w pc, [sp, #112]",
         ".p2align 2",

@@ -52,29 +52,6 @@ pub struct Fours {
     pub padding: *const i8,
 }
 
-/// The products of a vector of two positions and four channels: 56 bytes of code. A load and a multiplication alternate
-/// where they can: the core's two pipelines then overlap.
-macro_rules! vector {
-    () => {
-        concat!(
-            "vldrb.u8 q0, [r1], #16\n",
-            "vldrb.u8 q2, [r9], #16\n",
-            "vmladava.s8 r0, q0, q2\n",
-            "vldrb.u8 q3, [r11], #16\n",
-            "vmladava.s8 r8, q0, q3\n",
-            "vldrb.u8 q1, [r1], #16\n",
-            "vmladava.s8 r2, q1, q2\n",
-            "vldrb.u8 q0, [r1], #16\n",
-            "vmladava.s8 r10, q1, q3\n",
-            "vldrb.u8 q1, [r1], #16\n",
-            "vmladava.s8 r4, q0, q2\n",
-            "vmladava.s8 r12, q0, q3\n",
-            "vmladava.s8 r6, q1, q2\n",
-            "vmladava.s8 lr, q1, q3\n",
-        )
-    };
-}
-
 /// The products of a vector that is in registers for both positions.
 macro_rules! kept_vector {
     ($first:literal, $second:literal) => {
@@ -220,15 +197,15 @@ macro_rules! step_runs {
 macro_rules! nine_vectors {
     () => {
         concat!(
-            vector!(),
-            vector!(),
-            vector!(),
-            vector!(),
-            vector!(),
-            vector!(),
-            vector!(),
-            vector!(),
-            vector!()
+            vector!("r1" "r1" "r1" "r1"),
+            vector!("r1" "r1" "r1" "r1"),
+            vector!("r1" "r1" "r1" "r1"),
+            vector!("r1" "r1" "r1" "r1"),
+            vector!("r1" "r1" "r1" "r1"),
+            vector!("r1" "r1" "r1" "r1"),
+            vector!("r1" "r1" "r1" "r1"),
+            vector!("r1" "r1" "r1" "r1"),
+            vector!("r1" "r1" "r1" "r1")
         )
     };
 }

@@ -10,7 +10,7 @@ use crate::mem::View;
 #[cfg(not(dunlin_mve))]
 use crate::mem::{Rows, RowsMut, ViewMut};
 #[cfg(not(dunlin_mve))]
-use crate::ops::window::Geometry;
+use crate::ops::window::{Geometry, Taps};
 
 /// Bytes of a vector.
 pub const VECTOR: usize = 16;
@@ -93,20 +93,44 @@ pub fn conv_vector_rows(
     }
 }
 
+/// What a position reads.
+#[cfg(not(dunlin_mve))]
+pub struct Window<'a> {
+    x: &'a Rows<'a, i8>,
+    channels: usize,
+    image: usize,
+    lines: Taps,
+    columns: Taps,
+    padding: i8,
+}
+
+#[cfg(not(dunlin_mve))]
+impl<'a> Window<'a> {
+    /// The window of an output, with the stored number that stands for 0.
+    pub fn new(geometry: &Geometry, x: &'a Rows<'a, i8>, [y, ox]: [usize; 2], padding: i8) -> Window<'a> {
+        let ((image, lines), columns) = (geometry.row_taps(y), geometry.column_taps(ox));
+        Window { x, channels: geometry.input[2], image, lines, columns, padding }
+    }
+
+    /// The element of a channel that a tap reads.
+    pub fn at(&self, [ky, kx]: [usize; 2], channel: usize) -> i8 {
+        if !self.lines.valid.contains(&ky) || !self.columns.valid.contains(&kx) {
+            return self.padding;
+        }
+        self.x.row(self.image + self.lines.index(ky)).at(self.columns.index(kx) * self.channels + channel)
+    }
+}
+
 /// The products of channel `c` at a position.
 #[cfg(not(dunlin_mve))]
 fn sum(layer: &Vectors, geometry: &Geometry, x: &Rows<i8>, [y, ox]: [usize; 2], c: usize) -> i32 {
     let ([kh, kw], [_, _, c_in]) = (geometry.kernel, geometry.input);
-    let ((image, lines), columns) = (geometry.row_taps(y), geometry.column_taps(ox));
+    let window = Window::new(geometry, x, [y, ox], layer.padding);
     let group = c / GROUP * GROUP * layer.line.channel_bytes + c % GROUP * VECTOR;
     let mut sum = 0i32;
     for (ky, kx) in (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx))) {
-        let inside = lines.valid.contains(&ky) && columns.valid.contains(&kx);
         for i in 0..c_in {
-            let x = match inside {
-                true => x.row(image + lines.index(ky)).at(columns.index(kx) * c_in + i),
-                false => layer.padding,
-            };
+            let x = window.at([ky, kx], i);
             let tap = ky * layer.line.bytes + kx * c_in + i;
             let w = layer.w.at(group + tap / VECTOR * GROUP * VECTOR + tap % VECTOR);
             sum = sum.wrapping_add(x as i32 * w as i32);

@@ -5,6 +5,7 @@ use core::ops::Range;
 #[cfg(not(any(dunlin_dsp, dunlin_mve)))]
 use super::arithmetic::I8;
 use super::arithmetic::{Arithmetic, F32};
+use super::tile::divide_up;
 use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -78,10 +79,8 @@ impl Pairs {
         let Some(more) = columns.checked_sub(2 * kw) else { return 0 };
         let most = more.checked_div(stride).unwrap_or(0).wrapping_add(1);
         let dilation = geometry.window.dilation[1] as usize;
-        let outputs =
-            geometry.output[1].wrapping_add(dilation).wrapping_sub(1).checked_div(dilation).unwrap_or(0);
-        let strips = outputs.wrapping_add(most).wrapping_sub(1).checked_div(most).unwrap_or(0);
-        outputs.wrapping_add(strips).wrapping_sub(1).checked_div(strips).unwrap_or(0)
+        let outputs = divide_up(geometry.output[1], dilation);
+        divide_up(outputs, divide_up(outputs, most))
     }
 
     /// Words for weights and columns of a strip; fewer, or none, of windows for which there is not as much memory.

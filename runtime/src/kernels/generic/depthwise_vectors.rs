@@ -4,6 +4,8 @@
 use core::ops::Range;
 
 #[cfg(not(dunlin_mve))]
+use super::conv_vectors::Window;
+#[cfg(not(dunlin_mve))]
 use super::requantize::{Factor, saturate};
 use crate::mem::View;
 #[cfg(not(dunlin_mve))]
@@ -79,14 +81,10 @@ pub fn depthwise_vector_rows(
 /// The products of channel `c` at a position.
 #[cfg(not(dunlin_mve))]
 fn sum(padding: i8, geometry: &Geometry, x: &Rows<i8>, [y, ox, c]: [usize; 3], record: View<i32>) -> i32 {
-    let ((image, lines), columns) = (geometry.row_taps(y), geometry.column_taps(ox));
+    let window = Window::new(geometry, x, [y, ox], padding);
     let mut sum = 0;
     for (ky, kx) in (0..3).flat_map(|ky| (0..3).map(move |kx| (ky, kx))) {
-        let inside = lines.valid.contains(&ky) && columns.valid.contains(&kx);
-        let x = match inside {
-            true => x.row(image + lines.index(ky)).at(columns.index(kx) * geometry.input[2] + c),
-            false => padding,
-        };
+        let x = window.at([ky, kx], c);
         let tap = (3 * ky + kx) * CHANNELS + c % CHANNELS;
         let w = record.at(tap / 4).to_le_bytes()[tap % 4] as i8;
         sum += x as i32 * w as i32;

@@ -14,6 +14,13 @@ pub fn map_row<X: Element, Y: Element>(x: View<X>, out: ViewMut<Y>, f: impl Fn(X
 /// An operand of [`zip_row`]: its elements, and the step from one to the next. Step 0 repeats the first.
 pub type Strided<'a, T> = (View<'a, T>, usize);
 
+/// The elements of an operand behind the first `n`; the one of step 0.
+#[cfg(dunlin_dsp)]
+pub fn behind<T: Element>((x, step): Strided<T>, n: usize) -> Strided<T> {
+    let n = n.wrapping_mul(step);
+    (x.slice(n, x.len().wrapping_sub(n)), step)
+}
+
 /// `out[i] = f(a[i * step], b[i * step])`; `out` may stand on an operand of step 1.
 #[inline(always)]
 pub fn zip_row<T: Element>(

@@ -134,6 +134,12 @@ impl Tile {
     }
 }
 
+/// `n / by` rounded up, and 0 if `by` is 0, for which `div_ceil` would panic.
+#[inline(always)]
+pub fn divide_up(n: usize, by: usize) -> usize {
+    if by == 1 { n } else { n.wrapping_add(by).wrapping_sub(1).checked_div(by).unwrap_or(0) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

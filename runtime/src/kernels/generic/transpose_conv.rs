@@ -3,6 +3,7 @@
 use super::arithmetic::Arithmetic;
 #[cfg(not(dunlin_dsp))]
 use super::arithmetic::I8;
+use super::tile::divide_up;
 use crate::mem::{Rows, View, ViewMut};
 use crate::ops::window::Geometry;
 
@@ -44,11 +45,7 @@ fn most_taps(geometry: &Geometry) -> usize {
     let along = |axis: usize| {
         let (taps, stride) = (geometry.kernel[axis], geometry.window.stride[axis] as usize);
         // With dilation they may all be a multiple of the stride apart.
-        if geometry.window.dilation[axis] == 1 {
-            taps.wrapping_add(stride).wrapping_sub(1).checked_div(stride).unwrap_or(0)
-        } else {
-            taps
-        }
+        if geometry.window.dilation[axis] == 1 { divide_up(taps, stride) } else { taps }
     };
     along(0).wrapping_mul(along(1))
 }
