@@ -79,6 +79,11 @@ impl ModelFile {
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let path = path.to_owned();
         if !import::recognizes(&bytes) {
+            if !bytes.starts_with(&dunlin::format::MAGIC.to_le_bytes()) {
+                let what =
+                    "is of no format that Dunlin knows, or damaged: give it a .dunlin, .tflite or .onnx file";
+                return Err(Error::File { path, what: what.to_string() });
+            }
             let is_asked = *request != Request::default() || layout != Layout::default();
             if is_asked || rewrite.keep_dead_channels {
                 let what = "is converted and planned already: give these options to `dunlin convert`, with the file that it was \
@@ -129,7 +134,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("net.dunlin");
         replace(&path, b"not a model").unwrap();
+        let error = ModelFile::read(&path).unwrap_err().to_string();
+        assert!(error.contains("net.dunlin: is of no format that Dunlin knows"), "{error}");
+        replace(&path, &[&dunlin::format::MAGIC.to_le_bytes()[..], &[0; 8]].concat()).unwrap();
         let error = ModelFile::read(&path).unwrap().model().err().unwrap().to_string();
-        assert!(error.contains("net.dunlin: not a .dunlin file"), "{error}");
+        assert!(error.contains("net.dunlin: "), "{error}");
     }
 }

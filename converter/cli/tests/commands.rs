@@ -139,7 +139,7 @@ fn bad_input_is_one_message_that_names_the_file() {
     contains(&folder.error(&RUN), &["x.npy", "No such file"]);
     std::fs::write(folder.path("x.npy"), "1, 2, 3").unwrap();
     contains(&folder.error(&RUN), &["x.npy", "not a .npy file", "numpy.save"]);
-    contains(&folder.error(&["inspect", "x.npy"]), &["x.npy", "not a .dunlin file"]);
+    contains(&folder.error(&["inspect", "x.npy"]), &["x.npy", "give it a .dunlin, .tflite or .onnx file"]);
     folder.write("x.npy", &[3, 2], Data::F32(vec![0.0; 6]));
     contains(&folder.error(&RUN), &["x.npy", "[3, 2]", "`x` (i8 1×3)", "[N, 3]"]);
     folder.write("x.npy", &[3], Data::I32(vec![0; 3]));

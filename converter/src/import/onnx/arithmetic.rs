@@ -95,13 +95,15 @@ fn comparison(kind: &str) -> Option<fn(f64, f64) -> bool> {
     })
 }
 
+/// `Mod` has the sign of the divisor, `Fmod` (with the attribute fmod) that of the dividend.
 fn whole_function(kind: &str) -> Option<fn(i64, i64) -> Option<i64>> {
     Some(match kind {
         "Add" => i64::checked_add,
         "Sub" => i64::checked_sub,
         "Mul" => i64::checked_mul,
         "Div" => i64::checked_div,
-        "Mod" => i64::checked_rem_euclid,
+        "Mod" => |a, b| a.checked_rem(b)?.checked_add(b)?.checked_rem(b),
+        "Fmod" => i64::checked_rem,
         "Max" => |a, b| Some(a.max(b)),
         "Min" => |a, b| Some(a.min(b)),
         "Pow" => |a, b| a.checked_pow(u32::try_from(b).ok()?),
@@ -115,7 +117,8 @@ fn real_function(kind: &str) -> Option<fn(f64, f64) -> f64> {
         "Sub" => |a, b| a - b,
         "Mul" => |a, b| a * b,
         "Div" => |a, b| a / b,
-        "Mod" => f64::rem_euclid,
+        "Mod" => |a, b| (a % b + b) % b,
+        "Fmod" => |a, b| a % b,
         "Max" => f64::max,
         "Min" => f64::min,
         "Pow" => f64::powf,

@@ -11,6 +11,9 @@ use crate::{Error, Result};
 /// The most bytes of a constant, and of all of them together.
 pub const MAX_CONSTANT_BYTES: usize = 64 << 20;
 
+/// The most elements of a constant.
+pub const MAX_ELEMENTS: usize = MAX_CONSTANT_BYTES / 4;
+
 /// Elements in row-major order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
@@ -85,11 +88,7 @@ impl Array {
             tensor.dims.iter().map(|&dim| usize::try_from(dim)).collect::<Result<_, _>>().map_err(|_| {
                 refuse(format!("is a constant of dimensions {:?}: the file is damaged", tensor.dims))
             })?;
-        let count = dims.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim));
-        let is_small = |count: &usize| *count.max(dims.iter().max().unwrap_or(&0)) <= MAX_CONSTANT_BYTES;
-        let count = count.filter(is_small);
-        let count =
-            count.ok_or_else(|| refuse(format!("is a constant of dimensions {dims:?}: too large")))?;
+        let count = count(&dims).map_err(|error| Error::graph(&tensor.name, error.to_string()))?;
         let external = match tensor.data_location {
             1 => Some(external(tensor, folder)?),
             _ => None,
@@ -102,6 +101,26 @@ impl Array {
         }
         Ok(Array::plain(dims, numbers))
     }
+}
+
+/// The number of elements of a constant of `dims`.
+///
+/// # Errors
+/// If they are too many, dimensions of 0 counted as 1: so the product of any of the dimensions is small.
+pub fn count(dims: &[usize]) -> Result<usize> {
+    let bound = dims.iter().fold(1usize, |bound, &dim| bound.saturating_mul(dim.max(1)));
+    match bound <= MAX_ELEMENTS {
+        true => Ok(dims.iter().product()),
+        false => Err(Error::Invalid(format!("a constant of {dims:?} is too large for a network"))),
+    }
+}
+
+/// `value` for each element of `dims`.
+///
+/// # Errors
+/// As [`count`].
+pub fn filled(dims: &[usize], value: f32) -> Result<Vec<f32>> {
+    Ok(vec![value; count(dims)?])
 }
 
 /// The elements in the list that their type says, or in bytes.

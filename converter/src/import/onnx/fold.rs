@@ -3,16 +3,13 @@
 use std::rc::Rc;
 
 use super::arithmetic::{several, unary};
-use super::array::{Array, MAX_CONSTANT_BYTES, Numbers};
+use super::array::{Array, MAX_ELEMENTS, Numbers, count};
 use super::operator::Operator;
 use super::ops::broadcast::broadcast;
-use super::ops::movement::given_dims;
+use super::ops::movement::{given_dims, permutation};
 use super::ops::parts::ranges;
 use super::schema::element;
 use crate::{Error, Result};
-
-/// The most elements that are computed here.
-const MAX_ELEMENTS: usize = MAX_CONSTANT_BYTES / 8;
 
 /// Operators that are computed here if their inputs are known.
 const KNOWN: [&str; 51] = [
@@ -112,6 +109,7 @@ pub fn fold(cx: &mut Operator) -> Result<Option<Vec<Array>>> {
             reduced(cx, &kind, &x)?
         }
         _ if cx.n_inputs() == 1 => unary(&kind, &x),
+        "Mod" if cx.int("fmod", 0)? != 0 => several("Fmod", &inputs)?,
         _ => several(&kind, &inputs)?,
     };
     Ok(output.map(|array| vec![array]))
@@ -186,7 +184,8 @@ fn renamed(cx: &mut Operator, kind: &str, x: &Array) -> Result<Array> {
         }
         _ => {}
     }
-    Ok(Array { dims, ..x.clone() })
+    let scales = x.scales.as_ref().and_then(|scales| scales.reshaped(&x.dims, &dims)).map(Rc::new);
+    Ok(Array { dims, scales, ..x.clone() })
 }
 
 /// Elements of another type.
@@ -210,10 +209,7 @@ fn cast(x: &Array, to: i64) -> Result<Array> {
 
 /// An array of `dims` whose element at an index is the one of `x` at the place that `from` tells.
 pub fn picked(x: &Array, dims: Vec<usize>, from: impl Fn(&[usize]) -> usize) -> Result<Array> {
-    let count = dims.iter().fold(1usize, |count, &dim| count.saturating_mul(dim));
-    if count.max(dims.iter().copied().max().unwrap_or(0)) > MAX_ELEMENTS {
-        return Err(Error::Invalid(format!("makes a constant of {dims:?}: more than a network may hold")));
-    }
+    let count = count(&dims)?;
     let mut index = vec![0; dims.len()];
     let mut places = Vec::with_capacity(count);
     for _ in 0..count {
@@ -255,23 +251,20 @@ fn moved(cx: &mut Operator, kind: &str, x: &Array) -> Result<Option<Array>> {
     let (rank, steps) = (x.dims.len(), steps(&x.dims));
     let made = match kind {
         "Transpose" => {
-            let perm = cx.ints("perm")?.unwrap_or_else(|| (0..rank as i64).rev().collect());
-            let perm: Vec<usize> = perm.iter().map(|&axis| cx.axis(axis, rank)).collect::<Result<_>>()?;
+            let perm = permutation(cx, rank)?;
             let dims = perm.iter().map(|&axis| x.dims[axis]).collect();
-            picked(x, dims, |index| index.iter().zip(&perm).map(|(i, &axis)| i * steps[axis]).sum())?
+            let from = |index: &[usize]| index.iter().zip(&perm).map(|(i, &axis)| i * steps[axis]).sum();
+            let scales = x.scales.as_ref().map(|scales| Rc::new(scales.transposed(&perm)));
+            Array { scales, ..picked(x, dims, from)? }
         }
         "Slice" => {
             let mut dims = x.dims.clone();
-            let ranges = match ranges(cx, &x.dims) {
-                Ok(ranges) => ranges,
-                // An empty part of a shape: nothing follows from it but what joins it.
-                Err(_) if rank == 1 => return Ok(Some(Array::plain(vec![0], x.numbers.at(&[])))),
-                Err(error) => return Err(error),
-            };
-            ranges.iter().for_each(|&(axis, range)| dims[axis] = range.len);
+            let ranges = ranges(cx, &x.dims)?;
+            // Parts of shapes may be empty.
+            ranges.iter().for_each(|&(axis, range)| dims[axis] = range.map_or(0, |range| range.len));
             picked(x, dims, |index| {
                 let mut index: Vec<i64> = index.iter().map(|&i| i as i64).collect();
-                for &(axis, range) in &ranges {
+                for (axis, range) in ranges.iter().filter_map(|&(axis, range)| Some((axis, range?))) {
                     index[axis] = range.begin as i64 + index[axis] * range.step;
                 }
                 index.iter().zip(&steps).map(|(&i, step)| i as usize * step).sum()

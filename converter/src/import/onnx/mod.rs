@@ -56,8 +56,16 @@ pub fn read(bytes: &[u8], name: &str, folder: Option<&Path>, layout: Layout) -> 
     refuse_unsupported(&operators)?;
     let names = operators.iter().flat_map(|node| &node.input).chain(&file.outputs);
     let read = names.filter(|name| !name.is_empty()).cloned().collect();
-    let (graph, values) = (Graph::new(name), HashMap::new());
-    let mut import = Import { file, layout, graph, values, read, quants: Quants::new(), constant_bytes: 0 };
+    let mut import = Import {
+        file,
+        layout,
+        graph: Graph::new(name),
+        values: HashMap::new(),
+        read,
+        quants: Quants::new(),
+        stored_types: HashMap::new(),
+        constant_bytes: 0,
+    };
     for port in std::mem::take(&mut import.file.inputs) {
         import.input(port, &operators)?;
     }
@@ -135,6 +143,8 @@ struct Import {
     read: HashSet<String>,
     /// How the tensors of the graph are stored that the file quantizes.
     quants: Quants,
+    /// In which type the file stores these.
+    stored_types: HashMap<TensorId, i32>,
     constant_bytes: usize,
 }
 
@@ -173,9 +183,7 @@ impl Import {
             Value::Computed(placed) => placed,
         };
         let dims = placed.view.dims();
-        let last = channels_last(dims.len());
-        let is_last = self.layout == Layout::ChannelsLast && placed.view == View::in_order(&dims, &last);
-        let order = if is_last && dims.len() >= 3 { last } else { (0..dims.len()).collect() };
+        let order = self.output_order(&placed);
         let mut id = placed.view.moved(&mut self.graph, name, placed.id, &View::in_order(&dims, &order))?;
         let dims = device_dims(&dims, &order);
         let is_taken = self.graph[id].kind != Kind::Value || self.graph.outputs().contains(&id);
@@ -187,6 +195,25 @@ impl Import {
         Ok(())
     }
 
+    /// The order of an output's axes: with channels last if they lie so, and that is asked.
+    fn output_order(&self, placed: &Placed) -> Vec<usize> {
+        let dims = placed.view.dims();
+        let (plain, last) = ((0..dims.len()).collect(), channels_last(dims.len()));
+        if self.layout == Layout::AsInFile || dims.len() < 3 {
+            return plain;
+        }
+        let is_last = if placed.view == View::in_order(&dims, &last) && placed.view == View::row_major(&dims)
+        {
+            // Lengths of 1 leave it open: what has been an image of the device has channels.
+            let in_order: Vec<usize> = last.iter().map(|&axis| dims[axis]).collect();
+            let of_series = [&in_order[..1], &[1], &in_order[1..]].concat();
+            [in_order, of_series].contains(&self.graph.dims(placed.id))
+        } else {
+            placed.view.has_channels_last()
+        };
+        if is_last { last } else { plain }
+    }
+
     /// The tensor of that name.
     fn value(&mut self, name: &str) -> Result<Value> {
         if let Some(value) = self.values.get(name) {
@@ -194,6 +221,7 @@ impl Import {
         }
         let array = self.file.constant(name)?;
         let array = array.ok_or_else(|| Error::graph(name, "is read, but nothing computes it before"))?;
+        self.count_bytes(array.numbers.len())?;
         let value = Value::Constant(Rc::new(array));
         self.values.insert(name.to_string(), value.clone());
         Ok(value)
@@ -227,12 +255,12 @@ impl Import {
         self.graph.constant(name, dims, data)
     }
 
-    /// Counts the elements of a constant that is made at import.
+    /// Counts the elements of a constant that is read or made at import: many may be in the same bytes of the file.
     fn count_bytes(&mut self, n_elements: usize) -> Result<()> {
         self.constant_bytes = self.constant_bytes.saturating_add(n_elements.saturating_mul(4));
         if self.constant_bytes > 2 * MAX_CONSTANT_BYTES {
             return Err(Error::Invalid(format!(
-                "makes more than {} bytes of constants",
+                "has or makes more than {} bytes of constants",
                 2 * MAX_CONSTANT_BYTES
             )));
         }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::array::Array;
+use super::array::{self, Array};
 use super::view::View;
 use super::{Import, Placed, Value, fold, label, quantized, rules, schema};
 use crate::import::grouped::Build;
@@ -36,13 +36,13 @@ impl Operator<'_> {
     }
 
     /// Says of a constant of the graph that was made of constant input `i` how it is stored as weights, whose output channels
-    /// run along `axis`.
+    /// run along axis `from` of the input and `to` of the constant.
     ///
     /// # Errors
     /// If the input is not known.
-    pub fn store_weights(&mut self, i: usize, weights: TensorId, axis: usize) -> Result<()> {
+    pub fn store_weights(&mut self, i: usize, weights: TensorId, from: usize, to: usize) -> Result<()> {
         if let Some(array) = self.known(i)? {
-            self.import.graph[weights].quant = quantized::weights_quant(&array, axis);
+            self.import.graph[weights].quant = quantized::weights_quant(&array, from, to);
         }
         Ok(())
     }
@@ -427,6 +427,8 @@ impl Operator<'_> {
 
     fn bind(&mut self, i: usize, value: Value) -> Result<()> {
         if let Value::Constant(array) = &value {
+            // Empty ones, too, have dimensions whose products are small.
+            array::count(&array.dims)?;
             self.import.count_bytes(array.numbers.len())?;
         }
         let name = self.node.output.get(i).ok_or_else(|| Error::Invalid(format!("output {i} is missing")))?;

@@ -23,12 +23,33 @@ use crate::{Data, Error, Graph, Node, Quant, Result, TensorId, passes};
 pub struct Scales {
     /// One, or one for each index along `axis`.
     pub scales: Vec<f32>,
+    /// The axis of the array that they run along; 0 if there is one.
+    pub axis: usize,
     /// The stored number for 0.0, in int8.
     pub zero_point: i32,
 }
 
-/// The scales and the zero point that inputs 1 and 2 give; uint8's is 128 less.
-fn scales(cx: &mut Operator) -> Result<Scales> {
+impl Scales {
+    /// Of an array whose axis `perm[i]` has become axis `i`.
+    pub fn transposed(&self, perm: &[usize]) -> Scales {
+        let axis = perm.iter().position(|&from| from == self.axis).unwrap_or(0);
+        Scales { axis, ..self.clone() }
+    }
+
+    /// Of an array whose elements have got the dimensions `to`, if there still is an axis that they run along.
+    pub fn reshaped(&self, from: &[usize], to: &[usize]) -> Option<Scales> {
+        if self.scales.len() == 1 {
+            return Some(self.clone());
+        }
+        let place = |dims: &[usize], axis: usize| (dims[..axis].iter().product::<usize>(), dims[axis]);
+        let axis = (0..to.len()).find(|&axis| place(to, axis) == place(from, self.axis))?;
+        Some(Scales { axis, ..self.clone() })
+    }
+}
+
+/// The scales and the zero point that inputs 1 and 2 give, and the type that the numbers are stored in, which is `default` if
+/// there is no zero point. In int8 uint8's is 128 less.
+fn scales(cx: &mut Operator, default: i32) -> Result<(Scales, i32)> {
     if cx.int("block_size", 0)? != 0 {
         return Err(Error::Invalid(
             "has scales for blocks: scales for a tensor or its channels are".to_string(),
@@ -44,48 +65,67 @@ fn scales(cx: &mut Operator) -> Result<Scales> {
         Some(Numbers::Real(_)) => {
             return Err(Error::Invalid("has zero points that are no integers".to_string()));
         }
-        // Its type is that of what is read, which only constants tell.
-        None => (vec![0], element::I8),
+        None => (vec![0], default),
     };
-    let shift = match ty {
-        element::I8 | element::I32 => 0,
-        element::U8 => 128,
-        other => {
-            let what = format!("stores {}: quantize activations and weights to 8 bits", element_name(other));
-            return Err(Error::Invalid(what));
-        }
-    };
+    let [least, greatest] = range_of(ty)?;
     let zero_point = zero_points.first().copied().unwrap_or(0);
     let is_valid = scales.iter().all(|scale| scale.is_finite() && *scale > 0.0) && !scales.is_empty();
-    if !is_valid || zero_points.iter().any(|&z| z != zero_point) || !(-128..256).contains(&zero_point) {
+    let is_one = zero_points.iter().all(|&z| z == zero_point) && (least..=greatest).contains(&zero_point);
+    if !is_valid || !is_one || ty == element::I32 && zero_point != 0 {
         return Err(Error::Invalid("has scales that are not positive, or several zero points".to_string()));
     }
-    Ok(Scales { scales, zero_point: zero_point as i32 - shift })
+    let (n, dims) = (scales.len(), cx.dims(0)?);
+    let axis = if n == 1 { 0 } else { cx.axis(cx.int("axis", 1)?, dims.len())? };
+    if n != 1 && dims[axis] != n {
+        return Err(Error::Invalid(format!("has {n} scales for {dims:?} along axis {axis}")));
+    }
+    Ok((Scales { scales, axis, zero_point: (zero_point - shift(ty)) as i32 }, ty))
 }
 
-/// QuantizeLinear: the tensor is stored so.
+/// The least and the greatest stored number of a type.
+fn range_of(ty: i32) -> Result<[i64; 2]> {
+    match ty {
+        element::I8 => Ok([-128, 127]),
+        element::U8 => Ok([0, 255]),
+        element::I32 => Ok([i32::MIN.into(), i32::MAX.into()]),
+        other => {
+            let what = format!("stores {}: quantize activations and weights to 8 bits", element_name(other));
+            Err(Error::Invalid(what))
+        }
+    }
+}
+
+/// What a number of a type is more than the device's.
+fn shift(ty: i32) -> i64 {
+    if ty == element::U8 { 128 } else { 0 }
+}
+
+/// QuantizeLinear: the tensor is stored so; in uint8 if it does not say.
 pub fn quantize(cx: &mut Operator) -> Result<()> {
-    let scales = scales(cx)?;
+    let default = match cx.int("output_dtype", 0)? {
+        0 => element::U8,
+        other => i32::try_from(other).unwrap_or(0),
+    };
+    let (scales, ty) = scales(cx, default)?;
+    let quant = per_tensor(&scales)?;
     if let Some(array) = cx.known(0)? {
         // As the pair's other half would read it.
-        let quant = per_tensor(&scales)?;
         let Some(reals) = array.reals() else {
             return Err(Error::Invalid("quantizes whole numbers".to_string()));
         };
-        let stored = |&x: &f32| (x / quant.scale()).round_ties_even() + quant.zero_point as f32;
-        let stored = reals.iter().map(stored).map(|q| q.clamp(-128.0, 127.0) as i64).collect();
-        return cx.emit_known(Array {
-            dims: array.dims.clone(),
-            numbers: Numbers::Whole(stored, element::I8),
-            scales: None,
-        });
+        let [least, greatest] = range_of(ty)?;
+        let zero_point = i64::from(quant.zero_point) + shift(ty);
+        let stored = |&x: &f32| (x / quant.scale()).round_ties_even() as i64;
+        let stored = reals.iter().map(stored).map(|q| q.saturating_add(zero_point).clamp(least, greatest));
+        let numbers = Numbers::Whole(stored.collect(), ty);
+        return cx.emit_known(Array::plain(array.dims.clone(), numbers));
     }
     let x = cx.placed(0)?;
-    let quant = per_tensor(&scales)?;
     if cx.import.quants.get(&x.id).is_some_and(|other| *other != quant) {
         return Err(Error::Invalid("quantizes in another way what is quantized already".to_string()));
     }
     cx.import.quants.insert(x.id, quant);
+    cx.import.stored_types.insert(x.id, ty);
     cx.emit(0, x.id, x.view)
 }
 
@@ -98,40 +138,53 @@ fn per_tensor(scales: &Scales) -> Result<Quant> {
 
 /// DequantizeLinear: of a constant the real numbers, which remember their scales; of a tensor itself.
 pub fn dequantize(cx: &mut Operator) -> Result<()> {
-    let scales = scales(cx)?;
     let Some(array) = cx.known(0)? else {
-        let x = cx.placed(0)?;
-        if cx.import.quants.get(&x.id) != Some(&per_tensor(&scales)?) {
-            let what = "reads a tensor in another way than it is quantized, or one that is not: give the network in QDQ form";
-            return Err(Error::Invalid(what.to_string()));
-        }
-        return cx.emit(0, x.id, x.view);
+        return dequantize_computed(cx);
     };
-    let Numbers::Whole(stored, ty) = &array.numbers else {
+    let Numbers::Whole(stored, of_array) = &array.numbers else {
         return Err(Error::Invalid("reads real numbers as stored ones".to_string()));
     };
-    let shift = if *ty == element::U8 { 128 } else { 0 };
-    let n = scales.scales.len();
-    let axis = if n == 1 { 0 } else { cx.axis(cx.int("axis", 1)?, array.dims.len())? };
-    let inner = if n == 1 { usize::MAX } else { array.dims[axis + 1..].iter().product::<usize>().max(1) };
-    if n != 1 && array.dims[axis] != n {
-        return Err(Error::Invalid(format!("has {n} scales for {:?} along axis {axis}", array.dims)));
+    let (scales, ty) = scales(cx, *of_array)?;
+    if ty != *of_array {
+        let (zero, have) = (element_name(ty), element_name(*of_array));
+        return Err(Error::Invalid(format!("has a zero point of {zero} for {have}: the file is damaged")));
     }
+    let inner = array.dims.iter().skip(scales.axis + 1).product::<usize>().max(1);
+    let zero_point = i64::from(scales.zero_point) + shift(ty);
     let real = |(i, &q): (usize, &i64)| {
-        (q - shift - i64::from(scales.zero_point)) as f32 * scales.scales[i / inner % n]
+        let scale = scales.scales[i / inner % scales.scales.len()];
+        q.saturating_sub(zero_point) as f32 * scale
     };
     let reals = stored.iter().enumerate().map(real).collect();
-    // Weights of int8 are symmetric on the device: others get scales of their own.
-    let is_kept = *ty != element::I32;
-    let scales = is_kept.then(|| Rc::new(scales));
+    // Biases are stored as what they are added to needs it.
+    let scales = (ty != element::I32).then(|| Rc::new(scales));
     cx.emit_known(Array { dims: array.dims.clone(), numbers: Numbers::Real(reals), scales })
 }
 
-/// How weights are stored whose output channels run along `axis` of the graph's tensor, if the file says it.
-pub fn weights_quant(array: &Array, axis: usize) -> Option<Quant> {
+fn dequantize_computed(cx: &mut Operator) -> Result<()> {
+    let x = cx.placed(0)?;
+    let stored_type = cx.import.stored_types.get(&x.id).copied();
+    let (scales, ty) = scales(cx, stored_type.unwrap_or(element::U8))?;
+    if stored_type != Some(ty) || cx.import.quants.get(&x.id) != Some(&per_tensor(&scales)?) {
+        let what = "reads a tensor in another way than it is quantized, or one that is not: give the network in QDQ form";
+        return Err(Error::Invalid(what.to_string()));
+    }
+    cx.emit(0, x.id, x.view)
+}
+
+/// How weights are stored whose output channels run along axis `from` of the file's array and `to` of the graph's tensor, if
+/// the file says it. Others get scales of their own: weights of int8 are symmetric on the device, and have scales for output
+/// channels.
+pub fn weights_quant(array: &Array, from: usize, to: usize) -> Option<Quant> {
     let scales = array.scales.as_ref().filter(|scales| scales.zero_point == 0)?;
-    let axis = (scales.scales.len() > 1).then_some(axis);
-    Some(Quant { dtype: DType::I8, scales: scales.scales.clone(), zero_point: 0, axis })
+    let is_one = scales.scales.len() == 1;
+    let quant = Quant {
+        dtype: DType::I8,
+        scales: scales.scales.clone(),
+        zero_point: 0,
+        axis: (!is_one).then_some(to),
+    };
+    (is_one || scales.axis == from).then_some(quant)
 }
 
 /// How a constant is stored that is no weight, if the file says it.

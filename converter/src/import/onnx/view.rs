@@ -191,6 +191,12 @@ impl View {
         inner.first().is_none_or(|&first| first + inner.len() == self.factors.len())
     }
 
+    /// Whether axis 1, whose length is not 1, is innermost in memory, and another one is not.
+    pub fn has_channels_last(&self) -> bool {
+        let n_factors = self.axes.get(1).map_or(0, Vec::len);
+        n_factors > 0 && n_factors < self.factors.len() && self.has_innermost(|axis| axis == 1)
+    }
+
     /// An order of the axes in which they lie in memory, if each lies there in one piece. Axes of length 1 stand behind the
     /// axis before them.
     pub fn order(&self) -> Option<Vec<usize>> {

@@ -130,15 +130,25 @@ pub fn convolution(cx: &mut Operator) -> Result<()> {
     }
     let window = window(cx, rank, [kh, kw], [h, w])?;
     let mut inputs = vec![id, cx.in_order(1, &channels_last(rank), &[c_out, kh, kw, taps])?];
-    cx.store_weights(1, inputs[1], 0)?;
-    if cx.has_input(2) {
-        inputs.push(cx.in_order(2, &[0], &[c_out])?);
-    }
+    cx.store_weights(1, inputs[1], 0, 0)?;
+    inputs.extend(bias(cx, c_out)?);
     let made = match grouped::last_node(cx, Conv2d { window, bounds: Bounds::None }, &inputs)? {
         (Op::Concat(joins), of_groups) => parts::joined(cx, "", joins, of_groups)?,
         (op, inputs) => cx.apply("", op, &inputs)?,
     };
     emit_image(cx, made, rank)
+}
+
+/// Input 2, if it is there.
+fn bias(cx: &mut Operator, c_out: usize) -> Result<Option<TensorId>> {
+    if !cx.has_input(2) {
+        return Ok(None);
+    }
+    let dims = cx.dims(2)?;
+    if dims != [c_out] {
+        return Err(Error::Invalid(format!("has biases {dims:?} for {c_out} channels")));
+    }
+    cx.in_order(2, &[0], &[c_out]).map(Some)
 }
 
 /// Weights in the file `[c_in, c_out / groups, h, w]`.
@@ -156,10 +166,8 @@ pub fn transposed(cx: &mut Operator) -> Result<()> {
     let order: Vec<usize> = if rank == 3 { vec![1, 2, 0] } else { vec![1, 2, 3, 0] };
     if groups == 1 {
         let mut inputs = vec![id, cx.in_order(1, &order, &[c_out, kh, kw, c_in])?];
-        cx.store_weights(1, inputs[1], 0)?;
-        if cx.has_input(2) {
-            inputs.push(cx.in_order(2, &[0], &[c_out])?);
-        }
+        cx.store_weights(1, inputs[1], 1, 0)?;
+        inputs.extend(bias(cx, c_out)?);
         let made = cx.apply("", op, &inputs)?;
         return emit_image(cx, made, rank);
     }
@@ -212,10 +220,14 @@ fn transposed_window(
         _ => return Err(Error::Invalid(format!("has output_padding {more:?} for {rank} dimensions"))),
     };
     let along = |axis: usize| {
+        let stride = i64::from(stride[axis]);
+        if !(0..stride).contains(&more[axis]) {
+            return None;
+        }
         let span = (kernel[axis] as i64 - 1) * i64::from(dilation[axis]) + 1;
-        let whole = (size[axis] as i64 - 1) * i64::from(stride[axis]) + span + more[axis];
+        let whole = (size[axis] as i64 - 1) * stride + span + more[axis];
         let len = whole - i64::from(pads[axis]) - i64::from(pads[axis + 2]);
-        u16::try_from(len).ok().filter(|&len| len > 0 && (0..i64::from(stride[axis])).contains(&more[axis]))
+        u16::try_from(len).ok().filter(|&len| len > 0)
     };
     match (along(0), along(1)) {
         (Some(h), Some(w)) => Ok((Window { stride, dilation, pads }, [h, w])),

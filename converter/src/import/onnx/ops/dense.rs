@@ -30,30 +30,36 @@ pub fn innermost(cx: &mut Operator, placed: Placed, of: impl Fn(usize) -> bool) 
     }
 }
 
-/// Appends a layer with weights `[n, k]` on the last axis of `x`.
-fn layer(
-    cx: &mut Operator,
-    what: &str,
-    x: Placed,
-    weights: &[f32],
+/// Weights of a layer, made of constant input 1.
+struct Weights {
+    /// `[n, k]`.
+    rows: Vec<f32>,
     n: usize,
-    bias: Option<Vec<f32>>,
-) -> Result<Placed> {
+    /// The axis of the input that has length `n`, if these are its numbers: else they have scales of their own.
+    from: Option<usize>,
+}
+
+/// Appends a layer on the last axis of `x`.
+fn layer(cx: &mut Operator, x: Placed, weights: &Weights, bias: Option<Vec<f32>>) -> Result<Placed> {
+    let Weights { rows, n, from } = weights;
+    let n = *n;
     let last = x.view.rank() - 1;
     let x = innermost(cx, x, |axis| axis == last)?;
     let places = x.view.without(|axis| axis != last).places();
-    if places.len() * n != weights.len() || weights.is_empty() {
-        let what = format!("multiplies {} numbers with {n} x {}", places.len(), weights.len() / n.max(1));
+    if places.len() * n != rows.len() || rows.is_empty() {
+        let what = format!("multiplies {} numbers with {n} x {}", places.len(), rows.len() / n.max(1));
         return Err(Error::Invalid(what));
     }
-    let rows = weights.chunks_exact(places.len());
-    let turned = rows.flat_map(|row| places.iter().map(|&place| row[place])).collect();
-    let mut inputs = vec![x.id, cx.constant("weights", &[n, places.len()], turned)?];
-    cx.store_weights(1, inputs[1], 0)?;
+    let in_memory = |row: &[f32]| places.iter().map(|&place| row[place]).collect::<Vec<f32>>();
+    let rows = rows.chunks_exact(places.len()).flat_map(in_memory).collect();
+    let mut inputs = vec![x.id, cx.constant("weights", &[n, places.len()], rows)?];
+    if let Some(from) = *from {
+        cx.store_weights(1, inputs[1], from, 0)?;
+    }
     if let Some(bias) = bias {
         inputs.push(cx.constant("bias", &[n], bias)?);
     }
-    let id = cx.apply(what, FullyConnected::new(Bounds::None), &inputs)?;
+    let id = cx.apply("", FullyConnected::new(Bounds::None), &inputs)?;
     Ok(Placed { id, view: x.view.without(|axis| axis == last).with_innermost(last, n) })
 }
 
@@ -81,11 +87,12 @@ pub fn gemm(cx: &mut Operator) -> Result<()> {
     if cx.known(1)?.is_none() {
         return general_gemm(cx, a, is_turned, (alpha, beta));
     }
-    let mut weights = cx.reals(1)?;
+    let mut rows = cx.reals(1)?;
     if !is_turned {
-        weights = turned(&weights, [k, n]);
+        rows = turned(&rows, [k, n]);
     }
-    weights.iter_mut().for_each(|w| *w *= alpha);
+    rows.iter_mut().for_each(|w| *w *= alpha);
+    let from = (alpha == 1.0).then_some(if is_turned { 0 } else { 1 });
     let mut bias = None;
     if cx.has_input(2) {
         let dims = cx.dims(2)?;
@@ -97,7 +104,7 @@ pub fn gemm(cx: &mut Operator) -> Result<()> {
         let numbers = cx.reals(2)?;
         bias = Some((0..n).map(|i| beta * numbers[i % numbers.len()]).collect());
     }
-    let made = layer(cx, "", a, &weights, n, bias)?;
+    let made = layer(cx, a, &Weights { rows, n, from }, bias)?;
     cx.emit(0, made.id, made.view)
 }
 
@@ -132,8 +139,8 @@ pub fn matmul(cx: &mut Operator) -> Result<()> {
     }
     let [k, n] = [b[b.len() - 2], b[b.len() - 1]];
     if b.len() == 2 && cx.known(1)?.is_some() {
-        let (x, weights) = (cx.placed(0)?, turned(&cx.reals(1)?, [k, n]));
-        let made = layer(cx, "", x, &weights, n, None)?;
+        let (x, rows) = (cx.placed(0)?, turned(&cx.reals(1)?, [k, n]));
+        let made = layer(cx, x, &Weights { rows, n, from: Some(1) }, None)?;
         return cx.emit(0, made.id, made.view);
     }
     let (a, b) = (cx.placed(0)?, cx.placed(1)?);

@@ -1,19 +1,29 @@
 //! Operators that only rename or move dimensions: nothing is computed, the view changes.
 
+use super::super::Placed;
+use super::super::array::{Array, filled};
 use super::super::operator::Operator;
 use super::super::view::View;
-use super::super::{Placed, array::Array};
 use super::broadcast::broadcast;
 use crate::{Error, Result};
 
 pub fn transpose(cx: &mut Operator) -> Result<()> {
     let rank = cx.dims(0)?.len();
+    let perm = permutation(cx, rank)?;
+    cx.forward(|view| view.transposed(&perm))
+}
+
+/// The axes in the order that a transposition gives them: backwards if it does not say.
+///
+/// # Errors
+/// If they are not those of a tensor of `rank` dimensions, each once.
+pub fn permutation(cx: &Operator, rank: usize) -> Result<Vec<usize>> {
     let perm = cx.ints("perm")?.unwrap_or_else(|| (0..rank as i64).rev().collect());
     let perm: Vec<usize> = perm.iter().map(|&axis| cx.axis(axis, rank)).collect::<Result<_>>()?;
     if perm.len() != rank || (0..rank).any(|axis| !perm.contains(&axis)) {
         return Err(Error::Invalid(format!("orders {rank} dimensions as {perm:?}")));
     }
-    cx.forward(|view| view.transposed(&perm))
+    Ok(perm)
 }
 
 /// Gives input 0 other dimensions; its elements move into their order if the axes cannot be split and joined where they lie.
@@ -100,11 +110,7 @@ pub fn expand(cx: &mut Operator) -> Result<()> {
     if whole == dims {
         return cx.forward(|view| view);
     }
-    let count = whole.iter().fold(1usize, |count, &dim| count.saturating_mul(dim));
-    if count > super::super::array::MAX_CONSTANT_BYTES / 4 {
-        return Err(Error::Invalid(format!("makes {whole:?} of {dims:?}: more than a device holds")));
-    }
-    let zeros = cx.known_as("zeros", Array::real(&whole, vec![0.0; count]));
+    let zeros = cx.known_as("zeros", Array::real(&whole, filled(&whole, 0.0)?));
     cx.become_part("Add", &[cx.input_name(0), zeros])
 }
 

@@ -72,7 +72,7 @@ pub fn layer(cx: &mut Operator) -> Result<()> {
     let places = x.view.without(|axis| axis < first).places();
     let mut inputs = vec![channels_of(cx, &x, places.len())?];
     for (i, what) in [(1, "gamma"), (2, "beta")] {
-        let numbers = if cx.has_input(i) { cx.reals(i)? } else { vec![0.0; places.len()] };
+        let numbers = if i == 1 || cx.has_input(i) { cx.reals(i)? } else { vec![0.0; places.len()] };
         if numbers.len() != places.len() {
             return Err(Error::Invalid(format!(
                 "has {} numbers for {} elements",

@@ -3,6 +3,7 @@
 use dunlin::ops::{Concat, Pad};
 
 use super::super::Placed;
+use super::super::array::filled;
 use super::super::operator::Operator;
 use super::parts::{Range, Split, in_pieces, joined, range, sliced};
 use crate::{Error, Result};
@@ -91,8 +92,8 @@ fn padded_along(
                 parts.push(cx.shaped(made.id, &Split::of(&part, order, axis).dims)?);
             }
             if ranges.is_empty() {
-                let count = part.iter().product();
-                parts.push(cx.constant(&what, &Split::of(&part, order, axis).dims, vec![value; count])?);
+                let numbers = filled(&part, value)?;
+                parts.push(cx.constant(&what, &Split::of(&part, order, axis).dims, numbers)?);
             }
         }
         if end == 0 {

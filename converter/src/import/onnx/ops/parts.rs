@@ -97,9 +97,13 @@ pub fn in_pieces(cx: &mut Operator) -> Result<(Placed, Vec<usize>)> {
         return Ok((placed, order));
     }
     let dims = placed.view.dims();
-    let plain = View::row_major(&dims);
-    let id = cx.moved(&placed, &plain, plain.factors())?;
-    Ok((Placed { id, view: plain }, (0..dims.len()).collect()))
+    let order = match placed.view.has_channels_last() {
+        true => super::super::channels_last(dims.len()),
+        false => (0..dims.len()).collect(),
+    };
+    let view = View::in_order(&dims, &order);
+    let id = cx.moved(&placed, &view, view.factors())?;
+    Ok((Placed { id, view }, order))
 }
 
 /// Indices along an axis: `begin`, `begin + step`, …
@@ -171,16 +175,19 @@ pub fn slice(cx: &mut Operator) -> Result<()> {
     let (mut placed, order) = in_pieces(cx)?;
     let dims = placed.view.dims();
     for (axis, range) in ranges(cx, &dims)? {
+        let Some(range) = range else {
+            return Err(Error::Invalid(format!("takes none of {} indices along axis {axis}", dims[axis])));
+        };
         placed = sliced(cx, &format!("axis{axis}"), (&placed, &order), axis, range)?;
     }
     cx.emit(0, placed.id, placed.view)
 }
 
-/// The ranges of a slice of a tensor of `dims`: attributes, since version 10 inputs.
+/// The ranges of a slice of a tensor of `dims`, `None` where it takes nothing: attributes, since version 10 inputs.
 ///
 /// # Errors
-/// If they do not fit, or one is empty.
-pub fn ranges(cx: &mut Operator, dims: &[usize]) -> Result<Vec<(usize, Range)>> {
+/// If they do not fit, or name an axis twice.
+pub fn ranges(cx: &mut Operator, dims: &[usize]) -> Result<Vec<(usize, Option<Range>)>> {
     let (begins, ends) = (cx.ints_or_input("starts", 1)?, cx.ints_or_input("ends", 2)?);
     let (Some(begins), Some(ends)) = (begins, ends) else {
         return Err(Error::Invalid("has no starts or ends".to_string()));
@@ -190,22 +197,19 @@ pub fn ranges(cx: &mut Operator, dims: &[usize]) -> Result<Vec<(usize, Range)>> 
     if [ends.len(), axes.len(), steps.len()] != [begins.len(); 3] {
         return Err(Error::Invalid("has starts, ends, axes and steps of different number".to_string()));
     }
-    let mut ranges = Vec::new();
-    for (i, &axis) in axes.iter().enumerate() {
-        let axis = cx.axis(axis, dims.len())?;
-        let range = range(begins[i], ends[i], steps[i], dims[axis]);
-        ranges.push((
-            axis,
-            range.ok_or_else(|| {
-                let (begin, end, step) = (begins[i], ends[i], steps[i]);
-                Error::Invalid(format!("takes none of {} indices: {begin} to {end} by {step}", dims[axis]))
-            })?,
-        ));
+    if steps.contains(&0) {
+        return Err(Error::Invalid("has steps of 0".to_string()));
     }
-    Ok(ranges)
+    cx.axes(&axes, dims.len())?;
+    let along = |(i, &axis): (usize, &i64)| {
+        let axis = cx.axis(axis, dims.len())?;
+        Ok((axis, range(begins[i], ends[i], steps[i], dims[axis])))
+    };
+    axes.iter().enumerate().map(along).collect()
 }
 
-/// `begin..end` by `step` of `len` indices, where negative ones count from behind and too large ones end there.
+/// `begin..end` by `step` of `len` indices, where negative ones count from behind and too large ones end there; `None` if
+/// that are none.
 pub fn range(begin: i64, end: i64, step: i64, len: usize) -> Option<Range> {
     if len == 0 {
         return None;
