@@ -181,8 +181,8 @@ fn fold_into(graph: &mut Graph, layer: usize, norm: &Node, scale: &[f64], shift:
     Ok(true)
 }
 
-/// A constant; the one that is there where a layer that is used twice has been folded before.
-fn constant_once(graph: &mut Graph, name: &str, dims: &[usize], data: Data) -> Result<TensorId> {
+/// A constant; the one that is there if its name and elements are the same, as where a layer is used twice.
+pub(crate) fn constant_once(graph: &mut Graph, name: &str, dims: &[usize], data: Data) -> Result<TensorId> {
     let same = |(id, tensor): &(TensorId, &Tensor)| {
         tensor.name == name && graph.constant_data(*id) == Some(&data) && graph.dims(*id) == dims
     };

@@ -8,42 +8,55 @@ use super::ops::broadcast::broadcast;
 use super::schema::element;
 use crate::{Error, Result};
 
+/// Whether it is a function of each element, or of several.
+pub fn knows(kind: &str) -> bool {
+    let of_one = whole_function_of_one(kind).is_some() || real_function_of_one(kind).is_some();
+    of_one || comparison(kind).is_some() || whole_function(kind).is_some() || real_function(kind).is_some()
+}
+
 /// A function of each element, if it is known for such.
 pub fn unary(kind: &str, x: &Array) -> Option<Array> {
-    let dims = x.dims.clone();
     let numbers = match &x.numbers {
         Numbers::Whole(x, ty) => {
-            let f: fn(i64) -> i64 = match kind {
-                "Neg" => i64::wrapping_neg,
-                "Abs" => i64::wrapping_abs,
-                "Not" => |x| i64::from(x == 0),
-                "Floor" | "Ceil" | "Round" => |x| x,
-                _ => return None,
-            };
+            let f = whole_function_of_one(kind)?;
             Numbers::Whole(x.iter().map(|&x| f(x)).collect(), *ty)
         }
         Numbers::Real(x) => {
-            let f: fn(f32) -> f32 = match kind {
-                "Neg" => |x| -x,
-                "Abs" => f32::abs,
-                "Floor" => f32::floor,
-                "Ceil" => f32::ceil,
-                "Round" => f32::round_ties_even,
-                "Sqrt" => f32::sqrt,
-                "Exp" => f32::exp,
-                "Log" => f32::ln,
-                "Reciprocal" => f32::recip,
-                _ => return None,
-            };
+            let f = real_function_of_one(kind)?;
             Numbers::Real(x.iter().map(|&x| f(x)).collect())
         }
     };
-    Some(Array::plain(dims, numbers))
+    Some(Array::plain(x.dims.clone(), numbers))
+}
+
+fn whole_function_of_one(kind: &str) -> Option<fn(i64) -> i64> {
+    Some(match kind {
+        "Neg" => i64::wrapping_neg,
+        "Abs" => i64::wrapping_abs,
+        "Not" => |x| i64::from(x == 0),
+        "Floor" | "Ceil" | "Round" => |x| x,
+        _ => return None,
+    })
+}
+
+fn real_function_of_one(kind: &str) -> Option<fn(f32) -> f32> {
+    Some(match kind {
+        "Neg" => |x| -x,
+        "Abs" => f32::abs,
+        "Floor" => f32::floor,
+        "Ceil" => f32::ceil,
+        "Round" => f32::round_ties_even,
+        "Sqrt" => f32::sqrt,
+        "Exp" => f32::exp,
+        "Log" => f32::ln,
+        "Reciprocal" => f32::recip,
+        _ => return None,
+    })
 }
 
 /// A function of two operands, again and again where there are more.
-pub fn several(kind: &str, inputs: &[Option<Rc<Array>>]) -> Result<Option<Array>> {
-    let mut inputs = inputs.iter().flatten();
+pub fn several(kind: &str, inputs: &[Rc<Array>]) -> Result<Option<Array>> {
+    let mut inputs = inputs.iter();
     let Some(first) = inputs.next() else { return Ok(None) };
     let mut made = (**first).clone();
     for next in inputs {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::arithmetic::{several, unary};
+use super::arithmetic::{self, several, unary};
 use super::array::{Array, MAX_ELEMENTS, Numbers, count};
 use super::operator::Operator;
 use super::ops::broadcast::broadcast;
@@ -11,64 +11,57 @@ use super::ops::parts::ranges;
 use super::schema::element;
 use crate::{Error, Result};
 
-/// Operators that are computed here if their inputs are known.
-const KNOWN: [&str; 51] = [
-    "Abs",
-    "Add",
-    "And",
-    "Cast",
-    "Ceil",
-    "Concat",
-    "Constant",
-    "ConstantOfShape",
-    "CumSum",
-    "Div",
-    "Equal",
-    "Exp",
-    "Expand",
-    "Flatten",
-    "Floor",
-    "Gather",
-    "Greater",
-    "GreaterOrEqual",
-    "Identity",
-    "Less",
-    "LessOrEqual",
-    "Log",
-    "Max",
-    "Min",
-    "Mod",
-    "Mul",
-    "Neg",
-    "Not",
-    "Or",
-    "Pow",
-    "Range",
-    "Reciprocal",
-    "ReduceMax",
-    "ReduceMean",
-    "ReduceMin",
-    "ReduceProd",
-    "ReduceSum",
-    "Reshape",
-    "Round",
-    "Shape",
-    "Size",
-    "Slice",
-    "Split",
-    "Sqrt",
-    "Squeeze",
-    "Sub",
-    "Tile",
-    "Transpose",
-    "Trilu",
-    "Unsqueeze",
-    "Where",
-];
+/// Computes the outputs from input 0 and others that are known; none if that is left to the graph.
+type Rule = fn(&mut Operator, &Array) -> Result<Vec<Array>>;
+
+/// How the outputs of an operator follow from known inputs, if they are computed here.
+fn rule(kind: &str) -> Option<Rule> {
+    Some(match kind {
+        "Cast" => |cx, x| one(cast(x, cx.int("to", 0)?)),
+        "Concat" => |cx, x| one(concat(cx, x)),
+        "ConstantOfShape" => |cx, x| one(filled(cx, x)),
+        "CumSum" => |_, x| Ok(running_sum(x).into_iter().collect()),
+        "Expand" => |cx, x| one(expanded(cx, x)),
+        "Flatten" => |cx, x| one(flattened(cx, x)),
+        "Gather" => |cx, x| one(gathered(cx, x)),
+        "Identity" => |_, x| Ok(vec![x.clone()]),
+        "Range" => |cx, _| one(range(cx)),
+        "Reshape" => |cx, x| one(reshaped(cx, x)),
+        "Slice" => |cx, x| one(sliced(cx, x)),
+        "Split" => split,
+        "Squeeze" => |cx, x| one(squeezed(cx, x)),
+        "Tile" => |cx, x| one(tiled(cx, x)),
+        "Transpose" => |cx, x| one(transposed(cx, x)),
+        "Trilu" => |cx, x| one(triangle(cx, x)),
+        "Unsqueeze" => |cx, x| one(unsqueezed(cx, x)),
+        "Where" => |cx, _| one(choice(cx)),
+        "ReduceMax" => |cx, x| reduced(cx, x, |numbers| numbers.fold(f64::NEG_INFINITY, f64::max)),
+        "ReduceMin" => |cx, x| reduced(cx, x, |numbers| numbers.fold(f64::INFINITY, f64::min)),
+        "ReduceProd" => |cx, x| reduced(cx, x, |numbers| numbers.product()),
+        "ReduceSum" => |cx, x| reduced(cx, x, |numbers| numbers.sum()),
+        "ReduceMean" => mean,
+        other if arithmetic::knows(other) => of_elements,
+        _ => return None,
+    })
+}
+
+/// How the output of an operator follows that reads nothing, or no elements.
+fn rule_of_nothing(kind: &str) -> Option<fn(&mut Operator) -> Result<Array>> {
+    Some(match kind {
+        "Constant" => constant,
+        "Shape" => shape,
+        "Size" => |cx| Ok(Array::whole(&[], vec![cx.dims(0)?.iter().product::<usize>() as i64])),
+        _ => return None,
+    })
+}
 
 /// Whether an operator may be computed here.
 pub fn knows(kind: &str) -> bool {
-    KNOWN.contains(&kind)
+    rule(kind).is_some() || rule_of_nothing(kind).is_some()
+}
+
+fn one(made: Result<Array>) -> Result<Vec<Array>> {
+    made.map(|array| vec![array])
 }
 
 /// The outputs, if they follow from what is known.
@@ -76,60 +69,33 @@ pub fn knows(kind: &str) -> bool {
 /// # Errors
 /// If an attribute or a constant does not fit the operator.
 pub fn fold(cx: &mut Operator) -> Result<Option<Vec<Array>>> {
-    let kind = cx.kind().to_string();
-    if !knows(&kind) {
+    if let Some(rule) = rule_of_nothing(cx.kind()) {
+        return rule(cx).map(|array| Some(vec![array]));
+    }
+    let Some(rule) = rule(cx.kind()) else { return Ok(None) };
+    for i in 0..cx.n_inputs() {
+        if cx.has_input(i) && cx.known(i)?.is_none() {
+            return Ok(None);
+        }
+    }
+    if !cx.has_input(0) {
         return Ok(None);
     }
-    if let "Constant" | "Shape" | "Size" = &kind[..] {
-        return of_nothing(cx, &kind).map(|array| Some(vec![array]));
-    }
-    let mut inputs: Vec<Option<Rc<Array>>> = Vec::new();
-    for i in 0..cx.n_inputs() {
-        inputs.push(match cx.has_input(i) {
-            false => None,
-            true => match cx.known(i)? {
-                Some(array) => Some(array),
-                None => return Ok(None),
-            },
-        });
-    }
-    let Some(Some(x)) = inputs.first().cloned() else { return Ok(None) };
-    if kind == "Split" {
-        return split(cx, &x).map(Some);
-    }
-    let output = match &kind[..] {
-        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Identity" => Some(renamed(cx, &kind, &x)?),
-        "Cast" => Some(cast(&x, cx.int("to", 0)?)?),
-        "Transpose" | "Slice" | "Gather" | "Expand" | "Tile" | "Trilu" => moved(cx, &kind, &x)?,
-        "Concat" => Some(concat(cx, &inputs)?),
-        "ConstantOfShape" => Some(filled(cx, &x)?),
-        "Range" => Some(range(cx)?),
-        "Where" => Some(choice(cx)?),
-        "CumSum" | "ReduceProd" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceMean" => {
-            reduced(cx, &kind, &x)?
-        }
-        _ if cx.n_inputs() == 1 => unary(&kind, &x),
-        "Mod" if cx.int("fmod", 0)? != 0 => several("Fmod", &inputs)?,
-        _ => several(&kind, &inputs)?,
-    };
-    Ok(output.map(|array| vec![array]))
+    let x = cx.constant_input(0)?;
+    Ok(Some(rule(cx, &x)?).filter(|arrays| !arrays.is_empty()))
 }
 
-/// Operators that read nothing, or no elements.
-fn of_nothing(cx: &mut Operator, kind: &str) -> Result<Array> {
-    if kind == "Size" {
-        return Ok(Array::whole(&[], vec![cx.dims(0)?.iter().product::<usize>() as i64]));
-    }
-    if kind == "Shape" {
-        let dims = cx.dims(0)?;
-        let place = |i: i64| {
-            (if i < 0 { i.saturating_add(dims.len() as i64) } else { i }).clamp(0, dims.len() as i64)
-        };
-        let (begin, end) = (place(cx.int("start", 0)?), place(cx.int("end", i64::MAX)?));
-        let part: Vec<i64> =
-            dims[begin as usize..end.max(begin) as usize].iter().map(|&dim| dim as i64).collect();
-        return Ok(Array::whole(&[part.len()], part));
-    }
+fn shape(cx: &mut Operator) -> Result<Array> {
+    let dims = cx.dims(0)?;
+    let place =
+        |i: i64| (if i < 0 { i.saturating_add(dims.len() as i64) } else { i }).clamp(0, dims.len() as i64);
+    let (begin, end) = (place(cx.int("start", 0)?), place(cx.int("end", i64::MAX)?));
+    let part: Vec<i64> =
+        dims[begin as usize..end.max(begin) as usize].iter().map(|&dim| dim as i64).collect();
+    Ok(Array::whole(&[part.len()], part))
+}
+
+fn constant(cx: &mut Operator) -> Result<Array> {
     if let Some(tensor) = cx.tensor("value")? {
         return Ok(tensor);
     }
@@ -139,53 +105,58 @@ fn of_nothing(cx: &mut Operator, kind: &str) -> Result<Array> {
     if let Some(numbers) = cx.floats("value_floats")? {
         return Ok(Array::real(&[numbers.len()], numbers));
     }
-    if cx.node.attribute.iter().any(|attribute| attribute.name == "value_float") {
+    let has = |name: &str| cx.node.attribute.iter().any(|attribute| attribute.name == name);
+    if has("value_float") {
         return Ok(Array::real(&[], vec![cx.float("value_float", 0.0)?]));
     }
-    if cx.node.attribute.iter().any(|attribute| attribute.name == "value_int") {
+    if has("value_int") {
         return Ok(Array::whole(&[], vec![cx.int("value_int", 0)?]));
     }
     Err(Error::Invalid("has no value, or text or a sparse one".to_string()))
 }
 
 /// The same elements in other dimensions.
-fn renamed(cx: &mut Operator, kind: &str, x: &Array) -> Result<Array> {
-    let rank = x.dims.len();
-    let mut dims = x.dims.clone();
-    match kind {
-        "Reshape" => {
-            let given = cx.ints_or_input("shape", 1)?.unwrap_or_default();
-            dims = match given.contains(&0) && x.numbers.len() == 0 {
-                true => vec![0],
-                false => given_dims(&given, &x.dims, cx.int("allowzero", 0)? != 0)?,
-            };
-        }
-        "Flatten" => {
-            let axis = cx.int("axis", 1)?;
-            let axis = if axis == rank as i64 { rank } else { cx.axis(axis, rank)? };
-            dims = vec![x.dims[..axis].iter().product(), x.dims[axis..].iter().product()];
-        }
-        "Squeeze" => {
-            let axes = match cx.ints_or_input("axes", 1)? {
-                Some(axes) => cx.axes(&axes, rank)?,
-                None => (0..rank).filter(|&axis| dims[axis] == 1).collect(),
-            };
-            for &axis in axes.iter().rev() {
-                if dims.remove(axis) != 1 {
-                    return Err(Error::Invalid(format!("drops the axes {axes:?} of {:?}", x.dims)));
-                }
-            }
-        }
-        "Unsqueeze" => {
-            let axes = cx.ints_or_input("axes", 1)?.unwrap_or_default();
-            for axis in cx.axes(&axes, rank + axes.len())? {
-                dims.insert(axis, 1);
-            }
-        }
-        _ => {}
-    }
+fn renamed(x: &Array, dims: Vec<usize>) -> Array {
     let scales = x.scales.as_ref().and_then(|scales| scales.reshaped(&x.dims, &dims)).map(Rc::new);
-    Ok(Array { dims, scales, ..x.clone() })
+    Array { dims, scales, ..x.clone() }
+}
+
+fn reshaped(cx: &mut Operator, x: &Array) -> Result<Array> {
+    let given = cx.ints_or_input("shape", 1)?.unwrap_or_default();
+    let dims = match given.contains(&0) && x.numbers.len() == 0 {
+        true => vec![0],
+        false => given_dims(&given, &x.dims, cx.int("allowzero", 0)? != 0)?,
+    };
+    Ok(renamed(x, dims))
+}
+
+fn flattened(cx: &mut Operator, x: &Array) -> Result<Array> {
+    let (axis, rank) = (cx.int("axis", 1)?, x.dims.len());
+    let axis = if axis == rank as i64 { rank } else { cx.axis(axis, rank)? };
+    Ok(renamed(x, vec![x.dims[..axis].iter().product(), x.dims[axis..].iter().product()]))
+}
+
+fn squeezed(cx: &mut Operator, x: &Array) -> Result<Array> {
+    let mut dims = x.dims.clone();
+    let axes = match cx.ints_or_input("axes", 1)? {
+        Some(axes) => cx.axes(&axes, dims.len())?,
+        None => (0..dims.len()).filter(|&axis| dims[axis] == 1).collect(),
+    };
+    for &axis in axes.iter().rev() {
+        if dims.remove(axis) != 1 {
+            return Err(Error::Invalid(format!("drops the axes {axes:?} of {:?}", x.dims)));
+        }
+    }
+    Ok(renamed(x, dims))
+}
+
+fn unsqueezed(cx: &mut Operator, x: &Array) -> Result<Array> {
+    let mut dims = x.dims.clone();
+    let axes = cx.ints_or_input("axes", 1)?.unwrap_or_default();
+    for axis in cx.axes(&axes, dims.len() + axes.len())? {
+        dims.insert(axis, 1);
+    }
+    Ok(renamed(x, dims))
 }
 
 /// Elements of another type.
@@ -246,59 +217,57 @@ pub fn place(index: &[usize], steps: &[usize]) -> usize {
     index.iter().rev().zip(steps.iter().rev()).map(|(i, step)| i * step).sum()
 }
 
-/// Elements in other places.
-fn moved(cx: &mut Operator, kind: &str, x: &Array) -> Result<Option<Array>> {
-    let (rank, steps) = (x.dims.len(), steps(&x.dims));
-    let made = match kind {
-        "Transpose" => {
-            let perm = permutation(cx, rank)?;
-            let dims = perm.iter().map(|&axis| x.dims[axis]).collect();
-            let from = |index: &[usize]| index.iter().zip(&perm).map(|(i, &axis)| i * steps[axis]).sum();
-            let scales = x.scales.as_ref().map(|scales| Rc::new(scales.transposed(&perm)));
-            Array { scales, ..picked(x, dims, from)? }
+fn transposed(cx: &mut Operator, x: &Array) -> Result<Array> {
+    let (perm, steps) = (permutation(cx, x.dims.len())?, steps(&x.dims));
+    let dims = perm.iter().map(|&axis| x.dims[axis]).collect();
+    let from = |index: &[usize]| index.iter().zip(&perm).map(|(i, &axis)| i * steps[axis]).sum();
+    let scales = x.scales.as_ref().map(|scales| Rc::new(scales.transposed(&perm)));
+    Ok(Array { scales, ..picked(x, dims, from)? })
+}
+
+fn sliced(cx: &mut Operator, x: &Array) -> Result<Array> {
+    let (mut dims, steps) = (x.dims.clone(), steps(&x.dims));
+    let ranges = ranges(cx, &x.dims)?;
+    // Parts of shapes may be empty.
+    ranges.iter().for_each(|&(axis, range)| dims[axis] = range.map_or(0, |range| range.len));
+    picked(x, dims, |index| {
+        let mut index: Vec<i64> = index.iter().map(|&i| i as i64).collect();
+        for (axis, range) in ranges.iter().filter_map(|&(axis, range)| Some((axis, range?))) {
+            index[axis] = range.begin as i64 + index[axis] * range.step;
         }
-        "Slice" => {
-            let mut dims = x.dims.clone();
-            let ranges = ranges(cx, &x.dims)?;
-            // Parts of shapes may be empty.
-            ranges.iter().for_each(|&(axis, range)| dims[axis] = range.map_or(0, |range| range.len));
-            picked(x, dims, |index| {
-                let mut index: Vec<i64> = index.iter().map(|&i| i as i64).collect();
-                for (axis, range) in ranges.iter().filter_map(|&(axis, range)| Some((axis, range?))) {
-                    index[axis] = range.begin as i64 + index[axis] * range.step;
-                }
-                index.iter().zip(&steps).map(|(&i, step)| i as usize * step).sum()
-            })?
-        }
-        "Gather" => {
-            let (axis, indices) = (cx.axis(cx.int("axis", 0)?, rank)?, cx.constant_input(1)?);
-            let Some(numbers) = indices.wholes() else { return Ok(None) };
-            let numbers: Vec<usize> =
-                numbers.iter().map(|&i| cx.axis(i, x.dims[axis])).collect::<Result<_>>()?;
-            let dims = [&x.dims[..axis], &indices.dims, &x.dims[axis + 1..]].concat();
-            let (of_indices, behind) = (self::steps(&indices.dims), axis + indices.dims.len());
-            picked(x, dims, |index| {
-                let i = numbers[place(&index[axis..behind], &of_indices)];
-                let outer = place(&index[..axis], &steps[..axis]);
-                outer + i * steps[axis] + place(&index[behind..], &steps[axis + 1..])
-            })?
-        }
-        "Trilu" => return triangle(cx, x).map(Some),
-        "Tile" => {
-            let copies = cx.wholes(1)?.unwrap_or_default();
-            let copied = |(&dim, &n): (&usize, &i64)| dim.saturating_mul(usize::try_from(n).unwrap_or(0));
-            let dims = x.dims.iter().zip(&copies).map(copied).collect();
-            picked(x, dims, |index| {
-                index.iter().zip(&x.dims).zip(&steps).map(|((i, dim), step)| i % dim * step).sum()
-            })?
-        }
-        _ => {
-            let wanted = cx.wholes(1)?.unwrap_or_default();
-            let wanted: Vec<usize> = wanted.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).collect();
-            picked(x, broadcast(&x.dims, &wanted)?, |index| place(index, &steps))?
-        }
-    };
-    Ok(Some(made))
+        index.iter().zip(&steps).map(|(&i, step)| i as usize * step).sum()
+    })
+}
+
+fn gathered(cx: &mut Operator, x: &Array) -> Result<Array> {
+    let (axis, indices) = (cx.axis(cx.int("axis", 0)?, x.dims.len())?, cx.constant_input(1)?);
+    let numbers = cx.wholes(1)?.unwrap_or_default();
+    let numbers: Vec<usize> = numbers.iter().map(|&i| cx.axis(i, x.dims[axis])).collect::<Result<_>>()?;
+    let dims = [&x.dims[..axis], &indices.dims, &x.dims[axis + 1..]].concat();
+    let (steps, of_indices, behind) = (steps(&x.dims), self::steps(&indices.dims), axis + indices.dims.len());
+    picked(x, dims, |index| {
+        let i = numbers[place(&index[axis..behind], &of_indices)];
+        let outer = place(&index[..axis], &steps[..axis]);
+        outer + i * steps[axis] + place(&index[behind..], &steps[axis + 1..])
+    })
+}
+
+fn tiled(cx: &mut Operator, x: &Array) -> Result<Array> {
+    let (steps, copies) = (steps(&x.dims), cx.wholes(1)?.unwrap_or_default());
+    if copies.len() != x.dims.len() {
+        return Err(Error::Invalid(format!("makes {copies:?} copies of {:?}", x.dims)));
+    }
+    let copied = |(&dim, &n): (&usize, &i64)| dim.saturating_mul(usize::try_from(n).unwrap_or(0));
+    let dims = x.dims.iter().zip(&copies).map(copied).collect();
+    picked(x, dims, |index| {
+        index.iter().zip(&x.dims).zip(&steps).map(|((i, dim), step)| i % dim * step).sum()
+    })
+}
+
+fn expanded(cx: &mut Operator, x: &Array) -> Result<Array> {
+    let (steps, wanted) = (steps(&x.dims), cx.wholes(1)?.unwrap_or_default());
+    let wanted: Vec<usize> = wanted.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).collect();
+    picked(x, broadcast(&x.dims, &wanted)?, |index| place(index, &steps))
 }
 
 /// The upper or lower triangle of each matrix; 0 elsewhere.
@@ -321,10 +290,28 @@ fn triangle(cx: &mut Operator, x: &Array) -> Result<Array> {
     Ok(made)
 }
 
-fn concat(cx: &mut Operator, inputs: &[Option<Rc<Array>>]) -> Result<Array> {
-    let arrays: Vec<&Array> = inputs.iter().flatten().map(|array| &**array).collect();
-    let axis = cx.axis(cx.int("axis", 0)?, arrays[0].dims.len())?;
-    let mut dims = arrays[0].dims.clone();
+/// All inputs, which are known.
+fn arrays(cx: &mut Operator) -> Result<Vec<Rc<Array>>> {
+    let there: Vec<usize> = (0..cx.n_inputs()).filter(|&i| cx.has_input(i)).collect();
+    there.into_iter().map(|i| cx.constant_input(i)).collect()
+}
+
+/// A function of each element, or of several.
+fn of_elements(cx: &mut Operator, x: &Array) -> Result<Vec<Array>> {
+    let kind = match cx.kind() {
+        "Mod" if cx.int("fmod", 0)? != 0 => "Fmod".to_string(),
+        kind => kind.to_string(),
+    };
+    let made = match cx.n_inputs() {
+        1 => unary(&kind, x),
+        _ => several(&kind, &arrays(cx)?)?,
+    };
+    Ok(made.into_iter().collect())
+}
+
+fn concat(cx: &mut Operator, first: &Array) -> Result<Array> {
+    let axis = cx.axis(cx.int("axis", 0)?, first.dims.len())?;
+    let (arrays, mut dims) = (arrays(cx)?, first.dims.clone());
     let outer: usize = dims[..axis].iter().product();
     let is_real = arrays.iter().any(|array| array.reals().is_some());
     let (mut reals, mut wholes) = (Vec::new(), Vec::new());
@@ -335,7 +322,7 @@ fn concat(cx: &mut Operator, inputs: &[Option<Rc<Array>>]) -> Result<Array> {
             || rest(&array.dims) != rest(&dims)
             || array.reals().is_some() != is_real
         {
-            return Err(Error::Invalid(format!("joins {:?} and {:?}", arrays[0].dims, array.dims)));
+            return Err(Error::Invalid(format!("joins {:?} and {:?}", first.dims, array.dims)));
         }
         dims[axis] += array.dims[axis];
     }
@@ -427,37 +414,40 @@ fn split(cx: &mut Operator, x: &Array) -> Result<Vec<Array>> {
     Ok(parts)
 }
 
-/// Along the axes of a reduction; of a running sum along the last.
-fn reduced(cx: &mut Operator, kind: &str, x: &Array) -> Result<Option<Array>> {
+/// Of whole numbers in one dimension.
+fn running_sum(x: &Array) -> Option<Array> {
+    let numbers = x.wholes().filter(|_| x.dims.len() == 1)?;
+    let sums = numbers.iter().scan(0i64, |sum, &x| {
+        *sum = sum.saturating_add(x);
+        Some(*sum)
+    });
+    Some(Array::whole(&x.dims, sums.collect()))
+}
+
+/// A reduction of all elements; along some axes it is left to the graph.
+fn reduced(
+    cx: &mut Operator,
+    x: &Array,
+    all: impl FnOnce(&mut dyn Iterator<Item = f64>) -> f64,
+) -> Result<Vec<Array>> {
     let rank = x.dims.len();
-    if kind == "CumSum" {
-        let (Some(numbers), 1) = (x.wholes(), rank) else { return Ok(None) };
-        let sums = numbers.iter().scan(0i64, |sum, &x| {
-            *sum = sum.saturating_add(x);
-            Some(*sum)
-        });
-        return Ok(Some(Array::whole(&x.dims, sums.collect())));
-    }
     let axes = cx.ints_or_input("axes", 1)?.unwrap_or_else(|| (0..rank as i64).collect());
-    let axes = cx.axes(&axes, rank)?;
-    let is_kept = cx.int("keepdims", 1)? != 0;
-    let is_all = axes.len() == rank;
-    if !is_all || kind == "ReduceMean" && x.wholes().is_some() {
-        // Real numbers are left to the graph.
-        return Ok(None);
+    if cx.axes(&axes, rank)?.len() != rank {
+        return Ok(Vec::new());
     }
-    let dims = if is_kept { vec![1; rank] } else { Vec::new() };
-    let numbers = (0..x.numbers.len()).map(|i| at(x, i));
-    let n = x.numbers.len() as f64;
-    let made = match kind {
-        "ReduceProd" => numbers.product(),
-        "ReduceSum" => numbers.sum(),
-        "ReduceMax" => numbers.fold(f64::NEG_INFINITY, f64::max),
-        "ReduceMin" => numbers.fold(f64::INFINITY, f64::min),
-        _ => numbers.sum::<f64>() / n,
-    };
-    Ok(Some(match x.wholes() {
+    let dims = if cx.int("keepdims", 1)? != 0 { vec![1; rank] } else { Vec::new() };
+    let made = all(&mut (0..x.numbers.len()).map(|i| at(x, i)));
+    Ok(vec![match x.wholes() {
         Some(_) => Array::whole(&dims, vec![made as i64]),
         None => Array::real(&dims, vec![made as f32]),
-    }))
+    }])
+}
+
+/// Of real numbers.
+fn mean(cx: &mut Operator, x: &Array) -> Result<Vec<Array>> {
+    let n = x.numbers.len() as f64;
+    match x.wholes() {
+        Some(_) => Ok(Vec::new()),
+        None => reduced(cx, x, |numbers| numbers.sum::<f64>() / n),
+    }
 }

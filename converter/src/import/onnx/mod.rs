@@ -33,7 +33,7 @@ use super::Layout;
 use crate::graph::Kind;
 use crate::ops::reshape::reshape_to;
 use crate::quantize::Quants;
-use crate::{Data, Error, Graph, Result, TensorId};
+use crate::{Data, Error, Graph, Result, TensorId, passes};
 
 /// Whether `bytes` look like an `.onnx` file: ONNX has no mark of its own, but every writer puts the version of the format
 /// first, and then a name, the operators' versions or the graph.
@@ -245,14 +245,12 @@ impl Import {
 
     /// A constant of the graph; the one that is there if its name and elements are the same.
     fn constant(&mut self, name: &str, dims: &[usize], data: Data) -> Result<TensorId> {
-        let graph = &self.graph;
-        let same = |id: &TensorId| graph.constant_data(*id) == Some(&data) && graph.dims(*id) == dims;
-        let named = graph.tensors().filter(|(_, tensor)| tensor.name == name).map(|(id, _)| id);
-        if let Some(id) = named.into_iter().find(same) {
-            return Ok(id);
+        let (n_tensors, n_elements) = (self.graph.n_tensors(), data.len());
+        let id = passes::constant_once(&mut self.graph, name, dims, data)?;
+        if self.graph.n_tensors() > n_tensors {
+            self.count_bytes(n_elements)?;
         }
-        self.count_bytes(data.len())?;
-        self.graph.constant(name, dims, data)
+        Ok(id)
     }
 
     /// Counts the elements of a constant that is read or made at import: many may be in the same bytes of the file.

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use super::array::{self, Array};
 use super::view::View;
 use super::{Import, Placed, Value, fold, label, quantized, rules, schema};
-use crate::import::grouped::Build;
+use crate::import::grouped::Parts;
 use crate::ops::Op;
 use crate::ops::reshape::reshape_to;
-use crate::{Data, Error, Graph, Quant, Result, TensorId};
+use crate::{Data, Error, Graph, Result, TensorId};
 
 /// An operator being imported: what it reads, and the graph that its nodes are appended to.
 pub struct Operator<'i> {
@@ -55,6 +55,21 @@ impl Operator<'_> {
     /// What to call the operator's nodes.
     pub fn name(&self) -> String {
         label(&self.node).trim_start_matches('/').to_string()
+    }
+
+    /// What to call one of its nodes; the last one, if `what` is empty, is called as the operator.
+    pub fn named(&self, what: &str) -> String {
+        if what.is_empty() { self.name() } else { format!("{}/{what}", self.name()) }
+    }
+
+    /// The operator, of which nodes in between are made; `n_elements` of constants will be copied for them.
+    ///
+    /// # Errors
+    /// If those are too many.
+    pub fn parts(&mut self, n_elements: usize) -> Result<Parts<'_>> {
+        self.import.count_bytes(n_elements)?;
+        let name = self.name();
+        Ok(Parts { graph: &mut self.import.graph, name, quant: None })
     }
 
     /// The version of ONNX's operators.
@@ -387,7 +402,7 @@ impl Operator<'_> {
     /// # Errors
     /// If its shape rule refuses the inputs.
     pub fn apply(&mut self, what: &str, op: impl Into<Op>, inputs: &[TensorId]) -> Result<TensorId> {
-        let name = if what.is_empty() { self.name() } else { format!("{}/{what}", self.name()) };
+        let name = self.named(what);
         self.import.graph.apply(&name, op, inputs)
     }
 
@@ -439,33 +454,5 @@ impl Operator<'_> {
             None => Ok(()),
             Some(_) => Err(Error::Invalid(format!("computes `{name}`, which is there already"))),
         }
-    }
-}
-
-impl Build for Operator<'_> {
-    fn graph(&mut self) -> &mut Graph {
-        Operator::graph(self)
-    }
-
-    fn apply(
-        &mut self,
-        what: &str,
-        op: impl Into<Op>,
-        inputs: &[TensorId],
-        quant: Option<Quant>,
-    ) -> Result<TensorId> {
-        let made = Operator::apply(self, what, op, inputs)?;
-        self.import.graph[made].quant = quant;
-        Ok(made)
-    }
-
-    fn constant(&mut self, what: &str, dims: &[usize], data: Data) -> Result<TensorId> {
-        let name = format!("{}/{what}", self.name());
-        self.import.constant(&name, dims, data)
-    }
-
-    /// A file says it in operators of their own.
-    fn output_quant(&self) -> Result<Option<Quant>> {
-        Ok(None)
     }
 }

@@ -324,6 +324,37 @@ fn scales_stay_with_their_channels() {
     }
 }
 
+/// Groups of a transposed convolution: rows of each, with the scale of their channel.
+#[test]
+fn groups_of_transposed_convolutions_keep_their_scales() {
+    let pair = |from: &str, to: &str| {
+        let stored = format!("{from}q");
+        [
+            node("QuantizeLinear", &[from, "scale", "zero"], &stored),
+            node("DequantizeLinear", &[&stored, "scale", "zero"], to),
+        ]
+    };
+    let layer = with_int("group", 2, node("ConvTranspose", &["xd", "w"], "h"));
+    let weights = node("DequantizeLinear", &["wq", "s"], "w");
+    let nodes = [pair("x", "xd").to_vec(), vec![weights, layer], pair("h", "y").to_vec()].concat();
+    let constants = vec![
+        reals("scale", &[0.5]),
+        stored("zero", &[], element::I8, &[3]),
+        stored("wq", &[4, 2, 1, 1], element::I8, &[1, 2, 3, 4, 5, 6, 7, 8]),
+        reals("s", &[0.5, 0.25]),
+    ];
+    let graph = read(&model(&[1, 4, 2, 2], nodes, constants).encode_to_vec(), "test").unwrap();
+    let layers = graph.nodes().iter().filter(|node| matches!(node.op, Op::TransposeConv2d(_)));
+    let weights: Vec<_> = layers
+        .map(|node| {
+            let Some(Data::I8(numbers)) = graph.constant_data(node.inputs[1]) else { panic!("no weights") };
+            (numbers.clone(), graph[node.inputs[1]].quant.clone().unwrap().scales)
+        })
+        .collect();
+    // Rows [c_out, c_in] of each group; the file has [c_in, c_out].
+    assert_eq!(weights, [(vec![1, 3, 2, 4], vec![0.5, 0.25]), (vec![5, 7, 6, 8], vec![0.5, 0.25])]);
+}
+
 /// Numbers that were multiplied are not those that the file has scales for.
 #[test]
 fn weights_that_are_multiplied_have_scales_of_their_own() {

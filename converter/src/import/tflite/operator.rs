@@ -4,11 +4,11 @@ use dunlin::DType;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
-use dunlin::ops::{Concat, Conv2d, MAX_INPUTS};
+use dunlin::ops::{Concat, Conv2d};
 
 use super::flatbuffer::Scalar;
 use super::{Import, OperatorRecord, schema};
-use crate::import::grouped::{self, Build};
+use crate::import::grouped::Parts;
 use crate::ops::Op;
 use crate::ops::reshape::reshape_to;
 use crate::padding::same;
@@ -384,7 +384,7 @@ impl Operator<'_, '_> {
     /// # Errors
     /// If the channels cannot be shared out evenly, or weights of groups are not constant.
     pub fn emit_convolution(&mut self, op: Conv2d, inputs: &[TensorId]) -> Result<()> {
-        match grouped::last_node(self, op, inputs)? {
+        match self.parts()?.last_node(op, inputs)? {
             (Op::Concat(joins), parts) => self.emit_joined(joins, parts),
             (op, inputs) => self.emit_layer(op, &inputs),
         }
@@ -396,7 +396,7 @@ impl Operator<'_, '_> {
     /// # Errors
     /// As [`Operator::emit`].
     pub fn emit_joined(&mut self, op: Concat, inputs: Vec<TensorId>) -> Result<()> {
-        let inputs = self.join_first(op, inputs)?;
+        let inputs = self.parts()?.join_first(op, inputs)?;
         self.emit_layer(op, &inputs)
     }
 
@@ -405,18 +405,15 @@ impl Operator<'_, '_> {
     /// # Errors
     /// As [`Operator::apply`].
     pub fn join(&mut self, what: &str, op: Concat, inputs: Vec<TensorId>) -> Result<TensorId> {
-        let (inputs, quant) = (self.join_first(op, inputs)?, self.output_quant(0)?);
+        let (inputs, quant) = (self.parts()?.join_first(op, inputs)?, self.output_quant(0)?);
         self.apply(what, op, &inputs, quant)
     }
 
-    /// Joins the first ones until as many are left as the device takes at once.
-    fn join_first(&mut self, op: Concat, mut inputs: Vec<TensorId>) -> Result<Vec<TensorId>> {
-        while inputs.len() > MAX_INPUTS {
-            let (rest, quant) = (inputs.split_off(MAX_INPUTS), self.output_quant(0)?);
-            let joined = self.apply(&format!("first{}", rest.len()), op, &inputs, quant)?;
-            inputs = [vec![joined], rest].concat();
-        }
-        Ok(inputs)
+    /// The operator, of which nodes in between are made.
+    fn parts(&mut self) -> Result<Parts<'_>> {
+        let name = self.import.file.tensor_name(self.output(0)?)?;
+        let quant = self.output_quant(0)?;
+        Ok(Parts { graph: &mut self.import.graph, name, quant })
     }
 
     /// Appends a node with input 0 only.
@@ -484,29 +481,5 @@ impl Operator<'_, '_> {
             return Err(Error::Invalid("writes a tensor that is there already".to_string()));
         }
         Ok(())
-    }
-}
-
-impl Build for Operator<'_, '_> {
-    fn graph(&mut self) -> &mut Graph {
-        Operator::graph(self)
-    }
-
-    fn apply(
-        &mut self,
-        what: &str,
-        op: impl Into<Op>,
-        inputs: &[TensorId],
-        quant: Option<Quant>,
-    ) -> Result<TensorId> {
-        Operator::apply(self, what, op, inputs, quant)
-    }
-
-    fn constant(&mut self, what: &str, dims: &[usize], data: Data) -> Result<TensorId> {
-        Operator::constant(self, what, dims, data)
-    }
-
-    fn output_quant(&self) -> Result<Option<Quant>> {
-        Operator::output_quant(self, 0)
     }
 }

@@ -2,12 +2,13 @@
 
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::window::Window;
-use dunlin::ops::{Concat, Conv2d, Slice, TransposeConv2d};
+use dunlin::ops::{Concat, Conv2d, TransposeConv2d};
 
+use super::super::array::Array;
 use super::super::channels_last;
 use super::super::operator::Operator;
+use super::super::view::View;
 use super::parts;
-use crate::import::grouped;
 use crate::ops::Op;
 use crate::padding::same;
 use crate::{Error, Result, TensorId};
@@ -132,7 +133,8 @@ pub fn convolution(cx: &mut Operator) -> Result<()> {
     let mut inputs = vec![id, cx.in_order(1, &channels_last(rank), &[c_out, kh, kw, taps])?];
     cx.store_weights(1, inputs[1], 0, 0)?;
     inputs.extend(bias(cx, c_out)?);
-    let made = match grouped::last_node(cx, Conv2d { window, bounds: Bounds::None }, &inputs)? {
+    let n_copied = if groups == 1 { 0 } else { c_out * (kh * kw * taps + 1) };
+    let made = match cx.parts(n_copied)?.last_node(Conv2d { window, bounds: Bounds::None }, &inputs)? {
         (Op::Concat(joins), of_groups) => parts::joined(cx, "", joins, of_groups)?,
         (op, inputs) => cx.apply("", op, &inputs)?,
     };
@@ -153,7 +155,7 @@ fn bias(cx: &mut Operator, c_out: usize) -> Result<Option<TensorId>> {
 
 /// Weights in the file `[c_in, c_out / groups, h, w]`.
 pub fn transposed(cx: &mut Operator) -> Result<()> {
-    let Image { id, dims: [n, h, w, channels], rank } = image(cx)?;
+    let Image { id, dims: [_, h, w, channels], rank } = image(cx)?;
     let weights = cx.dims(1)?;
     let [c_in, kh, kw, c_out] = image_dims(&weights)?;
     let groups = usize::try_from(cx.int("group", 1)?).unwrap_or(0);
@@ -164,40 +166,37 @@ pub fn transposed(cx: &mut Operator) -> Result<()> {
     let (window, output) = transposed_window(cx, rank, [kh, kw], [h, w])?;
     let op = TransposeConv2d { window, output, bounds: Bounds::None };
     let order: Vec<usize> = if rank == 3 { vec![1, 2, 0] } else { vec![1, 2, 3, 0] };
+    let mut inputs = vec![id];
     if groups == 1 {
-        let mut inputs = vec![id, cx.in_order(1, &order, &[c_out, kh, kw, c_in])?];
+        inputs.push(cx.in_order(1, &order, &[c_out, kh, kw, c_in])?);
         cx.store_weights(1, inputs[1], 1, 0)?;
-        inputs.extend(bias(cx, c_out)?);
-        let made = cx.apply("", op, &inputs)?;
-        return emit_image(cx, made, rank);
+    } else {
+        inputs.push(group_weights(cx, [groups, c_in / groups, c_out, kh, kw])?);
     }
-    let (numbers, c_part) = (cx.reals(1)?, channels / groups);
-    let bias = if cx.has_input(2) { cx.reals(2)? } else { vec![0.0; groups * c_out] };
-    if bias.len() != groups * c_out {
-        return Err(Error::Invalid(format!("has {} biases for {} channels", bias.len(), groups * c_out)));
-    }
-    let mut of_groups = Vec::new();
-    for group in 0..groups {
-        let slice = Slice {
-            begin: [0, 0, 0, (group * c_part) as u32],
-            len: [n, h, w, c_part].map(|len| len as u32),
-            stride: [1; 4],
-        };
-        let part = cx.apply(&format!("image{group}"), slice, &[id])?;
-        let taps = kh * kw;
-        // From [c_in, c_out, taps] to [c_out, taps, c_in].
-        let place = |o: usize, tap: usize, i: usize| ((group * c_part + i) * c_out + o) * taps + tap;
-        let turned = (0..c_out)
-            .flat_map(|o| (0..taps).flat_map(move |tap| (0..c_part).map(move |i| place(o, tap, i))))
-            .map(|place| numbers[place])
-            .collect();
-        let weights = cx.constant(&format!("weights{group}"), &[c_out, kh, kw, c_part], turned)?;
-        let bias = bias[group * c_out..(group + 1) * c_out].to_vec();
-        let bias = cx.constant(&format!("bias{group}"), &[c_out], bias)?;
-        of_groups.push(cx.apply(&format!("group{group}"), op, &[part, weights, bias])?);
-    }
-    let made = parts::joined(cx, "", Concat { axis: 3 }, of_groups)?;
+    inputs.extend(bias(cx, groups * c_out)?);
+    let made = if groups == 1 {
+        cx.apply("", op, &inputs)?
+    } else {
+        let n_copied = groups * c_out * (kh * kw * c_in / groups + 1);
+        let of_groups = cx.parts(n_copied)?.of_groups(op, &inputs, groups)?;
+        parts::joined(cx, "", Concat { axis: 3 }, of_groups)?
+    };
     emit_image(cx, made, rank)
+}
+
+/// Weights `[groups, c_in, c_out, kh, kw]` of input 1 as `[groups * c_out, kh, kw, c_in]`.
+fn group_weights(cx: &mut Operator, dims: [usize; 5]) -> Result<TensorId> {
+    let [groups, c_in, c_out, kh, kw] = dims;
+    let array = cx.constant_input(1)?;
+    let split = Array { dims: dims.to_vec(), ..(*array).clone() };
+    let placed = cx.place(1, &split, &View::in_order(&dims, &[0, 2, 3, 4, 1]))?;
+    let weights = cx.shaped(placed.id, &[groups * c_out, kh, kw, c_in])?;
+    cx.store_weights(1, weights, 1, 0)?;
+    // The same channels of every group have the same scale.
+    if let Some(quant) = cx.graph()[weights].quant.as_mut().filter(|quant| quant.axis.is_some()) {
+        quant.scales = quant.scales.repeat(groups);
+    }
+    Ok(weights)
 }
 
 /// The window of the convolution that goes the other way, and the size of the output.

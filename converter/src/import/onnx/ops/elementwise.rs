@@ -189,22 +189,14 @@ pub fn sub(cx: &mut Operator) -> Result<()> {
     broadcast::import(cx, DIFFERENCE)
 }
 
-/// A product; `x` times the hard sigmoid of x with slope 1/6 is the hard swish, which PyTorch writes so before version 14.
 pub fn mul(cx: &mut Operator) -> Result<()> {
     broadcast::import(cx, PRODUCT)
 }
 
-/// The product with the reciprocal, which is known now if the divisor is.
 pub fn div(cx: &mut Operator) -> Result<()> {
     let Pair { inputs: [a, b], view } = broadcast::pair(cx)?;
-    let reciprocal = match cx.graph().constant_data(b).and_then(|data| data.as_f32()).map(<[f32]>::to_vec) {
-        Some(numbers) => {
-            let dims = cx.graph().dims(b);
-            cx.constant("reciprocal", &dims, numbers.into_iter().map(|x| 1.0 / x).collect())?
-        }
-        None => cx.apply("reciprocal", Pointwise { function: Function::Reciprocal }, &[b])?,
-    };
-    let id = cx.apply("", PRODUCT, &[a, reciprocal])?;
+    let name = cx.name();
+    let id = cx.graph().div(&name, a, b)?;
     cx.emit(0, id, view)
 }
 

@@ -3,8 +3,8 @@
 use dunlin::ops::pointwise::Function;
 use dunlin::ops::{BatchNorm, LayerNorm, Pointwise, Softmax};
 
+use super::super::Placed;
 use super::super::operator::Operator;
-use super::super::{Placed, channels_last};
 use super::dense::innermost;
 use super::elementwise::{DIFFERENCE, PRODUCT, SUM};
 use super::reduce;
@@ -19,37 +19,27 @@ pub fn batch(cx: &mut Operator) -> Result<()> {
     if dims.len() < 2 {
         return Err(Error::Invalid(format!("normalizes {dims:?}, which has no channels")));
     }
-    let x = by_channels(cx)?;
+    let x = cx.placed(0)?;
+    let x = innermost(cx, x, |axis| axis == 1)?;
     let places = x.view.without(|axis| axis != 1).places();
     let mut inputs = vec![channels_of(cx, &x, places.len())?];
     for (i, what) in (1..).zip(["gamma", "beta", "mean", "variance"]) {
-        let numbers = cx.reals(i)?;
-        if numbers.len() != places.len() {
-            return Err(Error::Invalid(format!(
-                "has {} numbers for {} channels",
-                numbers.len(),
-                places.len()
-            )));
-        }
-        let in_memory = places.iter().map(|&place| numbers[place]).collect();
-        inputs.push(cx.constant(what, &[places.len()], in_memory)?);
+        let numbers = numbers_at(cx, i, &places)?;
+        inputs.push(cx.constant(what, &[places.len()], numbers)?);
     }
     let epsilon = cx.float("epsilon", 1e-5)?;
     let id = cx.apply("", BatchNorm { epsilon }, &inputs)?;
     cx.emit(0, id, x.view)
 }
 
-/// Input 0 with its axis 1 innermost.
-fn by_channels(cx: &mut Operator) -> Result<Placed> {
-    let x = cx.placed(0)?;
-    if x.view.has_innermost(|axis| axis == 1) {
-        return Ok(x);
+/// The real numbers of input `i`, one for each of `places`, in their order in memory.
+fn numbers_at(cx: &mut Operator, i: usize, places: &[usize]) -> Result<Vec<f32>> {
+    let numbers = cx.reals(i)?;
+    if numbers.len() != places.len() {
+        let what = format!("has {} numbers in input {i} for {} channels", numbers.len(), places.len());
+        return Err(Error::Invalid(what));
     }
-    let dims = x.view.dims();
-    let order = channels_last(dims.len());
-    let in_order: Vec<usize> = order.iter().map(|&axis| dims[axis]).collect();
-    let id = cx.in_order(0, &order, &in_order)?;
-    Ok(Placed::in_order(id, &dims, &order))
+    Ok(places.iter().map(|&place| numbers[place]).collect())
 }
 
 /// The tensor with `len` elements as its last dimension.
@@ -71,17 +61,10 @@ pub fn layer(cx: &mut Operator) -> Result<()> {
     let x = innermost(cx, x, |axis| axis >= first)?;
     let places = x.view.without(|axis| axis < first).places();
     let mut inputs = vec![channels_of(cx, &x, places.len())?];
-    for (i, what) in [(1, "gamma"), (2, "beta")] {
-        let numbers = if i == 1 || cx.has_input(i) { cx.reals(i)? } else { vec![0.0; places.len()] };
-        if numbers.len() != places.len() {
-            return Err(Error::Invalid(format!(
-                "has {} numbers for {} elements",
-                numbers.len(),
-                places.len()
-            )));
-        }
-        let in_memory = places.iter().map(|&place| numbers[place]).collect();
-        inputs.push(cx.constant(what, &[places.len()], in_memory)?);
+    let gamma = numbers_at(cx, 1, &places)?;
+    let beta = if cx.has_input(2) { numbers_at(cx, 2, &places)? } else { vec![0.0; places.len()] };
+    for (what, numbers) in [("gamma", gamma), ("beta", beta)] {
+        inputs.push(cx.constant(what, &[places.len()], numbers)?);
     }
     let epsilon = cx.float("epsilon", 1e-5)?;
     let id = cx.apply("", LayerNorm::F32 { epsilon }, &inputs)?;
@@ -107,15 +90,8 @@ pub fn instance(cx: &mut Operator) -> Result<()> {
         layout.iter().zip(&of_channels).map(|(&dim, &is)| if is { dim } else { 1 }).collect();
     let mut factors = Vec::new();
     for (i, what) in [(1, "gamma"), (2, "beta")] {
-        let numbers = cx.reals(i)?;
-        if numbers.len() != places.len() {
-            return Err(Error::Invalid(format!(
-                "has {} numbers for {} channels",
-                numbers.len(),
-                places.len()
-            )));
-        }
-        factors.push(cx.constant(what, &dims, places.iter().map(|&place| numbers[place]).collect())?);
+        let numbers = numbers_at(cx, i, &places)?;
+        factors.push(cx.constant(what, &dims, numbers)?);
     }
     let scale = cx.apply("scale", PRODUCT, &[inverse, factors[0]])?;
     let scaled = cx.apply("scaled", PRODUCT, &[centred, scale])?;

@@ -77,23 +77,22 @@ fn padded_along(
         let what = format!("{}{axis}", ["before", "behind"][end]);
         let mut part = dims.clone();
         if pad > 0 {
-            let ranges = match mode {
-                "constant" => Vec::new(),
-                "reflect" if pad < len => vec![[(pad, -1), (len - 2, -1)][end]],
-                "edge" if pad <= 64 => vec![(if end == 0 { 0 } else { len - 1 }, 1); pad],
-                "wrap" if pad <= len => vec![[(len - pad, 1), (0, 1)][end]],
+            // The first index, how many, the step, and how often.
+            let copied = match mode {
+                "constant" => None,
+                "reflect" if pad < len => Some(([pad, len.saturating_sub(2)][end], pad, -1, 1)),
+                "edge" if pad <= 64 => Some(([0, len - 1][end], 1, 1, pad)),
+                "wrap" if pad <= len => Some(([len - pad, 0][end], pad, 1, 1)),
                 _ => return Err(Error::Invalid(format!("pads {len} indices by {pad} in the mode {mode}"))),
             };
-            let each = if mode == "edge" { 1 } else { pad };
-            part[axis] = each;
-            for (begin, step) in &ranges {
-                let range = Range { begin: *begin, len: each, step: *step };
-                let made = sliced(cx, &what, (placed, order), axis, range)?;
-                parts.push(cx.shaped(made.id, &Split::of(&part, order, axis).dims)?);
-            }
-            if ranges.is_empty() {
-                let numbers = filled(&part, value)?;
-                parts.push(cx.constant(&what, &Split::of(&part, order, axis).dims, numbers)?);
+            part[axis] = copied.map_or(pad, |(_, len, ..)| len);
+            let dims = Split::of(&part, order, axis).dims;
+            match copied {
+                None => parts.push(cx.constant(&what, &dims, filled(&part, value)?)?),
+                Some((begin, len, step, n)) => {
+                    let made = sliced(cx, &what, (placed, order), axis, Range { begin, len, step })?;
+                    parts.extend(vec![cx.shaped(made.id, &dims)?; n]);
+                }
             }
         }
         if end == 0 {

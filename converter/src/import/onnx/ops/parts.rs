@@ -1,6 +1,6 @@
 //! Tensors in parts: joined, split, cut, looked up.
 
-use dunlin::ops::{Concat, Embedding, MAX_INPUTS, Slice};
+use dunlin::ops::{Concat, Embedding, Slice};
 use dunlin::{DType, Shape};
 
 use super::super::array::Array;
@@ -13,12 +13,8 @@ use crate::{Error, Result, TensorId};
 ///
 /// # Errors
 /// As [`Operator::apply`].
-pub fn joined(cx: &mut Operator, what: &str, op: Concat, mut inputs: Vec<TensorId>) -> Result<TensorId> {
-    while inputs.len() > MAX_INPUTS {
-        let rest = inputs.split_off(MAX_INPUTS);
-        let first = cx.apply(&format!("first{}", rest.len()), op, &inputs)?;
-        inputs = [vec![first], rest].concat();
-    }
+pub fn joined(cx: &mut Operator, what: &str, op: Concat, inputs: Vec<TensorId>) -> Result<TensorId> {
+    let inputs = cx.parts(0)?.join_first(op, inputs)?;
     match inputs[..] {
         [only] => Ok(only),
         _ => cx.apply(what, op, &inputs),

@@ -3,7 +3,7 @@
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
-use dunlin::ops::{AveragePool2d, MaxPool2d, Mean, Pad};
+use dunlin::ops::{AveragePool2d, MaxPool2d, Pad};
 
 use super::super::operator::Operator;
 use super::conv::{Image, emit_image, image, pair, window};
@@ -75,7 +75,8 @@ fn round_up(window: &mut Window, kernel: [u8; 2], size: [usize; 2]) {
 /// The mean of all pixels.
 pub fn global_average(cx: &mut Operator) -> Result<()> {
     let image = image(cx)?;
-    let made = cx.apply("", Mean { axes: 0b0110, keep_dims: true, factor: None }, &[image.id])?;
+    let name = cx.name();
+    let made = cx.graph().mean(&name, image.id, &[1, 2])?;
     emit_image(cx, made, image.rank)
 }
 

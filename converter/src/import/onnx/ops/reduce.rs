@@ -3,7 +3,7 @@
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pooling::Pooling;
 use dunlin::ops::window::Window;
-use dunlin::ops::{ArgMax, MaxPool2d, Mean};
+use dunlin::ops::{ArgMax, MaxPool2d};
 
 use super::super::Placed;
 use super::super::operator::Operator;
@@ -45,11 +45,9 @@ pub fn mean_of(
     is: impl Fn(usize) -> bool,
 ) -> Result<TensorId> {
     let marked = view.marked(&cx.graph().dims(x), is);
-    let axes = marked.iter().enumerate().fold(0, |axes, (i, &is)| axes | u8::from(is) << i);
-    match axes {
-        0 => Ok(x),
-        axes => cx.apply(what, Mean { axes, keep_dims: true, factor: None }, &[x]),
-    }
+    let axes: Vec<usize> = (0..marked.len()).filter(|&i| marked[i]).collect();
+    let name = cx.named(what);
+    cx.graph().mean(&name, x, &axes)
 }
 
 /// Input 0 in dimensions of which the reduced axes are whole ones.
@@ -72,7 +70,6 @@ pub fn mean(cx: &mut Operator) -> Result<()> {
     cx.emit(0, id, reduced(&x.view, &axes, keeps))
 }
 
-/// A sum is so many times the mean.
 pub fn sum(cx: &mut Operator) -> Result<()> {
     let (axes, keeps) = axes(cx)?;
     let (x, id) = apart(cx, &axes)?;
@@ -81,10 +78,11 @@ pub fn sum(cx: &mut Operator) -> Result<()> {
 }
 
 fn sum_of(cx: &mut Operator, what: &str, x: &Placed, id: TensorId, axes: &[usize]) -> Result<TensorId> {
-    let n: usize = axes.iter().map(|&axis| x.view.dims()[axis]).product();
-    let mean = mean_of(cx, &format!("{what}mean"), &x.view, id, |axis| axes.contains(&axis))?;
-    let n = cx.constant("n", &[1], vec![n as f32])?;
-    cx.apply(what, PRODUCT, &[mean, n])
+    let mut dims = cx.graph().dims(id);
+    let marked = x.view.marked(&dims, |axis| axes.contains(&axis));
+    dims.iter_mut().zip(marked).filter(|(_, is)| *is).for_each(|(dim, _)| *dim = 1);
+    let name = cx.named(what);
+    cx.graph().sum_to(&name, id, &dims)
 }
 
 /// The root of the sum of squares.
