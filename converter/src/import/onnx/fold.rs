@@ -271,7 +271,7 @@ fn expanded(cx: &mut Operator, x: &Array) -> Result<Array> {
 }
 
 /// The upper or lower triangle of each matrix; 0 elsewhere.
-fn triangle(cx: &mut Operator, x: &Array) -> Result<Array> {
+pub fn triangle(cx: &mut Operator, x: &Array) -> Result<Array> {
     let k = cx.wholes(1)?.map_or(0, |k| k.first().copied().unwrap_or(0));
     let is_upper = cx.int("upper", 1)? != 0;
     let &[.., rows, columns] = &x.dims[..] else {

@@ -4,6 +4,8 @@
 //! here, if all that it reads is known (`fold`), or becomes nodes by its rule (`rules`). Dimensions are moved about in `view`
 //! alone; `quantized` makes int8 of what the file quantizes.
 
+#[cfg(test)]
+mod answers;
 mod arithmetic;
 mod array;
 mod file;

@@ -222,7 +222,11 @@ impl Operator<'_> {
         attribute.and_then(|found| found.t.as_ref()).map(|tensor| self.import.file.array(tensor)).transpose()
     }
 
-    fn value(&mut self, i: usize) -> Result<Value> {
+    /// Input `i`.
+    ///
+    /// # Errors
+    /// If it is left out, or nothing computes it.
+    pub(super) fn value(&mut self, i: usize) -> Result<Value> {
         match self.node.input.get(i).filter(|name| !name.is_empty()) {
             Some(name) => self.import.value(&name.clone()),
             None => Err(Error::Invalid(format!("input {i} is missing"))),

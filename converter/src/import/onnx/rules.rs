@@ -3,7 +3,9 @@
 use dunlin::ops::pointwise::Function;
 
 use super::operator::Operator;
-use super::ops::{conv, dense, elementwise, movement, norm, pad, parts, pool, recurrent, reduce, resize};
+use super::ops::{
+    conv, dense, elementwise, logic, movement, norm, pad, parts, pool, recurrent, reduce, resize,
+};
 use super::{quantized, schema};
 use crate::Result;
 
@@ -24,6 +26,7 @@ pub fn rule(kind: &str) -> Option<Rule> {
         "MatMul" => dense::matmul,
         "LSTM" => recurrent::lstm,
         "GRU" => recurrent::gru,
+        "RNN" => recurrent::rnn,
         "BatchNormalization" => norm::batch,
         "InstanceNormalization" => norm::instance,
         "LayerNormalization" => norm::layer,
@@ -33,9 +36,13 @@ pub fn rule(kind: &str) -> Option<Rule> {
         "ReduceSum" => reduce::sum,
         "ReduceMax" => reduce::max,
         "ReduceMin" => reduce::min,
+        "ReduceL1" => reduce::sum_of_distances,
         "ReduceL2" => reduce::norm,
         "ReduceSumSquare" => reduce::sum_of_squares,
         "ArgMax" => reduce::arg_max,
+        "ArgMin" => reduce::arg_min,
+        "CumSum" => reduce::running_sum,
+        "Trilu" => movement::triangle,
         "Concat" => parts::concat,
         "Split" => parts::split,
         "Slice" => parts::slice,
@@ -91,7 +98,15 @@ fn of_elements(kind: &str) -> Option<Rule> {
         "Div" => elementwise::div,
         "QuantizeLinear" => quantized::quantize,
         "DequantizeLinear" => quantized::dequantize,
-        "Where" => elementwise::choice,
+        "Where" => logic::choice,
+        "Greater" => logic::greater,
+        "GreaterOrEqual" => logic::greater_or_equal,
+        "Less" => logic::less,
+        "LessOrEqual" => logic::less_or_equal,
+        "Equal" => logic::equal,
+        "Not" => logic::not,
+        "And" => logic::and,
+        "Or" => logic::or,
         "Min" => elementwise::minimum,
         "Max" => elementwise::maximum,
         "Sum" => elementwise::sum,

@@ -133,19 +133,37 @@ fn general_gemm(cx: &mut Operator, a: Placed, is_turned: bool, (alpha, beta): (f
 
 /// A product of matrices, one for each index of the dimensions before the last two.
 pub fn matmul(cx: &mut Operator) -> Result<()> {
-    let (a, b) = (cx.dims(0)?, cx.dims(1)?);
+    let (mut a, b) = (cx.dims(0)?, cx.dims(1)?);
+    let is_vector = a.len() == 1;
+    if is_vector {
+        a.insert(0, 1);
+    }
     if a.len() < 2 || b.len() < 2 || a[a.len() - 1] != b[b.len() - 2] {
         return Err(Error::Invalid(format!("multiplies {a:?} with {b:?}, which are no matrices that fit")));
     }
     let [k, n] = [b[b.len() - 2], b[b.len() - 1]];
     if b.len() == 2 && cx.known(1)?.is_some() {
-        let (x, rows) = (cx.placed(0)?, turned(&cx.reals(1)?, [k, n]));
+        let (x, rows) = (rows_of(cx, is_vector)?, turned(&cx.reals(1)?, [k, n]));
         let made = layer(cx, x, &Weights { rows, n, from: Some(1) }, None)?;
-        return cx.emit(0, made.id, made.view);
+        let view = if is_vector { made.view.without_axis(0) } else { made.view };
+        return cx.emit(0, made.id, view);
+    }
+    if is_vector {
+        return Err(Error::Invalid("multiplies a vector with a matrix that is computed".to_string()));
     }
     let (a, b) = (cx.placed(0)?, cx.placed(1)?);
     let made = product(cx, "", a, b)?;
     cx.emit(0, made.id, made.view)
+}
+
+/// Input 0; a vector as a matrix of one row.
+fn rows_of(cx: &mut Operator, is_vector: bool) -> Result<Placed> {
+    let Placed { id, view } = cx.placed(0)?;
+    if !is_vector {
+        return Ok(Placed { id, view });
+    }
+    let dims = [1, view.count()];
+    Ok(Placed { id: cx.shaped(id, &dims)?, view: View::row_major(&dims) })
 }
 
 /// Appends the product of matrices that are both computed.

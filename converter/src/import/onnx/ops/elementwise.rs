@@ -7,7 +7,6 @@ use dunlin::ops::{
     Add, Clamp, HardSwish, LeakyRelu, Logistic, Maximum, Minimum, Mul, Pointwise, Prelu, Sub, Tanh,
 };
 
-use super::super::array::Array;
 use super::super::operator::Operator;
 use super::broadcast::{self, Pair};
 use crate::ops::Op;
@@ -207,10 +206,9 @@ pub fn pow(cx: &mut Operator) -> Result<()> {
         (_, Some(&[number])) => number as f32,
         _ => return Err(Error::Invalid("has more than one exponent".to_string())),
     };
-    if exponent.fract() != 0.0 && exponent != 0.5 || exponent.abs() > 16.0 {
-        let what =
-            format!("takes the power of {exponent}: 0.5, and whole numbers from -16 to 16 are computed");
-        return Err(Error::Invalid(what));
+    // Others that are no whole numbers have no power of negative ones anyway.
+    if exponent.fract() == 0.0 && exponent.abs() > 16.0 || !exponent.is_finite() {
+        return Err(Error::Invalid(format!("takes the power of {exponent}: -16 to 16 are computed")));
     }
     composed(cx, |graph, name, x| graph.pow(name, x, exponent))
 }
@@ -242,7 +240,7 @@ pub fn identity(cx: &mut Operator) -> Result<()> {
     cx.forward(|view| view)
 }
 
-/// Of numbers that are real anyway to real ones, or of indices to indices.
+/// Of numbers that are real anyway to real ones or to truth values, or of indices to indices.
 pub fn cast(cx: &mut Operator) -> Result<()> {
     use super::super::schema::element;
     let (x, to) = (cx.placed(0)?, cx.int("to", 0)?);
@@ -251,31 +249,10 @@ pub fn cast(cx: &mut Operator) -> Result<()> {
     match cx.graph()[x.id].ty.dtype {
         DType::F32 if is_real => cx.emit(0, x.id, x.view),
         DType::I32 if is_index => cx.emit(0, x.id, x.view),
+        DType::F32 if to == i64::from(element::BOOL) => {
+            let sign = cx.part("Sign", "sign", &[cx.input_name(0)])?;
+            cx.become_part("Abs", &[sign])
+        }
         _ => Err(Error::Invalid("makes numbers of another type of what the network computes".to_string())),
     }
-}
-
-/// Where a known condition holds input 1, elsewhere input 2: the sum of both, each 0 where it is not chosen.
-pub fn choice(cx: &mut Operator) -> Result<()> {
-    let condition = cx.constant_input(0)?;
-    let is = |i: usize, if_holds: f32| {
-        let holds = condition.wholes().is_some_and(|truths| truths[i] != 0);
-        if holds { if_holds } else { 1.0 - if_holds }
-    };
-    let zero = cx.known_as("zero", Array::real(&[], vec![0.0]));
-    let mut terms = Vec::new();
-    for (i, if_holds) in [(1, 1.0), (2, 0.0)] {
-        let (chosen, what) = (cx.input_name(i), format!("chosen{i}"));
-        // Where it is known it may be infinite, and no product.
-        terms.push(if cx.known(i)?.is_some() {
-            let mut inputs = [cx.input_name(0), zero.clone(), zero.clone()];
-            inputs[i] = chosen;
-            cx.part("Where", &what, &inputs)?
-        } else {
-            let share = (0..condition.numbers.len()).map(|place| is(place, if_holds)).collect();
-            let share = cx.known_as(&format!("share{i}"), Array::real(&condition.dims, share));
-            cx.part("Mul", &what, &[chosen, share])?
-        });
-    }
-    cx.become_part("Add", &terms)
 }

@@ -4,6 +4,7 @@ pub mod broadcast;
 pub mod conv;
 pub mod dense;
 pub mod elementwise;
+pub mod logic;
 pub mod movement;
 pub mod norm;
 pub mod pad;

@@ -1,9 +1,9 @@
 //! Operators that only rename or move dimensions: nothing is computed, the view changes.
 
-use super::super::Placed;
 use super::super::array::{Array, filled};
 use super::super::operator::Operator;
 use super::super::view::View;
+use super::super::{Placed, fold};
 use super::broadcast::broadcast;
 use crate::{Error, Result};
 
@@ -112,6 +112,15 @@ pub fn expand(cx: &mut Operator) -> Result<()> {
     }
     let zeros = cx.known_as("zeros", Array::real(&whole, filled(&whole, 0.0)?));
     cx.become_part("Add", &[cx.input_name(0), zeros])
+}
+
+/// The upper or lower triangle of each matrix: a product with ones and zeros.
+pub fn triangle(cx: &mut Operator) -> Result<()> {
+    let dims = cx.dims(0)?;
+    let dims = &dims[dims.len().saturating_sub(2)..];
+    let ones = fold::triangle(cx, &Array::real(dims, filled(dims, 1.0)?))?;
+    let ones = cx.known_as("ones", ones);
+    cx.become_part("Mul", &[cx.input_name(0), ones])
 }
 
 /// Blocks of pixels from channels.

@@ -32,7 +32,8 @@ pub fn concat(cx: &mut Operator) -> Result<()> {
             return Err(Error::Invalid(format!("joins {first:?} and {own:?} along axis {axis}")));
         }
         if order.is_none() && cx.known(i)?.is_none() {
-            order = natural_order(cx, i)?;
+            let placed = cx.placed(i)?;
+            order = natural_order(cx, &placed);
         }
     }
     let order = order.unwrap_or_else(|| (0..first.len()).collect());
@@ -73,23 +74,27 @@ impl Split {
     }
 }
 
-/// The order in which the axes of computed input `i` lie in memory, if each lies there in one piece: that of its tensor's
+/// The order in which the axes of a tensor lie in memory, if each lies there in one piece: that of its tensor's
 /// dimensions, where lengths of 1 leave it open.
-fn natural_order(cx: &mut Operator, i: usize) -> Result<Option<Vec<usize>>> {
-    let Placed { id, view } = cx.placed(i)?;
-    let (dims, of_graph) = (view.dims(), cx.graph().dims(id));
+fn natural_order(cx: &mut Operator, Placed { id, view }: &Placed) -> Option<Vec<usize>> {
+    let (dims, of_graph) = (view.dims(), cx.graph().dims(*id));
     let orders = [(0..dims.len()).collect(), super::super::channels_last(dims.len())];
     let fits = |order: &&Vec<usize>| {
         let in_order: Vec<usize> = order.iter().map(|&axis| dims[axis]).collect();
-        in_order == of_graph && view == View::in_order(&dims, order)
+        in_order == of_graph && *view == View::in_order(&dims, order)
     };
-    Ok(orders.iter().find(fits).cloned().or_else(|| view.order()))
+    orders.iter().find(fits).cloned().or_else(|| view.order())
 }
 
 /// Input 0 with each axis in one piece of memory, and the order of the axes.
 pub fn in_pieces(cx: &mut Operator) -> Result<(Placed, Vec<usize>)> {
     let placed = cx.placed(0)?;
-    if let Some(order) = natural_order(cx, 0)? {
+    in_pieces_of(cx, placed)
+}
+
+/// A tensor with each axis in one piece of memory, and the order of the axes.
+pub fn in_pieces_of(cx: &mut Operator, placed: Placed) -> Result<(Placed, Vec<usize>)> {
+    if let Some(order) = natural_order(cx, &placed) {
         return Ok((placed, order));
     }
     let dims = placed.view.dims();
@@ -98,7 +103,8 @@ pub fn in_pieces(cx: &mut Operator) -> Result<(Placed, Vec<usize>)> {
         false => (0..dims.len()).collect(),
     };
     let view = View::in_order(&dims, &order);
-    let id = cx.moved(&placed, &view, view.factors())?;
+    let all = [view.count()];
+    let id = cx.moved(&placed, &view, if view.factors().len() <= 4 { view.factors() } else { &all })?;
     Ok((Placed { id, view }, order))
 }
 

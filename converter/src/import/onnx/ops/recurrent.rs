@@ -7,6 +7,7 @@ use dunlin::ops::{Concat, Gru, Lstm, Slice};
 
 use super::super::array::Array;
 use super::super::operator::Operator;
+use super::super::schema::{Attribute, attribute};
 use super::super::view::View;
 use crate::ops::Op;
 use crate::{Error, Result, TensorId};
@@ -51,6 +52,47 @@ pub fn gru(cx: &mut Operator) -> Result<()> {
             Ok((GRU_GATES.to_vec(), vec![("bias", w), ("recurrent_bias", r)]))
         },
     )
+}
+
+/// Where the bias of a gate is this, it is 1 in f32 whatever else is added; and where it is minus this, 0.
+const OPEN: f32 = 30.0;
+
+/// A plain recurrent layer: a GRU that resets nothing and updates everything. It takes three times the products, and no operator
+/// of its own on the device.
+pub fn rnn(cx: &mut Operator) -> Result<()> {
+    check(cx, &["Tanh"], &[5])?;
+    let (w, r) = (cx.dims(1)?, cx.dims(2)?);
+    let (&[d, hidden, c], &[d_too, rows, columns]) = (&w[..], &r[..]) else {
+        return Err(Error::Invalid(format!("has weights {w:?} and {r:?}")));
+    };
+    if [d_too, rows, columns] != [d, hidden, hidden] || d * hidden * c == 0 {
+        return Err(Error::Invalid(format!("has weights {w:?} and {r:?}")));
+    }
+    // ONNX's gates are update, reset, new.
+    let behind = |numbers: Vec<f32>, len: usize| -> Vec<f32> {
+        numbers
+            .chunks_exact(hidden * len)
+            .flat_map(|rows| [&vec![0.0; 2 * rows.len()], rows].concat())
+            .collect()
+    };
+    let (weights, recurrent) = (behind(cx.reals(1)?, c), behind(cx.reals(2)?, hidden));
+    let mut all = Vec::new();
+    for direction in 0..d {
+        let [own, recurrent] = biases(cx, direction, hidden)?;
+        let gates = [vec![-OPEN; hidden], vec![OPEN; hidden], own, vec![0.0; 2 * hidden], recurrent];
+        all.extend(gates.concat());
+    }
+    let inputs = [
+        cx.input_name(0),
+        cx.known_as("weights", Array::real(&[d, 3 * hidden, c], weights)),
+        cx.known_as("recurrent", Array::real(&[d, 3 * hidden, hidden], recurrent)),
+        cx.known_as("biases", Array::real(&[d, 6 * hidden], all)),
+    ];
+    cx.node.input = inputs.to_vec();
+    cx.node.attribute.retain(|attribute| ["direction", "layout"].contains(&&attribute.name[..]));
+    let (name, r#type) = ("linear_before_reset".to_string(), attribute::INT);
+    cx.node.attribute.push(Attribute { name, r#type, i: 1, ..Attribute::default() });
+    gru(cx)
 }
 
 /// Refuses what the device does not compute; `states` are inputs with the states to begin with.

@@ -9,7 +9,7 @@ use super::super::Placed;
 use super::super::operator::Operator;
 use super::super::view::View;
 use super::elementwise::PRODUCT;
-use super::parts::in_pieces;
+use super::parts::{Split, in_pieces, in_pieces_of};
 use crate::{Error, Result, TensorId};
 
 /// The axes that are reduced, and whether they stay as dimensions of 1. Axes are an attribute; inputs since version 18, for
@@ -94,6 +94,16 @@ pub fn norm(cx: &mut Operator) -> Result<()> {
     let name = cx.name();
     let root = cx.graph().sqrt(&name, sum)?;
     cx.emit(0, root, reduced(&x.view, &axes, keeps))
+}
+
+/// The sum of magnitudes.
+pub fn sum_of_distances(cx: &mut Operator) -> Result<()> {
+    let (axes, keeps) = axes(cx)?;
+    let (x, id) = apart(cx, &axes)?;
+    let name = cx.named("distances");
+    let distances = cx.graph().abs(&name, id)?;
+    let sum = sum_of(cx, "", &x, distances, &axes)?;
+    cx.emit(0, sum, reduced(&x.view, &axes, keeps))
 }
 
 /// The sum of squares.
@@ -181,10 +191,23 @@ pub fn greatest_of(
 
 /// The index of the greatest along an axis; of several, the first.
 pub fn arg_max(cx: &mut Operator) -> Result<()> {
+    let placed = cx.placed(0)?;
+    index_of_greatest(cx, placed)
+}
+
+/// The index of the least, the greatest of the negative.
+pub fn arg_min(cx: &mut Operator) -> Result<()> {
+    let Placed { id, view } = cx.placed(0)?;
+    let name = cx.named("negative");
+    let id = cx.graph().scale(&name, id, -1.0)?;
+    index_of_greatest(cx, Placed { id, view })
+}
+
+fn index_of_greatest(cx: &mut Operator, placed: Placed) -> Result<()> {
     if cx.int("select_last_index", 0)? != 0 {
         return Err(Error::Invalid("gives the last of several, and the first is computed".to_string()));
     }
-    let (placed, order) = in_pieces(cx)?;
+    let (placed, order) = in_pieces_of(cx, placed)?;
     let dims = placed.view.dims();
     let axis = cx.axis(cx.int("axis", 0)?, dims.len())?;
     let place = order.iter().position(|&each| each == axis).unwrap_or(0);
@@ -193,4 +216,30 @@ pub fn arg_max(cx: &mut Operator) -> Result<()> {
     let id = cx.apply("", ArgMax { axis: place as u8 }, &[x])?;
     let keeps = cx.int("keepdims", 1)? != 0;
     cx.emit(0, id, reduced(&placed.view, &[axis], keeps))
+}
+
+/// The most numbers of a running sum, whose matrix has the square of it.
+const MAX_RUN: usize = 256;
+
+/// Sums up to each index along an axis: the product with a triangle of ones.
+pub fn running_sum(cx: &mut Operator) -> Result<()> {
+    let (placed, order) = in_pieces(cx)?;
+    let dims = placed.view.dims();
+    let given = cx.wholes(1)?.and_then(|axes| axes.first().copied()).unwrap_or(0);
+    let axis = cx.axis(given, dims.len())?;
+    let n = dims[axis];
+    if n > MAX_RUN {
+        return Err(Error::Invalid(format!("sums {n} numbers step by step: at most {MAX_RUN}")));
+    }
+    let (is_backwards, is_exclusive) = (cx.int("reverse", 0)? != 0, cx.int("exclusive", 0)? != 0);
+    let counts = |(from, to): (usize, usize)| {
+        let (first, last) = if is_backwards { (to, from) } else { (from, to) };
+        f32::from(u8::from(first < last || first == last && !is_exclusive))
+    };
+    let ones = (0..n * n).map(|i| counts((i / n, i % n))).collect();
+    let matrix = cx.constant("ones", &[n, n], ones)?;
+    let split = Split::of(&dims, &order, axis);
+    let (x, name) = (cx.shaped(placed.id, &split.dims)?, cx.name());
+    let id = cx.graph().along(&name, x, split.place, matrix)?;
+    cx.emit_in_order(id, &dims, &order)
 }
