@@ -2,17 +2,22 @@
 
 use std::collections::HashSet;
 
-use dunlin::ops::Pad;
+use dunlin::Shape;
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::window::Window;
+use dunlin::ops::{DepthwiseConv2d, Pad};
 
+use crate::ops::reshape::reshape_to;
 use crate::ops::{InputRole, Op};
-use crate::{Data, Graph, Kind, Node, NodeId, Program, Result, Tensor, TensorId};
+use crate::{Data, Error, Graph, Kind, Node, NodeId, Program, Result, Tensor, TensorId};
 
 /// What [`simplify`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Simplified {
     /// Batch normalizations folded into the weights before them.
     pub batch_norms: usize,
+    /// Other ones, which became layers.
+    pub norm_layers: usize,
     /// Activations fused into the operator before them.
     pub activations: usize,
     /// Paddings fused into the convolution behind them.
@@ -33,6 +38,7 @@ pub fn simplify(graph: &mut Graph) -> Result<Simplified> {
     let simplified = Simplified {
         constants,
         batch_norms: fold_batch_norms(graph)?,
+        norm_layers: norms_as_layers(graph)?,
         activations: fuse_activations(graph),
         pads: fuse_pads(graph),
         dead: remove_dead_nodes(graph),
@@ -137,6 +143,65 @@ fn fold_norm(graph: &mut Graph, i: usize) -> Result<bool> {
     let Some(layer) = sole_producer(graph, norm.inputs[0]) else { return Ok(false) };
     let Some((scale, shift)) = norm_factors(graph, &norm, params.epsilon) else { return Ok(false) };
     fold_into(graph, layer, &norm, &scale, &shift)
+}
+
+/// Makes batch normalizations that no layer before them takes up depthwise convolutions of one tap, which there are in int8, too.
+/// Returns how many.
+///
+/// # Errors
+/// As [`Graph::constant`].
+pub fn norms_as_layers(graph: &mut Graph) -> Result<usize> {
+    let (mut nodes, mut made) = (Vec::new(), 0);
+    for node in std::mem::take(graph.nodes_mut()) {
+        match norm_as_layer(graph, &node)? {
+            Some(layer) => {
+                nodes.extend(layer);
+                made += 1;
+            }
+            None => nodes.push(node),
+        }
+    }
+    *graph.nodes_mut() = nodes;
+    Ok(made)
+}
+
+/// What computes the same as a batch normalization whose statistics are constants, on an image.
+fn norm_as_layer(graph: &mut Graph, norm: &Node) -> Result<Option<Vec<Node>>> {
+    let Op::BatchNorm(params) = norm.op else { return Ok(None) };
+    let Some((scale, shift)) = norm_factors(graph, norm, params.epsilon) else { return Ok(None) };
+    let x = norm.inputs[0];
+    let dims = graph.dims(x);
+    let image = match dims[..] {
+        [n, h, w, c] => [n, h, w, c],
+        [n, t, c] => [n, 1, t, c],
+        [n, c] => [n, 1, 1, c],
+        _ => return Ok(None),
+    };
+    let data = |numbers: Vec<f64>| Data::F32(numbers.into_iter().map(|number| number as f32).collect());
+    let c = scale.len();
+    let weights = graph.constant(&format!("{}/weights", norm.name), &[1, 1, 1, c], data(scale))?;
+    let bias = graph.constant(&format!("{}/bias", norm.name), &[c], data(shift))?;
+    let op: Op = DepthwiseConv2d { window: Window::UNIT, bounds: Bounds::None }.into();
+    if dims == image {
+        return Ok(Some(vec![Node { op, inputs: vec![x, weights, bias], ..norm.clone() }]));
+    }
+    let mut tensor = |what: &str| -> Result<TensorId> {
+        let name = format!("{}/{what}", norm.name);
+        let shape = Shape::new(&image).map_err(|error| Error::graph(&name, error.to_string()))?;
+        let mut tensor = Tensor { name, kind: Kind::Value, quant: None, ..graph[x].clone() };
+        tensor.ty.shape = shape;
+        Ok(graph.add_tensor(tensor))
+    };
+    let (before, behind) = (tensor("image")?, tensor("normalized")?);
+    let node = |op: Op, inputs: Vec<TensorId>, outputs: Vec<TensorId>, what: &str| {
+        let name = format!("{}/{what}", norm.name);
+        Node { name, op, inputs, outputs }
+    };
+    Ok(Some(vec![
+        node(reshape_to(&image)?.into(), vec![x], vec![before], "image"),
+        node(op, vec![before, weights, bias], vec![behind], "normalized"),
+        node(reshape_to(&dims)?.into(), vec![behind], norm.outputs.clone(), "shaped"),
+    ]))
 }
 
 /// `y = scale * x + shift` of a batch normalization whose statistics are constants.
@@ -290,6 +355,7 @@ mod tests {
     use dunlin::ops::{Add, BatchNorm, Clamp, Conv2d, DepthwiseConv2d};
 
     use super::*;
+    use crate::quantize::{calibrate, quantize};
 
     const RELU: Clamp = Clamp { bounds: Bounds::RELU };
 
@@ -337,7 +403,10 @@ mod tests {
         let before = network();
         let mut after = before.clone();
         let done = simplify(&mut after).unwrap();
-        assert_eq!(done, Simplified { batch_norms: 2, activations: 2, constants: 1, dead: 1, pads: 0 });
+        assert_eq!(
+            done,
+            Simplified { batch_norms: 2, activations: 2, constants: 1, dead: 1, ..Simplified::default() }
+        );
         assert_eq!(after.nodes().len(), 3);
         let x = Data::F32((0..32).map(|i| (i * 23 % 17) as f32 / 5.0 - 1.0).collect());
         let run = |g: &Graph| Program::compile(g).unwrap().run(std::slice::from_ref(&x)).unwrap();
@@ -368,6 +437,30 @@ mod tests {
         let (before, after) = (run(&before), run(&g));
         for (b, a) in before[0].as_f32().unwrap().iter().zip(after[0].as_f32().unwrap()) {
             assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} {b}");
+        }
+    }
+
+    /// Behind an input, an activation or a join no layer takes a normalization up: int8 has one of its own.
+    #[test]
+    fn norms_without_a_layer_become_one() {
+        let dims: [&[usize]; 3] = [&[1, 4, 5, 3], &[1, 6, 3], &[2, 3]];
+        for dims in dims {
+            let mut g = Graph::new("norm");
+            let x = g.input("x", dims).unwrap();
+            let y = norm(&mut g, x, 3);
+            g.mark_output(y);
+            let before = g.clone();
+            let done = simplify(&mut g).unwrap();
+            assert_eq!(done, Simplified { norm_layers: 1, ..Simplified::default() });
+            let n = dims.iter().product::<usize>();
+            let x = Data::F32((0..n).map(|i| (i * 23 % 17) as f32 / 5.0 - 1.0).collect());
+            let run = |g: &Graph| Program::compile(g).unwrap().run(std::slice::from_ref(&x)).unwrap();
+            let (before, after) = (run(&before), run(&g));
+            for (b, a) in before[0].as_f32().unwrap().iter().zip(after[0].as_f32().unwrap()) {
+                assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} {b}");
+            }
+            let ranges = calibrate(&g, &[vec![x.clone()]]).unwrap();
+            Program::compile(&quantize(&g, &ranges).unwrap()).unwrap();
         }
     }
 
