@@ -83,6 +83,14 @@ def repeated():
     return i, L.SeparableConv2D(3, 3, padding="same")(L.UpSampling2D((2, 3))(x))
 
 
+@model(kinds=("f32",))
+def repeated_fixed():
+    x = i = keras.Input((3, 4, 2), batch_size=1)
+    image = L.Conv2D(3, 3, padding="same")(L.UpSampling2D((2, 3))(x))
+    rows = L.UpSampling2D((1, 2))(L.Reshape((4, 3, 2))(x))
+    return i, L.Concatenate()([L.Flatten()(image), L.Flatten()(rows)])
+
+
 @model()
 def mirrored():
     x = i = keras.Input((5, 4, 2))

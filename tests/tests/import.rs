@@ -95,7 +95,7 @@ fn imported_models_give_the_numbers_of_the_goldens() {
     assert!(records.len() >= 48, "{} models", records.len());
 }
 
-/// What `tests/keras/make.py` lets Keras export, for any batch.
+/// What `tests/keras/make.py` lets Keras export, most for any batch.
 #[test]
 fn networks_of_keras_give_the_numbers_of_the_goldens() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("keras");
@@ -109,11 +109,11 @@ fn networks_of_keras_give_the_numbers_of_the_goldens() {
     assert!(records.len() >= 40, "{} records", records.len());
 }
 
-/// A dilated convolution is one step, copies of pixels are made by one of resizing for each direction, and from uint8 to int8
-/// there is none.
+/// A dilated convolution is one step, copies of pixels are made by one of resizing (for each direction, where the batch is
+/// open), and from uint8 to int8 there is none.
 #[test]
 fn what_keras_writes_as_several_operators_is_one() {
-    use dunlin::ops::OpCode::{Conv2d, DepthwiseConv2d, FullyConnected, Reshape, ResizeNearest};
+    use dunlin::ops::OpCode::{Concat, Conv2d, DepthwiseConv2d, FullyConnected, Reshape, ResizeNearest};
     let codes = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("keras/{name}.tflite"));
         let program = import::compile(&path).unwrap();
@@ -122,6 +122,8 @@ fn what_keras_writes_as_several_operators_is_one() {
     assert_eq!(codes("dilated_image_f32"), [Conv2d, DepthwiseConv2d, Conv2d]);
     assert_eq!(codes("stored_uint8"), [Conv2d, Reshape, FullyConnected]);
     assert_eq!(codes("repeated_f32"), [ResizeNearest, ResizeNearest, DepthwiseConv2d, Conv2d]);
+    let image_and_rows = [Reshape, ResizeNearest, Reshape, ResizeNearest, Conv2d, Reshape, Concat];
+    assert_eq!(codes("repeated_fixed_f32"), image_and_rows);
 }
 
 /// A padding that a convolution can take over does not run by itself.

@@ -9,7 +9,7 @@ use super::reshape::reshape_to;
 use super::{Backward, Channels, HostOperator};
 use crate::autograd::padded_dims;
 use crate::export::tflite::{Table, Writer};
-use crate::import::tflite::{Operator, Rule, schema};
+use crate::import::tflite::{Operator, Repetition, Rule, schema};
 use crate::lower::Lowering;
 use crate::{Error, Node, Result, TensorId};
 
@@ -81,6 +81,9 @@ fn import_pack(cx: &mut Operator) -> Result<()> {
 
 /// TILE: copies side by side; or, joined with what is around it, of each element along one dimension.
 fn import_tile(cx: &mut Operator) -> Result<()> {
+    if let Some(repetition) = cx.repetition() {
+        return import_repeated_image(cx, &repetition);
+    }
     let (mut x, dims, copies) = (cx.input(0)?, cx.dims(0)?, cx.ints(1)?);
     if dims.len() == 4 && copies.len() == 5 {
         let Some(axis) = copies.iter().position(|&n| n != 1) else { return cx.forward(0) };
@@ -96,6 +99,25 @@ fn import_tile(cx: &mut Operator) -> Result<()> {
     }
     let dims: Vec<usize> = dims.iter().zip(&copies).map(|(dim, &n)| dim * n as usize).collect();
     cx.emit(reshape_to(&dims)?, &[x])
+}
+
+/// Pixels of an image that are repeated, where the file says the image's dimensions: they may lie in another way around it.
+fn import_repeated_image(cx: &mut Operator, Repetition { dims, copies }: &Repetition) -> Result<()> {
+    let (x, quant, output_dims) = (cx.input(0)?, cx.input_quant(0)?, cx.output_dims(0)?);
+    let size = |axis: usize| u16::try_from(dims[axis].saturating_mul(copies[axis])).ok();
+    let (Some(h), Some(w), 1, 1) = (size(1), size(2), copies[0], copies[3]) else {
+        return Err(Error::Invalid(format!("repeats {copies:?} times along dimensions {dims:?}")));
+    };
+    let image = match cx.dims(0)? == *dims {
+        true => x,
+        false => cx.apply("image", reshape_to(dims)?, &[x], quant.clone())?,
+    };
+    let resize = ResizeNearest(Resize { size: [h, w], align_corners: false, half_pixel_centers: false });
+    if output_dims == [dims[0], h.into(), w.into(), dims[3]] {
+        return cx.emit(resize, &[image]);
+    }
+    let larger = cx.apply("larger", resize, &[image], quant)?;
+    cx.emit(reshape_to(&output_dims)?, &[larger])
 }
 
 /// Elements of an image that are repeated: the image is larger by so much.

@@ -4,7 +4,7 @@
 use dunlin::DType;
 
 use super::flatbuffer::{Scalar, Table, Tables};
-use super::joins::Dilation;
+use super::joins::{Dilation, Repetition};
 use super::schema;
 use crate::{Error, Quant, Result};
 
@@ -57,6 +57,8 @@ pub struct OperatorRecord<'a> {
     pub options: Option<Table<'a>>,
     /// What operators around it, which are joined with it, make its window.
     pub(super) dilation: Option<Dilation>,
+    /// How operators around it, which are joined with it, repeat its input's elements.
+    pub(super) repetition: Option<Repetition>,
     code: Table<'a>,
 }
 
@@ -130,6 +132,7 @@ impl<'a> File<'a> {
             outputs: outputs.into_iter().map(|i| self.tensor_index(i)).collect::<Result<_>>()?,
             options: table.table(schema::operator::OPTIONS)?,
             dilation: None,
+            repetition: None,
             code,
         })
     }

@@ -1,8 +1,8 @@
 //! What TensorFlow writes as several operators around one, and is imported as one.
 //!
 //! A dilated convolution where the batch is open: SPACE_TO_BATCH_ND deals the image's pixels out to several samples, a
-//! plain convolution follows, and BATCH_TO_SPACE_ND collects them again. And elements that are repeated: EXPAND_DIMS, TILE
-//! and RESHAPE, by way of five dimensions.
+//! plain convolution follows, and BATCH_TO_SPACE_ND collects them again. And elements that are repeated, by way of five
+//! dimensions: EXPAND_DIMS, TILE and RESHAPE where the batch is open, otherwise RESHAPE and TILE in turns.
 
 use std::collections::HashSet;
 
@@ -46,8 +46,16 @@ impl Dilation {
     }
 }
 
+/// What RESHAPEs and TILEs in turns make of an image.
+pub struct Repetition {
+    /// The image's dimensions.
+    pub dims: Vec<usize>,
+    /// How often each element follows itself along these.
+    pub copies: Vec<usize>,
+}
+
 /// Joins every convolution between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND with these, and every TILE between EXPAND_DIMS to
-/// five dimensions and RESHAPE with those.
+/// five dimensions and RESHAPE, or between RESHAPEs, with those.
 ///
 /// # Errors
 /// If the file is damaged.
@@ -63,6 +71,16 @@ pub fn join<'a>(
             operators[tile].inputs[0] = operators[start].inputs[0];
             operators[tile].outputs = std::mem::take(&mut operators[end].outputs);
             operators[start].outputs.clear();
+            continue;
+        }
+        if let Some((repetition, first, chain)) = repeated_image_before(file, &operators, outputs, end)? {
+            operators[first].inputs[0] = operators[chain[0]].inputs[0];
+            operators[first].outputs = std::mem::take(&mut operators[end].outputs);
+            operators[first].repetition = Some(repetition);
+            for i in chain {
+                operators[i].outputs.clear();
+                joined.insert(i);
+            }
             continue;
         }
         let Some([start, conv]) = convolution_before(&operators, outputs, end) else { continue };
@@ -157,6 +175,69 @@ fn repetition_before(
     let is_alone = |(i, &n): (usize, &i32)| n == 1 || Ok(i) == axis;
     let fits = copies.len() == 5 && copies.iter().enumerate().all(is_alone);
     Ok(fits.then_some([start, tile]))
+}
+
+/// Of RESHAPE and TILE in turns, which RESHAPE number `end` brings back to at most four dimensions: what they do, the first
+/// TILE, and all the others from the first RESHAPE to `end`.
+fn repeated_image_before(
+    file: &File,
+    operators: &[OperatorRecord],
+    outputs: &[usize],
+    end: usize,
+) -> Result<Option<(Repetition, usize, Vec<usize>)>> {
+    let is_end = match operators[end].outputs[..] {
+        [output] => operators[end].name == "RESHAPE" && file.tensor(output)?.dims.len() <= 4,
+        _ => false,
+    };
+    let (mut chain, mut copies, mut later) = (vec![end], vec![1; 4], None);
+    while let Some([start, tile]) = tile_before(operators, outputs, chain[0]).filter(|_| is_end) {
+        let Some((dims, axis, n)) = repeated_axis(file, &operators[start], &operators[tile])? else { break };
+        let mut larger = dims.clone();
+        larger[axis] = larger[axis].saturating_mul(n);
+        // What RESHAPE makes of one TILE must be the image of the next.
+        if later.is_some_and(|later| later != larger) {
+            return Ok(None);
+        }
+        copies[axis] = n.saturating_mul(copies[axis]);
+        later = Some(dims);
+        chain.splice(0..0, [start, tile]);
+    }
+    Ok(later.map(|dims| {
+        let first = chain.remove(1);
+        (Repetition { dims, copies }, first, chain)
+    }))
+}
+
+/// The RESHAPE and the TILE before RESHAPE number `end`.
+fn tile_before(operators: &[OperatorRecord], outputs: &[usize], end: usize) -> Option<[usize; 2]> {
+    let tile = before(operators, outputs, end)?;
+    let start = (operators[tile].name == "TILE").then(|| before(operators, outputs, tile))??;
+    (operators[start].name == "RESHAPE").then_some([start, tile])
+}
+
+/// Of a RESHAPE to five dimensions and a TILE along one of them, which has one element: the other four, and which of these
+/// gets each element how often.
+fn repeated_axis(
+    file: &File,
+    start: &OperatorRecord,
+    tile: &OperatorRecord,
+) -> Result<Option<(Vec<usize>, usize, usize)>> {
+    let (Some(dims), Some(copies)) = (ints(file, start, 1)?, ints(file, tile, 1)?) else { return Ok(None) };
+    let numbers =
+        |ints: Vec<i32>| ints.into_iter().map(|n| usize::try_from(n).ok().filter(|&n| n > 0)).collect();
+    let (Some(mut dims), Some(copies)): (Option<Vec<usize>>, Option<Vec<usize>>) =
+        (numbers(dims), numbers(copies))
+    else {
+        return Ok(None);
+    };
+    let mut repeated = (0..copies.len()).filter(|&axis| copies[axis] > 1);
+    match (repeated.next(), repeated.next()) {
+        (Some(axis), None) if axis > 0 && copies.len() == 5 && dims.len() == 5 && dims[axis] == 1 => {
+            dims.remove(axis);
+            Ok(Some((dims, axis - 1, copies[axis])))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The integers of constant input `i`.

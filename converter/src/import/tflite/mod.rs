@@ -18,6 +18,7 @@ use std::ops::Range;
 use dunlin::DType;
 
 use file::{File, OperatorRecord, TensorRecord, from_u8};
+pub use joins::Repetition;
 pub use operator::Operator;
 use reals::reals;
 use shapes::Shapes;

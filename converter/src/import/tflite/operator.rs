@@ -7,6 +7,7 @@ use dunlin::ops::window::Window;
 use dunlin::ops::{Concat, Conv2d};
 
 use super::flatbuffer::Scalar;
+use super::joins::Repetition;
 use super::{Import, OperatorRecord, schema};
 use crate::import::grouped::Parts;
 use crate::ops::Op;
@@ -89,6 +90,11 @@ impl Operator<'_, '_> {
     fn computes_reals(&self) -> Result<bool> {
         let output = self.import.file.tensor(self.output(0)?)?;
         Ok(output.element == schema::element::F32 && self.name() != "DEQUANTIZE")
+    }
+
+    /// How operators around it, which are joined with it, repeat its input's elements.
+    pub fn repetition(&mut self) -> Option<Repetition> {
+        self.record.repetition.take()
     }
 
     /// Whether input `i` is there.
