@@ -100,6 +100,35 @@ fn reductions_and_powers_are_composed() {
     assert_near(&answer(&vector, &[1.0, 10.0, 100.0]), &[70.0, 531.0 / 6.0]);
 }
 
+#[test]
+fn products_in_einsteins_notation_are_those_of_matrices() {
+    let model_of = |text: &str, other: &str| {
+        let equation = Attribute {
+            name: "equation".into(),
+            r#type: attribute::STRING,
+            s: text.as_bytes().to_vec(),
+            ..Attribute::default()
+        };
+        let product = Node { attribute: vec![equation], ..node("Einsum", &["a", other], "y") };
+        let nodes = vec![node("Reshape", &["x", "dims"], "a"), product];
+        model(&[1, 4], nodes, vec![wholes("dims", &[2, 2]), weights("w", &[2, 3, 2])])
+    };
+    let square = |equation: &str| answer(&model_of(equation, "a"), &[1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(square("ij,jk->ik"), [7.0, 10.0, 15.0, 22.0]);
+    assert_eq!(square("ij, jk -> ki"), [7.0, 15.0, 10.0, 22.0]);
+    assert_eq!(square("ij,kj->ik"), [5.0, 11.0, 11.0, 25.0]);
+    assert_eq!(square("ij,ij->i"), [5.0, 25.0]);
+    assert_eq!(square("ij,ij->"), [30.0]);
+    assert_eq!(square("ij,ij->ji"), [1.0, 9.0, 4.0, 16.0]);
+    assert_eq!(square("ij,kl->ljik")[..4], [1.0, 3.0, 3.0, 9.0]);
+    // Weights [i, h, k] are (6 i + 2 h + k) / 12.
+    let of_weights = answer(&model_of("ji,ihk->hjk", "w"), &[12.0, 24.0, 0.0, 12.0]);
+    assert_near(&of_weights, &[12.0, 15.0, 6.0, 7.0, 18.0, 21.0, 8.0, 9.0, 24.0, 27.0, 10.0, 11.0]);
+    for equation in ["ij->ji", "ii,ij->j", "ij,jk->i", "...i,ij->...j", "ij,jk"] {
+        assert_refused(&model_of(equation, "a"), &["Einsum", "two tensors"]);
+    }
+}
+
 /// `h = tanh(W x + R h + b + c)`, in both directions.
 #[test]
 fn plain_recurrent_layers_are_gated_ones() {

@@ -4,7 +4,7 @@ use dunlin::ops::pointwise::Function;
 
 use super::operator::Operator;
 use super::ops::{
-    conv, dense, elementwise, logic, movement, norm, pad, parts, pool, recurrent, reduce, resize,
+    conv, dense, einsum, elementwise, logic, movement, norm, pad, parts, pool, recurrent, reduce, resize,
 };
 use super::{quantized, schema};
 use crate::Result;
@@ -24,6 +24,7 @@ pub fn rule(kind: &str) -> Option<Rule> {
         "Resize" | "Upsample" => resize::import,
         "Gemm" => dense::gemm,
         "MatMul" => dense::matmul,
+        "Einsum" => einsum::import,
         "LSTM" => recurrent::lstm,
         "GRU" => recurrent::gru,
         "RNN" => recurrent::rnn,

@@ -167,7 +167,7 @@ fn rows_of(cx: &mut Operator, is_vector: bool) -> Result<Placed> {
 }
 
 /// Appends the product of matrices that are both computed.
-fn product(cx: &mut Operator, what: &str, a: Placed, b: Placed) -> Result<Placed> {
+pub fn product(cx: &mut Operator, what: &str, a: Placed, b: Placed) -> Result<Placed> {
     let (mut of_a, of_b) = (a.view.dims(), b.view.dims());
     let outer = of_a.len() - 2;
     let all: Vec<usize> = of_a[..outer].to_vec();

@@ -3,6 +3,7 @@
 pub mod broadcast;
 pub mod conv;
 pub mod dense;
+pub mod einsum;
 pub mod elementwise;
 pub mod logic;
 pub mod movement;
