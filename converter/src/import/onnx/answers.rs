@@ -86,6 +86,12 @@ fn reductions_and_powers_are_composed() {
         of_x(vec![with_int("keepdims", 0, reduced)], vec![])
     };
     assert_eq!(along("ReduceL1"), [5.5]);
+    let sum = X.iter().map(|x| x.exp()).sum::<f32>().ln();
+    assert_near(&along("ReduceLogSumExp"), &[sum]);
+    let base = vec![node("Pow", &["two", "x"], "y")];
+    assert_near(&of_x(base, vec![reals("two", &[2.0])]), &X.map(f32::exp2));
+    let none = model(&[1, 4], vec![node("Pow", &["none", "x"], "y")], vec![weights("none", &[0, 1])]);
+    assert_refused(&none, &["Pow: has a base that is not one"]);
     let least = with_int("keepdims", 0, with_int("axis", 1, node("ArgMin", &["x"], "y")));
     assert_eq!(of_x(vec![least], vec![]), [0.0]);
     let power = vec![node("Abs", &["x"], "a"), node("Pow", &["a", "e"], "y")];

@@ -39,6 +39,7 @@ pub fn rule(kind: &str) -> Option<Rule> {
         "ReduceMin" => reduce::min,
         "ReduceL1" => reduce::sum_of_distances,
         "ReduceL2" => reduce::norm,
+        "ReduceLogSumExp" => reduce::log_of_sum,
         "ReduceSumSquare" => reduce::sum_of_squares,
         "ArgMax" => reduce::arg_max,
         "ArgMin" => reduce::arg_min,

@@ -7,6 +7,7 @@ use dunlin::ops::{
     Add, Clamp, HardSwish, LeakyRelu, Logistic, Maximum, Minimum, Mul, Pointwise, Prelu, Sub, Tanh,
 };
 
+use super::super::Placed;
 use super::super::operator::Operator;
 use super::broadcast::{self, Pair};
 use crate::ops::Op;
@@ -199,7 +200,19 @@ pub fn div(cx: &mut Operator) -> Result<()> {
     cx.emit(0, id, view)
 }
 
+/// Of a fixed exponent, or of a fixed positive base: `e^(ln(base) * x)`.
 pub fn pow(cx: &mut Operator) -> Result<()> {
+    if let (Some(base), None) = (cx.known(0)?, cx.known(1)?) {
+        let is_scalar = base.dims.len() <= cx.dims(1)?.len();
+        let Some(&[base]) = base.reals().filter(|base| is_scalar && matches!(base, [base] if *base > 0.0))
+        else {
+            return Err(Error::Invalid("has a base that is not one positive number".to_string()));
+        };
+        let (Placed { id, view }, name) = (cx.placed(1)?, cx.name());
+        let scaled = cx.graph().scale(&format!("{name}/scaled"), id, base.ln())?;
+        let id = cx.graph().exp(&name, scaled)?;
+        return cx.emit(0, id, view);
+    }
     let exponent = cx.constant_input(1)?;
     let exponent = match (exponent.reals(), exponent.wholes()) {
         (Some(&[number]), _) => number,

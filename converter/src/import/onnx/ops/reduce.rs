@@ -8,7 +8,7 @@ use dunlin::ops::{ArgMax, MaxPool2d};
 use super::super::Placed;
 use super::super::operator::Operator;
 use super::super::view::View;
-use super::elementwise::PRODUCT;
+use super::elementwise::{DIFFERENCE, PRODUCT, SUM};
 use super::parts::{Split, in_pieces, in_pieces_of};
 use crate::{Error, Result, TensorId};
 
@@ -94,6 +94,25 @@ pub fn norm(cx: &mut Operator) -> Result<()> {
     let name = cx.name();
     let root = cx.graph().sqrt(&name, sum)?;
     cx.emit(0, root, reduced(&x.view, &axes, keeps))
+}
+
+/// `max + ln(sum(e^(x - max)))`, which does not overflow.
+pub fn log_of_sum(cx: &mut Operator) -> Result<()> {
+    let (axes, keeps) = axes(cx)?;
+    let (x, id) = apart(cx, &axes)?;
+    let mut dims = cx.graph().dims(id);
+    let marked = x.view.marked(&dims, |axis| axes.contains(&axis));
+    dims.iter_mut().zip(marked).filter(|(_, is)| *is).for_each(|(dim, _)| *dim = 1);
+    let greatest = greatest_along(cx, "greatest", &x.view, id, &axes)?;
+    let greatest = cx.shaped(greatest, &dims)?;
+    let below = cx.apply("below", DIFFERENCE, &[id, greatest])?;
+    let name = cx.named("exp");
+    let exp = cx.graph().exp(&name, below)?;
+    let sum = sum_of(cx, "sum", &x, exp, &axes)?;
+    let name = cx.named("ln");
+    let ln = cx.graph().ln(&name, sum)?;
+    let id = cx.apply("", SUM, &[ln, greatest])?;
+    cx.emit(0, id, reduced(&x.view, &axes, keeps))
 }
 
 /// The sum of magnitudes.
