@@ -105,7 +105,9 @@ fn case(seed: u64) -> Option<Case> {
     graph[output].quant =
         Some(Quant::i8(1.0, graph[output].quant.as_ref().map_or(zero_point(&mut rng), |q| q.zero_point)));
     graph.mark_output(output);
-    let name = format!("layer {seed}: {:?}", graph.nodes()[0].op);
+    let node = &graph.nodes()[0];
+    let dims: Vec<_> = node.inputs.iter().chain(&node.outputs).map(|&id| graph.dims(id)).collect();
+    let name = format!("layer {seed}: {:?} of {dims:?}", node.op);
     let model = write(&graph, &plan(&graph)).unwrap_or_else(|e| panic!("{name}: {e}"));
     let bytes = AlignedBytes::from(&model[..]);
     let checked = Model::check(&bytes, ops::ALL).ok()?;
@@ -339,7 +341,7 @@ impl Layer {
     fn conv_pairs(&mut self) -> Result<TensorId> {
         let height = if self.rng.u8(..8) == 0 { 13..20 } else { 1..6 };
         let kernel = if self.rng.bool() { [1, 1] } else { [self.rng.usize(height), self.width()] };
-        let (c_in, c_out) = (self.channels(60), 2 * self.rng.usize(1..26));
+        let (c_in, c_out) = (self.channels(60), self.rng.usize(2..52));
         let x = self.image(c_in)?;
         let window = if kernel == [1, 1] && self.rng.bool() { Window::UNIT } else { self.window(kernel) };
         let table = if self.rng.bool() { Table::Factors } else { Table::Scaled };
@@ -350,7 +352,8 @@ impl Layer {
             Table::Factors => self.table_of(c_out, n, false)?,
             Table::Scaled => self.scaled_table(c_out, n)?,
         };
-        let inputs = [x, self.weights(&[c_out, op.taps(c_in)])?, entries];
+        let rows = c_out.next_multiple_of(2);
+        let inputs = [x, self.weights(&[rows, op.taps(c_in)])?, entries];
         self.graph.apply("layer", op, &inputs)
     }
 

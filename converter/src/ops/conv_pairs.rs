@@ -29,7 +29,7 @@ pub(super) fn of(layers: &Layers, node: &Node, op: ConvPairs) -> Option<Packed> 
     };
     let sums = Sums { layers, node, outputs: Outputs::new(layers.zero_point(node.outputs[0])?, op.bounds) };
     let channels = entries.len() / 3;
-    if !channels.is_multiple_of(2) {
+    if channels < 2 {
         return None;
     }
     let rows: Vec<Vec<i8>> = weights.chunks(weights.len() / channels).map(<[i8]>::to_vec).collect();
@@ -38,9 +38,13 @@ pub(super) fn of(layers: &Layers, node: &Node, op: ConvPairs) -> Option<Packed> 
         let channels = channels.map(|(c, (row, entry))| channel(&sums, c, row, entry));
         Some((table, channels.collect::<Option<Vec<Channel>>>()?))
     };
-    let (table, channels) =
-        with_table(Table::Scaled, scaled).or_else(|| with_table(Table::Factors, with_factor))?;
-    let (rows, entries): (Vec<Vec<i8>>, Vec<[i32; 3]>) = channels.into_iter().unzip();
+    // Of an odd number the last but one is in two pairs, the second channel of one and the first of the other.
+    let with_scaled = if channels % 2 == 0 { with_table(Table::Scaled, scaled) } else { None };
+    let (table, channels) = with_scaled.or_else(|| with_table(Table::Factors, with_factor))?;
+    let (mut rows, entries): (Vec<Vec<i8>>, Vec<[i32; 3]>) = channels.into_iter().unzip();
+    if rows.len() % 2 == 1 {
+        rows.insert(rows.len() - 1, rows[rows.len() - 2].clone());
+    }
     let pairs = rows.chunks(2).flat_map(|pair| in_pairs(&pair[0], &pair[1])).collect();
     let dims = vec![rows.len(), rows[0].len().next_multiple_of(4)];
     let pairs = Input::Constant { of: w, dims, data: Data::I8(pairs) };
@@ -106,22 +110,22 @@ mod tests {
     use crate::ops::testing::{self, run};
     use crate::pack::{Packing, Target, pack};
 
-    /// A layer of 4 channels.
+    /// A layer of as many channels as the table has.
     fn layer(weights: &[i8], table: &[i32], zero_points: [i32; 2], op: Conv2d, c_in: usize) -> Graph {
-        testing::layer(op, [[1, 4, 5, c_in], [4, 3, 2, c_in]], weights, table, zero_points)
+        testing::layer(op, [[1, 4, 5, c_in], [table.len() / 3, 3, 2, c_in]], weights, table, zero_points)
     }
 
     proptest! {
         #[test]
         fn pairs_give_the_same_bytes(
             c_in in 1usize..6,
-            weights in prop::collection::vec(-127i8..=127, 4 * 6 * 5),
+            weights in prop::collection::vec(-127i8..=127, 5 * 6 * 5),
             factors in prop::collection::vec(
                 prop_oneof![
                     (-70_000i32..70_000, 1 << 30..=i32::MAX, -14i32..0),
                     (-1 << 30..1 << 30, 1 << 30..=i32::MAX, -31i32..=-27),
                 ],
-                4,
+                2..6,
             ),
             x in prop::collection::vec(any::<i8>(), 20 * 5),
             zero_points in [-128i32..=127, -128i32..=127],
@@ -133,14 +137,14 @@ mod tests {
             let cut = above.map(|above| (zero_points[1] + above).min(127) as i8);
             let bounds = cut.map_or(Bounds::None, |lo| Bounds::I8 { lo, hi: lo.max(100) });
             let op = Conv2d { window, bounds };
-            let graph = layer(&weights[..24 * c_in], &table, zero_points, op, c_in);
+            let graph = layer(&weights[..table.len() / 3 * 6 * c_in], &table, zero_points, op, c_in);
             let mut packed = graph.clone();
             pack(&mut packed, Target { packing: Packing::Dsp, by_rows: false }, 0).unwrap();
             // Some channels of long sums are constant.
             prop_assert!(packed.nodes()[0].op.name() == "conv_pairs" || factors.iter().any(|f| f.2 < -14));
             if let Op::ConvPairs(ConvPairs { table: Table::Factors, .. }) = packed.nodes()[0].op {
                 let are_usual = factors.iter().all(|f| (-14..=-3).contains(&f.2));
-                prop_assert!(cut.is_none() || !are_usual);
+                prop_assert!(cut.is_none() || !are_usual || factors.len() % 2 == 1);
             }
             prop_assert_eq!(run(&packed, &x[..20 * c_in]), run(&graph, &x[..20 * c_in]));
         }

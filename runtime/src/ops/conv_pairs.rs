@@ -1,11 +1,11 @@
 //! [`Conv2d`](super::Conv2d) of int8 with weights in pairs of channels, as the converter arranges them for cores with
 //! 16-bit products: the same outputs from as many bytes.
 //!
-//! Inputs: image `[n, h, w, c_in]`, weights `[c_out, taps]`, channel table `[c_out, 3]` of i32 (see [`Table`]).
-//! Output `[n, oh, ow, c_out]`, `c_out` even. Instead of an image, vectors `[n, c_in]` give vectors `[n, c_out]`, for a
+//! Inputs: image `[n, h, w, c_in]`, weights `[c_out, taps]` (one more than `c_out` if that is odd), channel table `[c_out, 3]`
+//! of i32 (see [`Table`]). Output `[n, oh, ow, c_out]`, `c_out` at least 2. Instead of an image, vectors `[n, c_in]` give vectors `[n, c_out]`, for a
 //! window of one pixel. The `kh * kw * c_in` taps, with zeros up to the next multiple of 4, come by
-//! fours in the order 0, 2, 1, 3. Of two channels each, a tap is a 16-bit number, 256 * second + first. The second
-//! channel's sum has at most 24 bits, and no weight is -128.
+//! fours in the order 0, 2, 1, 3. Of two channels each, a tap is a 16-bit number, 256 * second + first; the last pair
+//! of an odd `c_out` begins with a channel that the pair before it has as well. The second channel's sum has at most 24 bits, and no weight is -128.
 
 use core::ops::Range;
 
@@ -81,18 +81,18 @@ impl Operator for ConvPairs {
         if x.dtype != DType::I8 || w.dtype != DType::I8 || table.dtype != DType::I32 {
             return Err(Error::DType);
         }
-        let c_out = w.shape.dim(0);
+        let c_out = table.shape.dim(0);
         let Geometry { input, output: [oh, ow, _], .. } =
             self.geometry(&x.shape, c_out).ok_or(Error::Shape)?;
         // As many taps can be counted.
         let [kh, kw] = self.kernel();
         Shape::new(&[c_out, kh, kw, input[2]])?;
         let [w, table] = [w, table].map(|ty| (ty.shape.rank(), ty.shape.dim(0), ty.shape.dim(1)));
-        if w != (2, c_out, self.taps(input[2])) || table != (2, c_out, 3) {
+        if w != (2, c_out.next_multiple_of(2), self.taps(input[2])) || table != (2, c_out, 3) {
             return Err(Error::Shape);
         }
         self.bounds.check(DType::I8)?;
-        if !c_out.is_multiple_of(2) {
+        if c_out < 2 {
             return Err(Error::Parameters);
         }
         let n = x.shape.dim(0);
@@ -115,7 +115,7 @@ impl Operator for ConvPairs {
 
     fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
         let geometry = match inputs {
-            [x, w, ..] => self.geometry(&x.shape, w.shape.dim(0)),
+            [x, _, table] => self.geometry(&x.shape, table.shape.dim(0)),
             _ => None,
         };
         geometry.map_or(0, |geometry| conv_pairs_scratch_bytes(&geometry))

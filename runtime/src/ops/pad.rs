@@ -51,9 +51,11 @@ impl Pad {
         let (x, out) = (x.rows::<T>(mem), out.rows_mut::<T>(mem));
         for y in rows {
             let (row, from) = (out.row(y), frame.row_of(y));
-            if from.is_empty() || row.len() != shape.row_len() {
-                row.fill(zero);
-            }
+            // Pixels of all channels stand together; others have padding between them.
+            let is_gap = from.is_empty() || c != c_out;
+            let (start, end) = if is_gap { (0, 0) } else { (to, to.wrapping_add(w.wrapping_mul(c))) };
+            row.slice(0, start).fill(zero);
+            row.slice(end, row.len().wrapping_sub(end)).fill(zero);
             for y in from {
                 copy_lines(x.row(y), lines, row);
             }

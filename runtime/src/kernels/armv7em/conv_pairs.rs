@@ -6,9 +6,10 @@ use core::ptr::{null, null_mut};
 
 use super::block::Block;
 use super::conv::{Patch, elements, last_bytes, widen_pixels};
+use super::gather::Gather;
 use super::pairs::{Job, pairs};
 use super::requantize::clamp_row;
-use crate::kernels::generic::conv_pairs::{POSITIONS, padding_bytes, together};
+use crate::kernels::generic::conv_pairs::{POSITIONS, line_bytes};
 pub use crate::kernels::generic::conv_pairs::{Pairs, conv_pairs_scratch_bytes};
 use crate::kernels::generic::tile::Tile;
 use crate::mem::{Rows, RowsMut, View, ViewMut};
@@ -28,30 +29,17 @@ pub fn conv_pair_rows(
     let tile = Tile::of_pairs(geometry);
     let arithmetic = &pairs.arithmetic;
     let layer = Layer { pairs, geometry, tile, channels: geometry.output[2], scratch };
-    let words = tile.line_words().wrapping_mul(together(geometry));
-    let lines = last_bytes(words.wrapping_mul(4).wrapping_add(padding_bytes(&tile, geometry)), scratch);
-    // Behind the last tap of each position as well.
-    lines.fill(arithmetic.x_offset.wrapping_neg() as i8);
-    let mut patch = Patch::new(geometry, x, tile, arithmetic.x_offset, lines);
-    let mut whole = layer.job(0..layer.channels, 0..tile.taps);
     // Groups may reach into the next row where outputs follow each other, and the inputs are all read before any is
     // written: what a row reads may be gone where the next one stands.
     let in_one_block = tile.chunk >= tile.taps;
-    let at_once = in_one_block || tile.channels_at_once() == layer.channels;
+    let at_once = in_one_block || tile.channels_at_once() >= layer.channels;
     let joined = if at_once { out.joined(rows.clone()) } else { None };
     // Pixels that follow each other are one row of them.
     let is_flat = tile.pointwise && geometry.window.stride == [1, 1];
     let flat = if is_flat { x.joined(rows.clone()) } else { None };
     match (flat, joined) {
-        (Some(x), Some(out)) if in_one_block && tile.taps.is_multiple_of(4) => {
-            layer.pixels(x, out, &mut whole);
-        }
-        _ if in_one_block && !tile.pointwise && geometry.output[1].is_multiple_of(POSITIONS) => {
-            for y in rows.clone() {
-                layer.row_of_groups(&mut patch, y, out.row(y), &mut whole);
-            }
-        }
-        _ => layer.groups(&mut patch, rows.clone(), out, joined, flat.is_some(), &mut whole),
+        (Some(x), Some(out)) if in_one_block && tile.taps.is_multiple_of(4) => layer.pixels(x, out),
+        _ => layer.groups(x, rows.clone(), out, joined.is_some(), flat.is_some()),
     }
     for y in rows {
         clamp_row(out.row(y), arithmetic.requantize.bounds);
@@ -67,6 +55,18 @@ struct Layer<'a> {
     scratch: ViewMut<'a, i32>,
 }
 
+/// Neighbouring positions, and where their taps come from.
+struct Group<'a> {
+    patch: Patch<'a>,
+    /// Outputs that are taken for a row.
+    out_w: usize,
+    /// The first position.
+    y: usize,
+    ox: usize,
+    /// Positions, at least one.
+    n: usize,
+}
+
 impl<'a> Layer<'a> {
     /// The block of a group.
     #[inline(always)]
@@ -75,75 +75,72 @@ impl<'a> Layer<'a> {
         Block { words, positions: POSITIONS, offset: self.pairs.arithmetic.x_offset }
     }
 
-    /// Computes the outputs of rows by groups that may reach into the next one, if all outputs are one behind the other
-    /// (`joined`), clamped to int8 alone.
+    /// Computes the outputs of rows, clamped to int8 alone, by groups that may reach into the next one if all outputs are
+    /// one behind the other (`is_joined`).
     #[inline(always)]
-    fn groups(
-        &self,
-        patch: &mut Patch,
-        rows: Range<usize>,
-        out: &RowsMut<i8>,
-        joined: Option<ViewMut<i8>>,
-        is_flat: bool,
-        whole: &mut Job,
-    ) {
-        let out_w = self.geometry.output[1];
-        let out_w = if is_flat && joined.is_some() { rows.len().wrapping_mul(out_w) } else { out_w };
-        let (mut y, mut ox) = (rows.start, 0usize);
-        let mut left = rows.len().wrapping_mul(self.geometry.output[1]);
-        let mut at = 0usize;
+    fn groups(&self, x: &Rows<i8>, rows: Range<usize>, out: &RowsMut<i8>, is_joined: bool, is_flat: bool) {
+        let Layer { pairs: Pairs { arithmetic, .. }, geometry, ref tile, scratch, .. } = *self;
+        let lines = last_bytes(line_bytes(tile, geometry), scratch);
+        // Behind the last tap of each position as well.
+        lines.fill(arithmetic.x_offset.wrapping_neg() as i8);
+        let mut left = rows.len().wrapping_mul(geometry.output[1]);
+        let mut group = Group {
+            patch: Patch::new(geometry, x, *tile, arithmetic.x_offset, lines),
+            out_w: if is_flat && is_joined { left } else { geometry.output[1] },
+            y: rows.start,
+            ox: 0,
+            n: 0,
+        };
+        let mut gather = Gather::new(tile, geometry, lines);
+        let mut whole = self.job(0..self.channels & !1, 0, 0..tile.taps);
         while left != 0 {
-            let in_line = if joined.is_some() { left } else { out_w.wrapping_sub(ox) };
-            let n = in_line.min(POSITIONS);
-            let out = match joined {
-                Some(all) => all.slice(at, n.wrapping_mul(self.channels)),
-                None => out.row(y).slice(ox.wrapping_mul(self.channels), n.wrapping_mul(self.channels)),
-            };
-            let begin = (y, ox);
-            self.compute(n, out.as_ptr(), whole, |taps, block| {
-                (y, ox) = begin;
-                let mut slot = 0usize;
-                while slot < n {
-                    let in_row = n.wrapping_sub(slot).min(out_w.wrapping_sub(ox));
-                    let slots = slot..slot.wrapping_add(in_row);
-                    patch.go_to(y);
-                    if self.tile.pointwise {
-                        widen_pixels(patch, ox, &taps, slots, &block);
-                    } else if in_row == POSITIONS && patch.widen_all(&taps, ox, &block) {
-                        // Done for all at a time.
-                    } else {
-                        patch.widen(&taps, ox, slots, &block);
-                    }
-                    (slot, ox) = (slot.wrapping_add(in_row), ox.wrapping_add(in_row));
-                    if ox == out_w {
-                        (y, ox) = (y.wrapping_add(1), 0);
-                    }
-                }
-            });
-            at = at.wrapping_add(n.wrapping_mul(self.channels));
-            left = left.wrapping_sub(n);
+            if group.ox == 0 {
+                whole.out = out.row(group.y).as_ptr();
+            }
+            group.n = POSITIONS.min(if is_joined { left } else { group.out_w.wrapping_sub(group.ox) });
+            if tile.chunk >= tile.taps {
+                self.fill(&mut group, 0..tile.taps, gather.as_mut());
+                self.finish(&whole, group.n);
+            } else {
+                self.compute(&mut group, whole.out);
+            }
+            whole.out = whole.out.wrapping_add(group.n.wrapping_mul(self.channels));
+            left = left.wrapping_sub(group.n);
+            group.ox = group.ox.wrapping_add(group.n);
+            while group.ox >= group.out_w && left != 0 {
+                (group.y, group.ox) = (group.y.wrapping_add(1), group.ox.wrapping_sub(group.out_w));
+            }
         }
     }
 
-    /// Computes the outputs of a row of whole groups, clamped to int8 alone, of taps that are all in one block.
-    fn row_of_groups(&self, patch: &mut Patch, y: usize, out: ViewMut<i8>, whole: &mut Job) {
-        let (taps, block) = (0..self.tile.taps, self.block());
-        let (mut ox, mut at) = (0usize, 0usize);
-        patch.go_to(y);
-        while at < out.len() {
-            if !patch.widen_all(&taps, ox, &block) {
-                patch.widen(&taps, ox, 0..POSITIONS, &block);
+    /// Widens some taps of a group: all of them by `gather`, if lines of taps are put together.
+    #[inline(always)]
+    fn fill(&self, group: &mut Group, taps: Range<usize>, mut gather: Option<&mut Gather>) {
+        let Group { ref mut patch, out_w, mut y, mut ox, n } = *group;
+        let block = self.block();
+        let mut slot = 0usize;
+        while slot < n {
+            let end = n.wrapping_sub(slot).min(out_w.wrapping_sub(ox)).wrapping_add(slot);
+            patch.go_to(y);
+            if let Some(gather) = &mut gather {
+                gather.put(patch, slot, ox);
+            } else if self.tile.pointwise {
+                widen_pixels(patch, ox, &taps, slot..end, &block);
+            } else if end.wrapping_sub(slot) != POSITIONS || !patch.widen_all(&taps, ox, &block) {
+                patch.widen::<false>(&taps, ox, slot..end, &block);
             }
-            whole.out = out.as_ptr().wrapping_add(at);
-            // SAFETY: as in `compute`.
-            unsafe { pairs(whole, POSITIONS) };
-            (ox, at) = (ox.wrapping_add(POSITIONS), at.wrapping_add(POSITIONS.wrapping_mul(self.channels)));
+            (slot, y, ox) = (end, y.wrapping_add(1), 0);
+        }
+        if let Some(gather) = gather {
+            let (x, step) = gather.taps();
+            block.widen_all(0, x, step, step);
         }
     }
 
     /// Computes the outputs of pixels that follow each other, clamped to int8 alone, for a window of one pixel.
-    fn pixels(&self, x: View<i8>, out: ViewMut<i8>, whole: &mut Job) {
+    fn pixels(&self, x: View<i8>, out: ViewMut<i8>) {
         let (taps, block) = (self.tile.taps, self.block());
+        let mut whole = self.job(0..self.channels & !1, 0, 0..taps);
         let mut left = out.len().checked_div(self.channels).unwrap_or(0);
         let mut x = x.as_ptr();
         whole.out = out.as_ptr();
@@ -156,53 +153,70 @@ impl<'a> Layer<'a> {
                     block.widen_fours(position, 0, elements(x, position.wrapping_mul(taps), taps));
                 }
             }
-            // SAFETY: as in `compute`.
-            unsafe { pairs(whole, n) };
+            self.finish(&whole, n);
             x = x.wrapping_add(POSITIONS.wrapping_mul(taps));
             whole.out = whole.out.wrapping_add(POSITIONS.wrapping_mul(self.channels));
             left = left.wrapping_sub(n);
         }
     }
 
-    /// Computes the outputs of `n` positions, clamped to int8 alone; `fill` widens a range of the taps into the block, and
-    /// `whole` is the job of all taps and channels for any outputs.
+    /// Computes the outputs of `n` positions, clamped to int8 alone, of taps that are all in the block: by the job of all
+    /// pairs of channels, and of the last two if one is left.
     #[inline(always)]
-    fn compute(&self, n: usize, out: *mut i8, whole: &mut Job, mut fill: impl FnMut(Range<usize>, Block)) {
-        let Layer { tile, channels, .. } = *self;
-        let block = self.block();
-        if tile.chunk >= tile.taps {
-            fill(0..tile.taps, block);
-            whole.out = out;
-            // SAFETY: as below.
-            return unsafe { pairs(whole, n) };
+    fn finish(&self, whole: &Job, n: usize) {
+        // SAFETY: the block holds the taps, and `w` the pairs of these channels; before the weights there is the file's
+        // header, and behind them what the check has seen.
+        unsafe { pairs(whole, n) };
+        if self.channels & 1 != 0 {
+            self.run(self.channels.wrapping_sub(2)..self.channels, 0, 0..self.tile.taps, whole.out, n);
         }
-        let at_once = tile.channels_at_once();
+    }
+
+    /// Computes the outputs of a group, clamped to int8 alone, of taps in several chunks.
+    #[inline(never)]
+    fn compute(&self, group: &mut Group, out: *mut i8) {
+        let (tile, channels) = (&self.tile, self.channels);
         let mut first = 0usize;
         while first < channels {
-            let end = first.wrapping_add(at_once).min(channels);
+            let end = first.wrapping_add(tile.channels_at_once()).min(channels);
             let mut start = 0usize;
             while start < tile.taps {
                 let taps = tile.block(start);
-                fill(taps.clone(), block);
+                self.fill(group, taps.clone(), None);
                 start = taps.end;
-                let job = self.job(first..end, taps);
-                let job = Job { out: out.wrapping_add(first), ..job };
-                // SAFETY: the block holds the taps, and `w` the pairs of these channels; before the weights there is the
-                // file's header, and behind them what the check has seen.
-                unsafe { pairs(&job, n) };
+                self.run(first..end & !1, first, taps.clone(), out, group.n);
+                if end & 1 != 0 {
+                    self.run(end.wrapping_sub(2)..end, first, taps, out, group.n);
+                }
             }
             first = end;
         }
     }
 
-    /// Adds the products of a block of taps to the sums of some channels: the first ones to the biases, and behind the last
-    /// ones come the outputs, wherever they are.
+    /// Adds the products of a block of taps to the sums of some channels, if these are any, of `n` positions.
     #[inline(never)]
-    fn job(&self, channels: Range<usize>, taps: Range<usize>) -> Job {
+    fn run(&self, channels: Range<usize>, first: usize, taps: Range<usize>, out: *mut i8, n: usize) {
+        if !channels.is_empty() {
+            let out = out.wrapping_add(channels.start);
+            let job = Job { out, ..self.job(channels, first, taps) };
+            // SAFETY: as in `finish`.
+            unsafe { pairs(&job, n) };
+        }
+    }
+
+    /// Adds the products of a block of taps to the sums of some channels: the first ones to the biases, and behind the last
+    /// ones come the outputs, wherever they are. The sums of channels from `first` on are in memory.
+    #[inline(never)]
+    fn job(&self, channels: Range<usize>, first: usize, taps: Range<usize>) -> Job {
         let Layer { pairs: Pairs { arithmetic, weights, is_scaled }, tile, scratch, .. } = *self;
         let table = arithmetic.requantize.channels.0;
         let entry = |c: usize| table.as_ptr().wrapping_add(c.wrapping_mul(3));
-        let sums = scratch.as_ptr().wrapping_add(tile.block_words(POSITIONS));
+        // The last pair may begin with a channel that the one before it has as well.
+        let first_of_pair = channels.start.next_multiple_of(2);
+        let sums = scratch
+            .as_ptr()
+            .wrapping_add(tile.block_words(POSITIONS))
+            .wrapping_add(first_of_pair.wrapping_sub(first).wrapping_mul(POSITIONS));
         // A word holds two taps.
         let words = taps.len().div_ceil(4).wrapping_mul(2);
         let channel_bytes = tile.taps.next_multiple_of(4);
@@ -210,7 +224,7 @@ impl<'a> Layer<'a> {
         let (pair_bytes, bytes) = (channel_bytes.wrapping_mul(2), words.wrapping_mul(4));
         let first = weights
             .as_ptr()
-            .wrapping_add(channels.start.wrapping_mul(channel_bytes))
+            .wrapping_add(first_of_pair.wrapping_mul(channel_bytes))
             .wrapping_add(taps.start.wrapping_mul(2));
         // The first word is none of a round's.
         let skipped = 1usize.wrapping_sub(words) & 15;

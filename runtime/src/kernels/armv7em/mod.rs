@@ -46,6 +46,7 @@ pub(crate) mod weighted_sum;
 
 mod block;
 mod columns;
+mod gather;
 #[cfg(dunlin_dsp_fpu)]
 mod pairs;
 mod quads;

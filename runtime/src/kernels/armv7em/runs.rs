@@ -1,5 +1,5 @@
-//! Reads the taps of four positions at a time: by runs, neighbouring elements that for each position lie inside the image
-//! or in its padding as a whole; by pixels that windows share; or lines that begin anywhere, to be put together.
+//! Widens the taps of four positions at a time: by runs, neighbouring elements that for each position lie inside the image
+//! or in its padding as a whole; or by pixels that windows share.
 
 use core::arch::naked_asm;
 
@@ -201,63 +201,6 @@ pub unsafe extern "C" fn widen_triples(rows: *const *const i8, triples: &Triples
         "cmp r0, r7",
         "bne 20b",
         "add sp, #20",
-        "pop {{r4-r11, pc}}",
-    )
-}
-
-/// What [`gather_four`] works on. The assembly knows the order of the fields.
-#[repr(C)]
-pub struct Lines {
-    /// First element of the first position in each row, the distance of positions, and three times that.
-    pub start: usize,
-    pub step: usize,
-    pub step_3: usize,
-    /// The same for what is put together.
-    pub to: *mut i8,
-    pub to_step: usize,
-    pub to_step_3: usize,
-    /// Elements of a line.
-    pub len: usize,
-}
-
-/// A word of each position.
-macro_rules! words {
-    () => {
-        concat!(
-            "ldr.w r10, [lr, r4]\nldr.w r11, [lr, r4, lsl #1]\nldr.w r12, [lr, r5]\n",
-            "str.w r10, [r6, r7]\nstr.w r11, [r6, r7, lsl #1]\nstr.w r12, [r6, r8]\n",
-            "ldr r10, [lr], #4\nstr r10, [r6], #4\n",
-        )
-    };
-}
-
-/// Puts lines together: of every row one, of at least four elements, for each of four positions. The last word of a line
-/// begins inside the one before, so that none reaches beyond it.
-///
-/// # Safety
-/// Each row has the lines of all positions, and there is room for all of them.
-#[unsafe(naked)]
-pub unsafe extern "C" fn gather_four(rows: *const *const i8, end: *const *const i8, lines: &Lines) {
-    naked_asm!(
-        dsp_core!(),
-        "push {{r4-r11, lr}}",
-        "ldm.w r2, {{r3-r9}}",
-        "20:",
-        "ldr lr, [r0], #4",
-        "subs.w r2, r9, #4",
-        "add lr, r3",
-        "21:",
-        words!(),
-        "subs r2, #4",
-        "bge 21b",
-        "adds.w r10, r2, #4",
-        "beq 22f",
-        "add lr, r2",
-        "add r6, r2",
-        words!(),
-        "22:",
-        "cmp r0, r1",
-        "bne 20b",
         "pop {{r4-r11, pc}}",
     )
 }

@@ -8,7 +8,7 @@ use super::arithmetic::Arithmetic;
 use super::arithmetic::I8;
 #[cfg(not(dunlin_dsp_fpu))]
 use super::requantize::{Requantize, finish_scaled};
-use super::tile::Tile;
+use super::tile::{MAX_LINES, Tile};
 use crate::mem::View;
 #[cfg(not(dunlin_dsp_fpu))]
 use crate::mem::{Rows, RowsMut, ViewMut};
@@ -21,7 +21,7 @@ pub const POSITIONS: usize = 4;
 pub struct Pairs<'a> {
     /// Its table has factors, or scaled channels.
     pub arithmetic: I8<'a>,
-    /// `[c_out / 2, taps, 2]`.
+    /// `[c_out / 2, taps, 2]`, of an odd `c_out` with the last two channels in a pair of their own.
     pub weights: View<'a, i8>,
     pub is_scaled: bool,
 }
@@ -29,20 +29,52 @@ pub struct Pairs<'a> {
 /// Bytes of scratch memory that [`conv_pair_rows`] of some core needs.
 pub fn conv_pairs_scratch_bytes(geometry: &Geometry) -> usize {
     let tile = Tile::of_pairs(geometry);
-    let line_bytes = 4 * tile.line_words() * together(geometry);
-    tile.group_scratch_bytes(POSITIONS) + line_bytes + padding_bytes(&tile, geometry)
+    tile.group_scratch_bytes(POSITIONS) + line_bytes(&tile, geometry)
 }
 
-/// Bytes of a pixel in the padding, where taps are widened by pixels.
-pub fn padding_bytes(tile: &Tile, geometry: &Geometry) -> usize {
-    if tile.by_lines || geometry.window.pads == [0; 4] { 0 } else { geometry.input[2] }
+/// Bytes of the lines that are put together, and of those of a group that reaches into the padding; or of a pixel in the
+/// padding, where taps are widened by pixels.
+pub fn line_bytes(tile: &Tile, geometry: &Geometry) -> usize {
+    if gathers(tile, geometry) {
+        let padded = geometry.kernel[0].wrapping_mul(padded_len(tile, geometry));
+        // Behind the last position of a narrow output three more are read.
+        let behind = if is_narrow(geometry) { step(geometry).wrapping_mul(POSITIONS - 1) } else { 0 };
+        let places = tile.taps.next_multiple_of(4).wrapping_mul(slots(geometry));
+        return places.wrapping_add(padded).wrapping_add(behind).next_multiple_of(4);
+    }
+    match tile.by_lines {
+        true => tile.line_words().wrapping_mul(4),
+        false if geometry.window.pads == [0; 4] => 0,
+        false => geometry.input[2],
+    }
 }
 
-/// Positions whose lines of taps are put together at a time: those of a group, where many of these lie inside the image and
-/// a line has a word at least.
-pub fn together(geometry: &Geometry) -> usize {
-    let line_len = geometry.kernel[1].wrapping_mul(geometry.input[2]);
-    if geometry.output[1] >= 2 * POSITIONS && line_len >= 4 { POSITIONS } else { 1 }
+/// Whether the lines of a whole group are put together at a time: where they are rows of the window.
+pub fn gathers(tile: &Tile, geometry: &Geometry) -> bool {
+    let kh = geometry.kernel[0];
+    let is_row = tile.by_lines && kh.wrapping_mul(tile.line_len) == tile.taps && kh <= MAX_LINES;
+    is_row && tile.chunk >= tile.taps
+}
+
+/// Places for the taps of a group: where one is in two rows, four positions of the second row come behind those of the first.
+pub fn slots(geometry: &Geometry) -> usize {
+    if geometry.output[1].is_multiple_of(POSITIONS) { POSITIONS } else { 2 * POSITIONS - 1 }
+}
+
+/// Whether most groups reach into the padding, or into the next row.
+pub fn is_narrow(geometry: &Geometry) -> bool {
+    geometry.output[1] < 2 * POSITIONS
+}
+
+/// Elements from a position to the next one.
+fn step(geometry: &Geometry) -> usize {
+    geometry.input[2].wrapping_mul(geometry.window.stride[1] as usize)
+}
+
+/// Elements of a row, with padding, that a group reads, or all positions of a narrow output.
+pub fn padded_len(tile: &Tile, geometry: &Geometry) -> usize {
+    let positions = if is_narrow(geometry) { geometry.output[1] } else { POSITIONS };
+    step(geometry).wrapping_mul(positions.wrapping_sub(1)).wrapping_add(tile.line_len)
 }
 
 /// Rows of a convolution of `x`: see [`ConvPairs`](crate::ops::ConvPairs). Taps in the padding are skipped.
@@ -64,7 +96,8 @@ pub fn conv_pair_rows(
         for ox in 0..out_w {
             let columns = geometry.column_taps(ox);
             for c in 0..c_out {
-                let pair = weights.slice((c & !1).wrapping_mul(taps), taps.wrapping_mul(2));
+                let (first, is_second) = place(c, c_out);
+                let pair = weights.slice(first.wrapping_mul(taps), taps.wrapping_mul(2));
                 let mut acc = arithmetic.begin(c);
                 for ky in lines.valid.clone() {
                     let row = x.row(image.wrapping_add(lines.index(ky)));
@@ -72,24 +105,34 @@ pub fn conv_pair_rows(
                         let pixel = row.slice(columns.index(kx).wrapping_mul(c_in), c_in);
                         let tap = ky.wrapping_mul(kw).wrapping_add(kx).wrapping_mul(c_in);
                         for i in 0..c_in {
-                            let w = weight(pair, tap.wrapping_add(i), c & 1 != 0);
+                            let w = weight(pair, tap.wrapping_add(i), is_second);
                             let x = pixel.at(i) as i32 + arithmetic.x_offset;
                             acc = acc.wrapping_add(x.wrapping_mul(w));
                         }
                     }
                 }
-                out.set(ox.wrapping_mul(c_out).wrapping_add(c), finish(layer, acc, c));
+                out.set(ox.wrapping_mul(c_out).wrapping_add(c), finish(layer, acc, c, is_second));
             }
         }
+    }
+}
+
+/// The number of weights' rows before those of a channel's pair, and whether it is the second one there.
+#[cfg(not(dunlin_dsp_fpu))]
+#[inline(always)]
+fn place(c: usize, c_out: usize) -> (usize, bool) {
+    let last = c_out.wrapping_sub(1);
+    match c_out & 1 != 0 && c.wrapping_add(1) >= last {
+        true => (last, c == last),
+        false => (c & !1, c & 1 != 0),
     }
 }
 
 /// The output of a channel's sum, of which the second one has 24 bits.
 #[cfg(not(dunlin_dsp_fpu))]
 #[inline(always)]
-fn finish(layer: &Pairs, acc: i32, c: usize) -> i8 {
+fn finish(layer: &Pairs, acc: i32, c: usize, is_second: bool) -> i8 {
     let Requantize { channels, bounds, .. } = layer.arithmetic.requantize;
-    let is_second = c & 1 != 0;
     if !layer.is_scaled {
         return layer.arithmetic.finish(if is_second { acc << 8 >> 8 } else { acc }, c);
     }

@@ -77,10 +77,14 @@ impl Tile {
 
     /// The same of a convolution with weights in pairs, whose chunks are whole pixels where that is possible.
     pub fn of_pairs(geometry: &Geometry) -> Tile {
-        let tile = Tile { sums: MAX_SUMS_OF_PAIRS, ..Tile::of(geometry) };
+        let tile = Tile::of(geometry);
+        let tile = Tile { sums: MAX_SUMS_OF_PAIRS, channels: tile.channels.next_multiple_of(2), ..tile };
         let c_in = geometry.input[2];
         let row_len = geometry.kernel[1].wrapping_mul(c_in);
         let at_once = MAX_CHUNK_OF_PIXELS.checked_div(c_in).unwrap_or(0);
+        if tile.by_lines && tile.taps <= MAX_CHUNK_OF_PIXELS {
+            return Tile { chunk: tile.taps.next_multiple_of(8), ..tile };
+        }
         if tile.pointwise || tile.by_lines || tile.line_len != row_len || at_once == 0 {
             return tile;
         }
