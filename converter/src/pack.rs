@@ -64,7 +64,7 @@ pub struct Target {
 /// The forms that a node can take.
 #[derive(Clone, Debug, Default)]
 pub struct Forms {
-    /// Of as many bytes; if there is none, the node stays as it is.
+    /// Of as many bytes, but for a little padding; if there is none, the node stays as it is.
     pub plain: Option<Packed>,
     /// Of more bytes and fewer instructions.
     pub expanded: Option<Packed>,

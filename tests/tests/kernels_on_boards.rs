@@ -399,17 +399,17 @@ impl Layer {
 
     fn fully_connected(&mut self) -> Result<TensorId> {
         let (n, k, c_out) = (self.rng.usize(1..3), self.channels(700), self.channels(60));
-        if self.rng.u8(..6) == 0 {
+        if self.rng.u8(..3) == 0 {
             return self.quads(n, c_out);
         }
         // Whatever the bytes are, they are in any other order too.
         let weights = match self.rng.u8(..5) {
-            0 | 1 => Weights::Vectors,
-            2 | 3 if k % 4 == 0 => Weights::Words,
-            _ => Weights::Rows,
+            0 | 1 => Weights::VECTORS,
+            2 | 3 if k % 4 == 0 => Weights::WORDS,
+            _ => Weights::ROWS,
         };
-        let k = if weights == Weights::Vectors && self.rng.bool() { k.next_multiple_of(16) } else { k };
-        let odd_channels = weights == Weights::Rows && self.rng.bool();
+        let k = if weights == Weights::VECTORS && self.rng.bool() { k.next_multiple_of(16) } else { k };
+        let odd_channels = weights == Weights::ROWS && self.rng.bool();
         let x = self.input(&[n, k])?;
         let inputs = [x, self.weights(&[c_out, k])?, self.table_of(c_out, k, odd_channels)?];
         self.group_table(inputs[2], weights.table_groups(k));
@@ -417,17 +417,39 @@ impl Layer {
         self.graph.apply("layer", op, &inputs)
     }
 
-    /// A fully connected layer of quads: of any number of chunks of taps, with sums of 24 bits.
+    /// A fully connected layer of quads: of any number of taps and chunks of them, most often with sums of as many bits as they
+    /// are kept in.
     fn quads(&mut self, n: usize, c_out: usize) -> Result<TensorId> {
-        let k = 8 * self.rng.usize(1..200);
+        let k = match self.rng.u8(..4) {
+            0 => self.rng.usize(1..20),
+            1 => self.rng.choice([255, 256, 257, 511, 512, 513, 640, 641]).unwrap_or(1),
+            _ => self.rng.usize(1..1600),
+        };
+        let columns = k.next_multiple_of(8);
         let x = self.input(&[n, k])?;
-        let smaller = (k / 256 + 1).next_power_of_two() as i8;
-        let weights = elements(&mut self.rng, c_out * k).iter().map(|w| w / smaller).collect();
-        let weights = self.graph.constant("w", &[c_out, k], Data::I8(weights))?;
+        let weights = Weights::quads((columns - k) as u8, self.rng.bool());
+        let fits = weights.is_wide() || self.rng.u8(..8) == 0;
+        let smaller = if fits { 1 } else { (k / 256 + 1).next_power_of_two() as i8 };
+        // What is behind the taps does not matter.
+        let bytes = elements(&mut self.rng, c_out * columns).iter().map(|w| w / smaller).collect();
+        let w = self.graph.constant("w", &[c_out, columns], Data::I8(bytes))?;
         let table = self.table_of(c_out, k, false)?;
-        self.group_table(table, Weights::Quads.table_groups(k));
-        let op = ops::FullyConnected { bounds: self.bounds(), weights: Weights::Quads };
-        self.graph.apply("layer", op, &[x, weights, table])
+        if self.rng.u8(..4) == 0 {
+            self.any_biases(table);
+        }
+        self.group_table(table, weights.table_groups(k));
+        let op = ops::FullyConnected { bounds: self.bounds(), weights };
+        self.graph.apply("layer", op, &[x, w, table])
+    }
+
+    /// Some channels begin at the ends of what 32 bits hold.
+    fn any_biases(&mut self, table: TensorId) {
+        let Layer { graph, rng, .. } = self;
+        let Kind::Constant(Data::I32(entries)) = &mut graph[table].kind else { panic!("no table") };
+        for bias in entries.iter_mut().step_by(3) {
+            let ends = [i32::MAX, i32::MIN, 1 << 30, -1 << 23, rng.i32(..), *bias, *bias];
+            *bias = rng.choice(ends).unwrap_or(0);
+        }
     }
 
     fn average_pool(&mut self) -> Result<TensorId> {

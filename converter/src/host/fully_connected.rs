@@ -14,7 +14,7 @@ use super::tile::{Matrix, View, multiply, multiply_transposed};
 pub(super) fn forward(op: FullyConnected, shapes: &Shapes, operands: Operands) -> Option<Box<dyn Kernel>> {
     let (w, out) = (&shapes.inputs[1], &shapes.outputs[0]);
     let (k, n, m) = (w.dim(1), w.dim(0), out.dim(0));
-    let operands = operands.apart().filter(|_| op.weights == Weights::Rows)?;
+    let operands = operands.apart().filter(|_| op.weights == Weights::ROWS)?;
     let ld = n.next_multiple_of(LANES);
     let bases = (0..m).map(|i| i * k).collect();
     let (weights, bias) = (vec![0.0; k * ld], vec![0.0; ld]);

@@ -21,71 +21,114 @@ use crate::model::Node;
 use crate::{DType, Element, Error, Shape, TensorType};
 
 /// How weights lie in their tensor; the converter decides.
-// In the file a byte, which takes less code to read than an enum of serde.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+// A byte in the file and here: bits take less code and time than the variants of an enum with fields.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
-pub enum Weights {
+pub struct Weights(u8);
+
+/// What is added to the code of quads where the sums of second channels have 32 bits.
+const WIDE: u8 = 8;
+/// The bits that tell the order, and those of the padding.
+const ORDER: u8 = 7;
+const PADDING_SHIFT: u32 = 4;
+
+impl Weights {
     /// Channel after channel.
-    Rows,
-    /// int8, `k` a multiple of 8: four channels at a time, each pair of them in 16-bit numbers 256 * second + first. Eight
-    /// taps in the order 0, 2, 1, 3, 4, 6, 5, 7 are 16 bytes of the first pair, then 16 of the second; in the table the four
-    /// biases, then the multipliers, then how far each is shifted to the right. Channels behind the last four are rows. The
-    /// second channel's sum has at most 24 bits, no weight is -128, and all factors use all bits of their multiplier and
-    /// shift right.
-    Quads,
+    pub const ROWS: Weights = Weights(0);
     /// int8: the biases contain what the zero point of the activations adds, minus it times the sum of a channel's weights.
     /// If `k` is a multiple of 8, eight channels at a time: of 8 taps, if `k` is odd eights, and of every 16 taps those of
     /// the first channel, then of the second, and so on; in the table their biases, then their multipliers, then their
     /// shifts, each of the even channels before the odd ones. Channels behind the last eight, or of another `k`, are rows.
     /// All factors use all bits of their multiplier and shift right.
-    Vectors,
-    /// int8, `k` a multiple of 4: biases and factors as in `Vectors`, the table as ever. Four channels at a time: of every
+    pub const VECTORS: Weights = Weights(2);
+    /// int8, `k` a multiple of 4: biases and factors as in `VECTORS`, the table as ever. Four channels at a time: of every
     /// tap those of the four channels, each with its highest bit flipped, which adds 128. Channels behind the last four are
     /// rows.
-    Words,
+    pub const WORDS: Weights = Weights(3);
+
+    /// int8: each channel has `padding` weights more, at most 7, so that they are a multiple of 8. Four channels at a time,
+    /// each pair of them in 16-bit numbers 256 * second + first. Eight taps in the order 0, 2, 1, 3, 4, 6, 5, 7 are 16 bytes
+    /// of the first pair, then 16 of the second; in the table the four biases, then the multipliers, then how far each is
+    /// shifted to the right. Channels behind the last four are rows, and their padding is behind the last one. No weight is
+    /// -128, and all factors use all bits of their multiplier and shift right. Sums of second channels wrap to 24 bits, or
+    /// are `wide`, which takes a little longer: they have 32.
+    pub const fn quads(padding: u8, wide: bool) -> Weights {
+        Weights((padding & 7) << PADDING_SHIFT | if wide { WIDE } else { 0 } | 1)
+    }
 }
 
 impl From<Weights> for u8 {
     fn from(weights: Weights) -> u8 {
-        weights as u8
+        weights.0
     }
 }
 
 impl TryFrom<u8> for Weights {
     type Error = Error;
     fn try_from(code: u8) -> Result<Weights, Error> {
-        let all = [Weights::Rows, Weights::Quads, Weights::Vectors, Weights::Words];
-        all.get(code as usize).copied().ok_or(Error::Parameters)
+        let is_quads = code & ORDER == 1 && code >> PADDING_SHIFT < 8;
+        if is_quads || matches!(code, 0 | 2 | 3) { Ok(Weights(code)) } else { Err(Error::Parameters) }
+    }
+}
+
+impl core::fmt::Debug for Weights {
+    fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+        match *self {
+            Weights::ROWS => f.write_str("rows"),
+            Weights::VECTORS => f.write_str("vectors"),
+            Weights::WORDS => f.write_str("words"),
+            _ => write!(f, "quads({}, {})", self.padding(), self.is_wide()),
+        }
     }
 }
 
 impl Weights {
+    /// Whether some channels are in quads.
+    pub const fn are_quads(self) -> bool {
+        self.0 & ORDER == 1
+    }
+
+    /// Whether sums of second channels in quads have 32 bits.
+    pub const fn is_wide(self) -> bool {
+        self.0 & WIDE != 0
+    }
+
+    /// Weights of a channel beside those of the taps.
+    pub const fn padding(self) -> usize {
+        (self.0 >> PADDING_SHIFT) as usize
+    }
+
+    /// Channels, of `c_out`, that are in quads.
+    pub const fn in_quads(self, c_out: usize) -> usize {
+        if self.are_quads() { c_out & !3 } else { 0 }
+    }
+
     /// Channels that stand together: a power of two.
     pub const fn channels(self, k: usize) -> usize {
         match self {
-            Weights::Rows => 1,
-            Weights::Quads | Weights::Words => 4,
-            Weights::Vectors => self.table_groups(k).channels,
+            Weights::ROWS => 1,
+            Weights::VECTORS => self.table_groups(k).channels,
+            _ => 4,
         }
     }
 
     /// How the channel table is arranged.
     pub const fn table_groups(self, k: usize) -> Groups {
         match self {
-            Weights::Vectors if k.is_multiple_of(8) => Groups { channels: 8, shifts_right: false },
-            Weights::Quads => Groups { channels: 4, shifts_right: true },
+            Weights::VECTORS if k.is_multiple_of(8) => Groups { channels: 8, shifts_right: false },
+            _ if self.are_quads() => Groups { channels: 4, shifts_right: true },
             _ => Groups::NONE,
         }
     }
 
-    /// Taps of a channel that stand together in [`Weights::Vectors`] and [`Weights::Words`], a power of two.
+    /// Taps of a channel that stand together in [`Weights::VECTORS`] and [`Weights::WORDS`], a power of two.
     pub const fn block_taps(self) -> usize {
-        if matches!(self, Weights::Vectors) { 16 } else { 1 }
+        if matches!(self, Weights::VECTORS) { 16 } else { 1 }
     }
 
     /// What bits of those are flipped.
     pub const fn flipped(self) -> i8 {
-        if matches!(self, Weights::Words) { i8::MIN } else { 0 }
+        if matches!(self, Weights::WORDS) { i8::MIN } else { 0 }
     }
 }
 
@@ -101,12 +144,12 @@ pub struct FullyConnected {
 impl FullyConnected {
     /// With weights in rows.
     pub const fn new(bounds: Bounds) -> FullyConnected {
-        FullyConnected { bounds, weights: Weights::Rows }
+        FullyConnected { bounds, weights: Weights::ROWS }
     }
 
-    /// Channels, of `c_out`, whose weights are in quads.
-    fn in_quads(&self, c_out: usize) -> usize {
-        if self.weights == Weights::Quads { c_out & !3 } else { 0 }
+    /// Taps of a channel.
+    fn taps(&self, w: &Shape) -> usize {
+        w.dim(1).saturating_sub(self.weights.padding())
     }
 }
 
@@ -115,20 +158,20 @@ impl Operator for FullyConnected {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
         let (&[x, w], rest) = inputs.split_first_chunk().ok_or(Error::Arity)?;
-        let (c_out, k) = (w.shape.dim(0), w.shape.dim(1));
+        let (c_out, k) = (w.shape.dim(0), self.taps(&w.shape));
         let n = x.shape.count().checked_div(k).ok_or(Error::Shape)?;
         if w.shape.rank() != 2 || x.shape.rank() == 0 || n.wrapping_mul(k) != x.shape.count() {
             return Err(Error::Shape);
         }
         check_channels(x, w, rest, c_out)?;
         self.bounds.check(x.dtype)?;
-        let packed = self.weights != Weights::Rows;
         let multiple = match self.weights {
-            Weights::Rows | Weights::Vectors => 1,
-            Weights::Quads => 8,
-            Weights::Words => 4,
+            Weights::ROWS | Weights::VECTORS => 1,
+            Weights::WORDS => 4,
+            _ => 8,
         };
-        if packed && w.dtype != DType::I8 || !k.is_multiple_of(multiple) {
+        let packed = self.weights != Weights::ROWS;
+        if packed && w.dtype != DType::I8 || !w.shape.dim(1).is_multiple_of(multiple) {
             return Err(Error::Parameters);
         }
         one(TensorType::new(x.dtype, Shape::new(&[n, c_out])?))
@@ -138,7 +181,7 @@ impl Operator for FullyConnected {
         match (input, inputs) {
             (0, [x, w, ..]) => {
                 // The k elements of one sample may be several rows of an image, or a part of a long vector.
-                let k = w.shape.dim(1);
+                let k = self.taps(&w.shape);
                 x.shape.rows_of(y * k, (y + 1) * k)
             }
             _ => all_rows(inputs, input),
@@ -152,8 +195,7 @@ impl Operator for FullyConnected {
     fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
         match inputs {
             [x, w, ..] if x.dtype == DType::I8 => {
-                let channels = w.shape.dim(0);
-                fully_connected_scratch_bytes(w.shape.dim(1), channels, self.in_quads(channels))
+                fully_connected_scratch_bytes(self.weights, self.taps(&w.shape), w.shape.dim(0))
             }
             _ => 0,
         }
@@ -170,29 +212,32 @@ impl Operator for FullyConnected {
 impl Run<f32> for FullyConnected {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let arithmetic = f32_arithmetic(node, mem, self.bounds);
-        run(&Operands::of(node), mem, rows, |x, w, out| fully_connected_row_f32(&arithmetic, x, w, out));
+        let operands = Operands::of(node);
+        run(&operands, operands.w.ty.shape.dim(1), mem, rows, |x, w, out| {
+            fully_connected_row_f32(&arithmetic, x, w, out)
+        });
     }
 }
 
 impl Run<i8> for FullyConnected {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
-        let groups = self.weights.table_groups(node.input(1).ty.shape.dim(1));
-        check_packed_weights(node, mem, (self.weights != Weights::Rows).then_some(groups))
+        let groups = self.weights.table_groups(self.taps(&node.input(1).ty.shape));
+        check_packed_weights(node, mem, (self.weights != Weights::ROWS).then_some(groups))
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let operands = Operands::of(node);
         let mut arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
         let scratch = node.scratch(mem);
-        let in_blocks = matches!(self.weights, Weights::Vectors | Weights::Words);
+        let in_blocks = matches!(self.weights, Weights::VECTORS | Weights::WORDS);
         if in_blocks {
             arithmetic.x_offset = 0;
         }
-        run(&operands, mem, rows, |x, w, out| {
+        run(&operands, self.taps(&operands.w.ty.shape), mem, rows, |x, w, out| {
             if in_blocks {
                 blocks_row_i8(&arithmetic, self.weights, x, w, out, scratch);
             } else {
-                fully_connected_row_i8(&arithmetic, self.in_quads(out.len()), x, w, out, scratch);
+                fully_connected_row_i8(&arithmetic, self.weights, x, w, out, scratch);
             }
         });
     }
@@ -200,12 +245,12 @@ impl Run<i8> for FullyConnected {
 
 fn run<T: Element>(
     operands: &Operands,
+    k: usize,
     mem: &Memory,
     rows: Range<usize>,
     row: impl Fn(View<T>, View<T>, ViewMut<T>),
 ) {
     let Operands { x, w, out } = operands;
-    let k = w.ty.shape.dim(1);
     let (x, w, out) = (x.view(mem), w.view(mem), out.rows_mut(mem));
     for y in rows {
         row(x.slice(y.wrapping_mul(k), k), w, out.row(y));
@@ -246,14 +291,52 @@ mod tests {
             *entry = channels[i % 4 * 3 + i / 4];
         }
         in_quad[8..12].fill(6);
-        let run = |weights, w: &[i8], channels: &[i32]| {
+        let run_on = |x: &Tensor, weights, w: &[i8], channels: &[i32]| {
             let w = Tensor::new(&[5, 8], w).constant();
             let op = FullyConnected { bounds: Bounds::None, weights };
             Case::new(op, [x.clone(), w, Tensor::new(&[5, 3], channels).constant()]).run::<i8>()
         };
-        assert!(run(Weights::Rows, &rows, &channels).is_ok());
-        assert_eq!(run(Weights::Quads, &quads, &in_quad), run(Weights::Rows, &rows, &channels));
-        assert_eq!(run(Weights::Quads, &quads, &channels), Err(Error::Parameters), "shifts in other places");
+        let run = |weights, w: &[i8], channels: &[i32]| run_on(&x, weights, w, channels);
+        let in_quads = Weights::quads;
+        assert!(run(Weights::ROWS, &rows, &channels).is_ok());
+        for wide in [false, true] {
+            assert_eq!(run(in_quads(0, wide), &quads, &in_quad), run(Weights::ROWS, &rows, &channels));
+            assert_eq!(run(in_quads(0, wide), &quads, &channels), Err(Error::Parameters), "shifts elsewhere");
+            // Activations that are left out are as good as zeros.
+            let zeros = Tensor::new(&[1, 8], &[1i8, -2, 3, -1, -1, -1, -1, -1]).zero_point(-1);
+            let short = Tensor::new(&[1, 3], &[1i8, -2, 3]).zero_point(-1);
+            let expected = run_on(&zeros, Weights::ROWS, &rows, &channels);
+            assert_eq!(run_on(&short, in_quads(5, wide), &quads, &in_quad), expected);
+            assert_eq!(run_on(&short, in_quads(4, wide), &quads, &in_quad), Err(Error::Shape));
+        }
+    }
+
+    #[test]
+    fn second_channels_have_24_bits_or_32() {
+        let x = Tensor::new(&[1, 8], &[127i8; 8]).zero_point(-128);
+        let quads = [0i8; 32];
+        let bias = (1 << 24) + 100;
+        let channels = [0, bias, 0, bias].into_iter().chain([1 << 30; 4]).chain([1; 4]);
+        let mut table = [0; 12];
+        table.iter_mut().zip(channels).for_each(|(to, from)| *to = from);
+        let run = |wide| {
+            let w = Tensor::new(&[4, 8], &quads).constant();
+            let op = FullyConnected { bounds: Bounds::None, weights: Weights::quads(0, wide) };
+            Case::new(op, [x.clone(), w, Tensor::new(&[4, 3], &table).constant()]).run::<i8>()
+        };
+        assert_eq!(run(false), Ok([0, 25, 0, 25].into()));
+        assert_eq!(run(true), Ok([0, 127, 0, 127].into()));
+    }
+
+    #[test]
+    fn weights_are_a_byte_in_the_file() {
+        let codes = (0..=u8::MAX).filter_map(|code| Some((code, Weights::try_from(code).ok()?)));
+        let mut count = 0;
+        for (code, weights) in codes {
+            assert_eq!(u8::from(weights), code);
+            count += 1;
+        }
+        assert_eq!(count, 3 + 16);
     }
 
     #[test]
@@ -277,8 +360,8 @@ mod tests {
             let op = FullyConnected { bounds: Bounds::None, weights };
             Case::new(op, [x, w.constant(), table.constant()]).run::<i8>()
         };
-        assert!(run(Weights::Rows, &rows, &channels).is_ok());
-        assert_eq!(run(Weights::Vectors, &vectors, &folded), run(Weights::Rows, &rows, &channels));
+        assert!(run(Weights::ROWS, &rows, &channels).is_ok());
+        assert_eq!(run(Weights::VECTORS, &vectors, &folded), run(Weights::ROWS, &rows, &channels));
     }
 
     #[test]
@@ -299,8 +382,8 @@ mod tests {
             let op = FullyConnected { bounds: Bounds::None, weights };
             Case::new(op, [x, w.constant(), table.constant()]).run::<i8>()
         };
-        assert!(run(Weights::Rows, &rows, &channels).is_ok());
-        assert_eq!(run(Weights::Words, &words, &folded), run(Weights::Rows, &rows, &channels));
+        assert!(run(Weights::ROWS, &rows, &channels).is_ok());
+        assert_eq!(run(Weights::WORDS, &words, &folded), run(Weights::ROWS, &rows, &channels));
     }
 
     #[test]

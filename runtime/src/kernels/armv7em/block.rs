@@ -95,6 +95,19 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Writes the taps of a block's only position, at least one; zeros behind them up to the next multiple of 8.
+    #[inline(always)]
+    pub fn widen_padded(&self, x: View<i8>) {
+        let (whole, rest) = (x.len() & !7, x.len() & 7);
+        if whole != 0 {
+            self.widen_eights(x.slice(0, whole));
+        }
+        if rest != 0 {
+            self.clear(0, whole.wrapping_add(4), 4);
+            self.widen(0, whole, x.slice(whole, rest));
+        }
+    }
+
     /// Writes taps of a position from tap `at` on: at least four, and a multiple of 4.
     #[inline(never)]
     pub fn widen_fours(&self, position: usize, at: usize, x: View<i8>) {

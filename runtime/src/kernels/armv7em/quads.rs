@@ -1,9 +1,10 @@
 //! Sums of products for one output position and four channels at a time, from bias to int8, of weights in
-//! [`Weights::Quads`](crate::ops::fully_connected::Weights).
+//! [`Weights::quads`](crate::ops::fully_connected::Weights).
 //!
 //! They hold 256 T + S of two channels in 16 bits. One SMLAD adds 256 T x + S x of two taps, and behind SXTB16, which leaves
 //! S, another one adds S x: so the activations, widened as [`super::block`] does it, are loaded once for four channels,
 //! and 32 products take 27 instructions. In the end 256 T is the difference of the two sums, which may have wrapped.
+//! Of [`MAX_WIDE_CHUNK`](crate::kernels::generic::tile::MAX_WIDE_CHUNK) taps T always has 24 bits.
 
 use core::arch::naked_asm;
 
@@ -11,25 +12,32 @@ use core::arch::naked_asm;
 #[repr(C)]
 pub struct Job {
     /// The block, and the end of its words.
-    pub x: *const i32,
-    pub x_end: *const i32,
+    pub x: *mut i32,
+    pub x_end: *mut i32,
     /// The channel table from the first channel on.
     pub table: *const i32,
-    /// Where the outputs end, or `stored` if that is not null.
-    pub end: *const i32,
     pub zero_point: i32,
     /// The first channel's output.
     pub out: *mut i8,
-    /// Where sums are stored, unless they become outputs; else null.
+    /// Where the outputs end, or `stored` if sums are.
+    pub end: *mut i32,
+    /// Where sums are stored, unless they become outputs.
     pub stored: *mut i32,
-    /// Where sums are taken up, unless they begin with the biases; else null.
-    pub begun: *const i32,
+    /// Where sums are taken up, unless they begin with the biases.
+    pub begun: *mut i32,
     /// From the end of a quad's weights to the beginning of the next quad's.
     pub w_skip: usize,
-    pub w: *const i8,
+    /// 1 if sums are taken up, else 0; plus [`WIDE`] if the sums of the second channels have 32 bits.
+    pub begin: usize,
     /// Eights of taps by which the first round of the loop, which takes eight of them, is shortened.
     pub skipped: usize,
+    pub w: *const i8,
+    /// 4, or 5 if sums are stored; plus [`WIDE`] as in `begin`.
+    pub finish: usize,
 }
+
+/// Of the block's products alone a second channel's sum has 24 bits: they are added to the others in the end.
+pub const WIDE: usize = 2;
 
 /// The products of eight taps and four channels.
 macro_rules! eight {
@@ -53,12 +61,27 @@ macro_rules! eight {
     };
 }
 
-/// Requantizes sums that are shifted so that they are doubled: multiplier, shift; zero point in lr. See [`super::sums`].
-macro_rules! requantize {
-    ($($acc:literal: $double:literal $by:literal, $multiplier:literal $shift:literal;)+) => {
+/// The first product of the requantization: of a sum and the doubled multiplier, or of 256 times a sum that is shifted so that
+/// it is doubled, and the multiplier. See [`super::sums`].
+macro_rules! multiply {
+    ($($acc:literal $multiplier:literal)+) => {
         concat!($(
-            $double, " ", $acc, ", ", $acc, ", #", $by, "\n",
+            "lsl.w ", $multiplier, ", ", $multiplier, ", #1\n",
+            "smmlar ", $acc, ", ", $acc, ", ", $multiplier, ", ", $acc, "\n",
+        )+)
+    };
+    (256: $($acc:literal $multiplier:literal)+) => {
+        concat!($(
+            "asr.w ", $acc, ", ", $acc, ", #7\n",
             "smmulr ", $acc, ", ", $acc, ", ", $multiplier, "\n",
+        )+)
+    };
+}
+
+/// The rest of it: shift; zero point in lr.
+macro_rules! shift {
+    ($($acc:literal $shift:literal)+) => {
+        concat!($(
             "add.w ", $acc, ", ", $acc, ", ", $acc, ", asr #31\n",
             "asrs.w ", $acc, ", ", $acc, ", ", $shift, "\n",
             "adc.w ", $acc, ", ", $acc, ", lr\n",
@@ -67,96 +90,127 @@ macro_rules! requantize {
     };
 }
 
-/// Puts the job on the stack, behind it the entry of the loop, and what becomes of sums; where a quad begins stands in the
-/// place of the weights, which are in r12.
+/// Puts the job on the stack, in it where a quad begins, the entry of the loop, and what becomes of sums; the words at 0 and
+/// 48 are free.
 macro_rules! prepare {
     () => {
         concat!(
-            "ldm.w r0, {{r1-r11}}\n",
-            "mov r12, r10\n",
+            "ldm.w r0, {{r1-r12, lr}}\n",
+            "mov.w r0, #(21f - 20f)\n",
+            "mul r11, r11, r0\n",
             "adr.w r0, 20f\n",
-            "mov.w lr, #(21f - 20f)\n",
-            "mla r11, r11, lr, r0\n",
-            "adr.w r10, 14f\n",
-            "adr.w r0, 15f\n",
-            "cmp.w r8, #0\n",
-            "it ne\n",
-            "movne r10, r0\n",
-            "adr.w lr, 41f\n",
-            "adr.w r0, 40f\n",
-            "cmp r7, #0\n",
-            "it ne\n",
-            "movne lr, r0\n",
             // An address of Thumb code is odd.
-            "add.w r10, r10, #1\n",
-            "add.w r11, r11, #1\n",
-            "add.w lr, lr, #1\n",
-            "push {{r1-r11, lr}}\n",
+            "adds r0, #1\n",
+            "add r11, r0\n",
+            "adr.w r0, 70f\n",
+            "ldrh.w r10, [r0, r10, lsl #1]\n",
+            "ldrh.w lr, [r0, lr, lsl #1]\n",
+            "add r10, r0\n",
+            "add lr, r0\n",
+            "push {{r0-r12, lr}}\n",
             "bx r10\n",
+            ".p2align 2\n",
+            "70:\n",
+            // By `begin`, then by `finish`.
+            ".hword 14f - 70b + 1, 15f - 70b + 1, 16f - 70b + 1, 17f - 70b + 1\n",
+            ".hword 41f - 70b + 1, 40f - 70b + 1, 43f - 70b + 1, 42f - 70b + 1\n",
         )
     };
 }
 
-/// A quad begins with its biases, or with its sums so far.
+/// A quad begins with its biases (labels 14, 16), or with its sums so far. Sums of 32 bits (16, 17) begin as 0 in the second
+/// channels, which is the sum of the first one in what holds both; those so far wait on the stack.
 macro_rules! begin {
     () => {
         concat!(
-            ".p2align 2\n",
             "14:\n",
-            "ldr.w lr, [sp, #8]\n",
+            "ldr.w lr, [sp, #12]\n",
             "ldm.w lr, {{r0-r3}}\n",
             "12:\n",
             "add.w r1, r0, r1, lsl #8\n",
             "add.w r3, r2, r3, lsl #8\n",
-            "ldr.w lr, [sp]\n",
-            "ldr.w pc, [sp, #40]\n",
-            ".p2align 2\n",
+            "ldr.w lr, [sp, #4]\n",
+            "ldr.w pc, [sp, #44]\n",
             "15:\n",
-            "ldr.w lr, [sp, #28]\n",
+            "ldr.w lr, [sp, #32]\n",
             "ldm.w lr!, {{r0-r3}}\n",
-            "str.w lr, [sp, #28]\n",
+            "str.w lr, [sp, #32]\n",
             "b 12b\n",
+            "16:\n",
+            "ldr.w lr, [sp, #12]\n",
+            "ldm.w lr, {{r0-r3}}\n",
+            "18:\n",
+            "str r1, [sp]\n",
+            "str r3, [sp, #48]\n",
+            "mov r1, r0\n",
+            "mov r3, r2\n",
+            "ldr.w lr, [sp, #4]\n",
+            "ldr.w pc, [sp, #44]\n",
+            "17:\n",
+            "ldr.w lr, [sp, #32]\n",
+            "ldm.w lr!, {{r0-r3}}\n",
+            "str.w lr, [sp, #32]\n",
+            "b 18b\n",
         )
     };
 }
 
-/// The sums are kept (label 40), or are outputs (41).
+/// The sums are kept (label 40, of 32 bits 42), or are outputs (41, 43).
 macro_rules! finish {
     () => {
         concat!(
-            ".p2align 2\n",
+            "42:\n",
+            finish!("wide"),
+            "b 44f\n",
             "40:\n",
             "asrs r1, r1, #8\nasrs r3, r3, #8\n",
-            "ldrd r6, r4, [sp, #8]\n",
-            "ldr r5, [sp, #24]\n",
+            "44:\n",
+            "ldr r6, [sp, #12]\n",
+            "ldrd r4, r5, [sp, #24]\n",
             "adds r6, #48\n",
             "stm r5!, {{r0-r3}}\n",
-            "str r6, [sp, #8]\n",
-            "str r5, [sp, #24]\n",
+            "str r6, [sp, #12]\n",
+            "str r5, [sp, #28]\n",
             "cmp r5, r4\n",
             "beq.w 54f\n",
-            "ldr.w pc, [sp, #36]\n",
-            ".p2align 2\n",
+            "ldr.w pc, [sp, #40]\n",
+            "43:\n",
+            finish!("wide"),
+            finish!("table"),
+            multiply!("r0" "r4" "r1" "r5" "r2" "r6" "r3" "r7"),
+            "b 45f\n",
             "41:\n",
-            "ldr.w lr, [sp, #8]\n",
-            "add.w lr, lr, #16\n",
-            "ldm.w lr!, {{r4-r11}}\n",
-            "str.w lr, [sp, #8]\n",
-            "ldr.w lr, [sp, #16]\n",
-            requantize!(
-                "r0": "lsl.w" "1", "r4" "r8";
-                "r1": "asr.w" "7", "r5" "r9";
-                "r2": "lsl.w" "1", "r6" "r10";
-                "r3": "asr.w" "7", "r7" "r11";
-            ),
-            "ldr r5, [sp, #20]\n",
-            "ldr r4, [sp, #12]\n",
+            finish!("table"),
+            multiply!("r0" "r4" "r2" "r6"),
+            multiply!(256: "r1" "r5" "r3" "r7"),
+            "45:\n",
+            shift!("r0" "r8" "r1" "r9" "r2" "r10" "r3" "r11"),
+            "ldrd r5, r4, [sp, #20]\n",
             "bfi r0, r1, #8, #8\nbfi r0, r2, #16, #8\nbfi r0, r3, #24, #8\n",
             "str.w r0, [r5], #4\n",
             "cmp r5, r4\n",
             "str r5, [sp, #20]\n",
             "beq 54f\n",
-            "ldr.w pc, [sp, #36]\n",
+            "ldr.w pc, [sp, #40]\n",
+        )
+    };
+    // What a second channel has from this block, and what it had before.
+    ("wide") => {
+        concat!(
+            "ldr r4, [sp]\n",
+            "ldr r5, [sp, #48]\n",
+            "add.w r1, r4, r1, asr #8\n",
+            "add.w r3, r5, r3, asr #8\n",
+        )
+    };
+    // Multipliers from r4 on, shifts from r8 on, and the zero point.
+    ("table") => {
+        concat!(
+            "ldr.w lr, [sp, #12]\n",
+            "add.w lr, lr, #16\n",
+            "ldm.w lr!, {{r4-r11}}\n",
+            "str.w lr, [sp, #12]\n",
+            "ldr.w lr, [sp, #16]\n",
         )
     };
 }
@@ -184,17 +238,17 @@ pub unsafe extern "C" fn quads(job: &Job) {
         eight!(),
         eight!(),
         eight!(),
-        "ldr r4, [sp, #4]",
+        "ldr r4, [sp, #8]",
         "cmp lr, r4",
         "bne.w 20b",
-        "ldr.w r11, [sp, #32]",
+        "ldr.w r11, [sp, #36]",
         "subs r1, r1, r0",
         "add r12, r11",
         "subs r3, r3, r2",
-        "ldr.w pc, [sp, #44]",
+        "ldr.w pc, [sp, #52]",
         finish!(),
         "54:",
-        "add sp, #48",
+        "add sp, #56",
         "pop {{r4-r11, pc}}",
     )
 }

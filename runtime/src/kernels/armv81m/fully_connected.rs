@@ -19,15 +19,15 @@ const BIASES: usize = 16;
 #[inline(never)]
 pub fn fully_connected_row_i8(
     arithmetic: &I8,
-    quads: usize,
+    weights: Weights,
     x: View<i8>,
     w: View<i8>,
     out: ViewMut<i8>,
     scratch: ViewMut<i32>,
 ) {
-    if quads != 0 {
+    if weights != Weights::ROWS {
         // They are made for cores with the DSP extension.
-        return generic::fully_connected::fully_connected_row_i8(arithmetic, quads, x, w, out, scratch);
+        return generic::fully_connected::fully_connected_row_i8(arithmetic, weights, x, w, out, scratch);
     }
     rows(arithmetic, x, w, 0, out);
     clamp_row(out, arithmetic.requantize.bounds);
@@ -95,7 +95,7 @@ pub fn blocks_row_i8(
     scratch: ViewMut<i32>,
 ) {
     // Activations begin at a multiple of 4 wherever the planner puts them.
-    if weights != Weights::Vectors || !(x.as_ptr() as usize).is_multiple_of(4) {
+    if weights != Weights::VECTORS || !(x.as_ptr() as usize).is_multiple_of(4) {
         return generic::fully_connected::blocks_row_i8(arithmetic, weights, x, w, out, scratch);
     }
     let (taps, channels) = (x.len(), out.len());

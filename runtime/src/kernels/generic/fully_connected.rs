@@ -21,28 +21,30 @@ pub fn fully_connected_row_f32(arithmetic: &F32, x: View<f32>, w: View<f32>, out
 }
 
 /// Bytes of scratch memory that [`fully_connected_row_i8`] of some core needs.
-pub fn fully_connected_scratch_bytes(k: usize, channels: usize, quads: usize) -> usize {
+pub fn fully_connected_scratch_bytes(weights: Weights, k: usize, channels: usize) -> usize {
+    let quads = weights.in_quads(channels);
     let bytes = |tile: Tile| if tile.channels == 0 { 0 } else { tile.scratch_bytes(1) };
-    bytes(Tile::of_quads(k, quads)).max(bytes(Tile::of_one(k, channels.saturating_sub(quads))))
+    let in_quads = bytes(Tile::of_quads(k.wrapping_add(weights.padding()), quads, weights.is_wide()));
+    in_quads.max(bytes(Tile::of_one(k, channels.saturating_sub(quads))))
 }
 
-/// [`fully_connected_row`] of int8, for which a core may have instructions of its own. The weights of the first `quads`
-/// channels, a multiple of 4, are [`Weights::Quads`](crate::ops::fully_connected::Weights).
+/// [`fully_connected_row`] of int8 for [`Weights::ROWS`] and [`Weights::quads`], for which a core may have instructions of
+/// its own.
 #[cfg(not(dunlin_dsp))]
 pub fn fully_connected_row_i8(
     arithmetic: &I8,
-    quads: usize,
+    weights: Weights,
     x: View<i8>,
     w: View<i8>,
     out: ViewMut<i8>,
     _scratch: ViewMut<i32>,
 ) {
-    let (k, requantize) = (x.len(), &arithmetic.requantize);
-    let mut c = 0usize;
+    let (k, columns, requantize) = (x.len(), x.len().wrapping_add(weights.padding()), &arithmetic.requantize);
+    let (quads, mut c) = (weights.in_quads(out.len()), 0usize);
     while c < quads {
         // A quad has as many bytes as four rows; its second pair is 16 bytes behind the first.
-        let start = (c & !3).wrapping_mul(k).wrapping_add((c & 2).wrapping_mul(8));
-        let w = w.slice(start, k.wrapping_mul(4).wrapping_sub((c & 2).wrapping_mul(8)));
+        let start = (c & !3).wrapping_mul(columns).wrapping_add((c & 2).wrapping_mul(8));
+        let w = w.slice(start, columns.wrapping_mul(4).wrapping_sub((c & 2).wrapping_mul(8)));
         let sums = dot_of_pair(x, arithmetic.x_offset, w);
         for sum in sums {
             // Biases, multipliers and shifts of the quad.
@@ -50,18 +52,22 @@ pub fn fully_connected_row_i8(
             let table = |field: usize| requantize.channels.0.at(first + 4 * field);
             let factor = Factor { multiplier: table(1), shift: table(2).wrapping_neg() as i8 };
             let sum = sum.wrapping_add(table(0));
+            // The DSP kernel has the second one 256 times.
+            let has_24_bits = c & 1 != 0 && !weights.is_wide();
+            let sum = if has_24_bits { sum << 8 >> 8 } else { sum };
             out.set(c, factor.requantize(sum, requantize.zero_point, requantize.bounds));
             c = c.wrapping_add(1);
         }
     }
     while c < out.len() {
-        let w = w.slice(c.wrapping_mul(k), k);
+        let start = quads.wrapping_mul(columns).wrapping_add(c.wrapping_sub(quads).wrapping_mul(k));
+        let w = w.slice(start, k);
         out.set(c, arithmetic.finish(arithmetic.dot(arithmetic.begin(c), x, w), c));
         c = c.wrapping_add(1);
     }
 }
 
-/// [`fully_connected_row`] of int8 for [`Weights::Vectors`] and [`Weights::Words`]; the arithmetic has no zero point of the
+/// [`fully_connected_row`] of int8 for [`Weights::VECTORS`] and [`Weights::WORDS`]; the arithmetic has no zero point of the
 /// activations. The weights of some channels are in blocks of taps: those of the first channel, then of the second.
 #[cfg_attr(dunlin_mve, cold)]
 pub fn blocks_row_i8(
@@ -80,7 +86,7 @@ pub fn blocks_row_i8(
         // The channels that are left have blocks of one channel: rows.
         let is_block = out.len().wrapping_sub(first) >= weights.channels(k);
         let (channels, flipped) = if is_block { (weights.channels(k), weights.flipped()) } else { (1, 0) };
-        let group = if weights == Weights::Vectors { channels } else { 1 };
+        let group = if weights == Weights::VECTORS { channels } else { 1 };
         let mut sums = [0i32; 8];
         // The first block is the one that may be shorter.
         let (mut start, mut end) = (0usize, (k.wrapping_sub(1) & (taps - 1)).wrapping_add(1));
@@ -109,9 +115,9 @@ pub fn blocks_row_i8(
 #[inline(always)]
 fn dot_of_pair(x: View<i8>, offset: i32, w: View<i8>) -> [i32; 2] {
     let mut sums = [0i32; 2];
-    for lane in 0..x.len() {
+    for lane in 0..x.len().next_multiple_of(4) {
         let tap = (lane & !3) | (lane & 1) << 1 | (lane >> 1 & 1);
-        let x = x.at(tap) as i32 + offset;
+        let x = if tap < x.len() { x.at(tap) as i32 + offset } else { 0 };
         let at = (lane / 8).wrapping_mul(32).wrapping_add(lane % 8 * 2);
         let (first, high) = (w.at(at) as i32, w.at(at.wrapping_add(1)) as i32);
         // A negative first one has taken 1 from the high byte.

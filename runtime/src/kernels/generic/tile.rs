@@ -12,6 +12,10 @@ const MAX_CHUNK_OF_ONE: usize = 128;
 const CHUNK_OF_ONE: usize = 64;
 /// The same for weights in quads, of which every chunk costs each quad as much as eight taps.
 const MAX_CHUNK_OF_QUADS: usize = 640;
+/// The same where sums have more than 24 bits: those of so many products, of a weight in -128..=128 and a difference up to
+/// 255, do not. And channels whose sums are in memory at a time.
+pub const MAX_WIDE_CHUNK: usize = 256;
+const MAX_WIDE_SUMS: usize = 64;
 /// Taps of a chunk of whole pixels, and channels whose sums are in memory at a time, where weights are in pairs.
 const MAX_CHUNK_OF_PIXELS: usize = 192;
 const MAX_SUMS_OF_PAIRS: usize = 64;
@@ -37,9 +41,11 @@ pub struct Tile {
     pub pointwise: bool,
     /// Whether lines of taps are put together as bytes before they are widened.
     pub by_lines: bool,
+    /// Whether sums of weights in quads have more than 24 bits.
+    pub wide: bool,
     /// Channels whose sums are in memory at a time, where the taps come in several chunks: they are widened anew for so
     /// many channels.
-    sums: usize,
+    pub sums: usize,
 }
 
 impl Tile {
@@ -49,16 +55,31 @@ impl Tile {
         Self::new(taps, channels, taps, max_chunk)
     }
 
-    /// The same of channels whose weights are in quads.
-    pub fn of_quads(taps: usize, channels: usize) -> Tile {
-        Self::new(taps, channels, taps, MAX_CHUNK_OF_QUADS)
+    /// The same of channels whose weights are in quads; `wide` are sums of more than 24 bits.
+    pub fn of_quads(taps: usize, channels: usize, wide: bool) -> Tile {
+        let (max_chunk, sums) =
+            if wide { (MAX_WIDE_CHUNK, MAX_WIDE_SUMS) } else { (MAX_CHUNK_OF_QUADS, MAX_SUMS) };
+        let mut tile = Self::new(taps, channels, taps, max_chunk);
+        (tile.wide, tile.sums) = (wide, sums);
+        tile
     }
 
     fn new(taps: usize, channels: usize, line_len: usize, max_chunk: usize) -> Tile {
         let max_chunk = max_chunk.max(8);
-        let chunks = taps.div_ceil(max_chunk).max(1);
-        let chunk = taps.div_ceil(chunks).next_multiple_of(8).min(max_chunk);
-        Tile { taps, chunk, channels, line_len, pointwise: false, by_lines: false, sums: MAX_SUMS }
+        // Most layers have one chunk, without a division.
+        let chunks = if taps > max_chunk { taps.div_ceil(max_chunk) } else { 1 };
+        let chunk = if chunks > 1 { taps.div_ceil(chunks) } else { taps };
+        let chunk = chunk.next_multiple_of(8).min(max_chunk);
+        Tile {
+            taps,
+            chunk,
+            channels,
+            line_len,
+            pointwise: false,
+            by_lines: false,
+            wide: false,
+            sums: MAX_SUMS,
+        }
     }
 
     /// The tiles of a convolution.
@@ -151,7 +172,8 @@ mod tests {
     #[test]
     fn blocks_are_never_too_long() {
         for (taps, max_chunk) in (1..3000).flat_map(|taps| {
-            [8, CHUNK_OF_ONE, MAX_CHUNK_OF_ONE, MAX_CHUNK, MAX_CHUNK_OF_QUADS].map(|max| (taps, max))
+            [8, CHUNK_OF_ONE, MAX_CHUNK_OF_ONE, MAX_CHUNK, MAX_WIDE_CHUNK, MAX_CHUNK_OF_QUADS]
+                .map(|max| (taps, max))
         }) {
             let tile = Tile::new(taps, 1, taps, max_chunk);
             let mut start = 0;

@@ -13,7 +13,7 @@ pub use crate::kernels::generic::fully_connected::{fully_connected_row_f32, full
 
 /// Taps that are on the stack at a time.
 const WORDS: usize = 64;
-/// The same of [`Weights::Words`], a multiple of 8.
+/// The same of [`Weights::WORDS`], a multiple of 8.
 const WORDS_TAPS: usize = 128;
 
 /// [`fully_connected_row`] of int8.
@@ -21,7 +21,7 @@ const WORDS_TAPS: usize = 128;
 #[inline(never)]
 pub fn fully_connected_row_i8(
     arithmetic: &I8,
-    quads: usize,
+    weights: Weights,
     x: View<i8>,
     w: View<i8>,
     out: ViewMut<i8>,
@@ -29,8 +29,8 @@ pub fn fully_connected_row_i8(
 ) {
     let channels = out.len();
     // Quads are made for cores with the DSP extension.
-    if quads != 0 {
-        return generic::fully_connected::fully_connected_row_i8(arithmetic, quads, x, w, out, scratch);
+    if weights != Weights::ROWS {
+        return generic::fully_connected::fully_connected_row_i8(arithmetic, weights, x, w, out, scratch);
     }
     let mut words = [0; WORDS];
     let words = ViewMut::from(&mut words[..]);
@@ -55,7 +55,7 @@ pub fn blocks_row_i8(
     out: ViewMut<i8>,
     scratch: ViewMut<i32>,
 ) {
-    if weights != Weights::Words {
+    if weights != Weights::WORDS {
         return generic::fully_connected::blocks_row_i8(arithmetic, weights, x, w, out, scratch);
     }
     let (taps, channels) = (x.len(), out.len());

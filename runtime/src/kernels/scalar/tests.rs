@@ -97,7 +97,7 @@ proptest! {
             channels: Channels(View::from(&table[..])), zero_point: zero_points[1], bounds: (-128, 127),
         };
         let arithmetic = I8 { x_offset: -zero_points[0], requantize };
-        let bytes = generic::fully_connected::fully_connected_scratch_bytes(taps, channels, 0);
+        let bytes = generic::fully_connected::fully_connected_scratch_bytes(Weights::ROWS, taps, channels);
         let mut memory = vec![0i32; bytes / 4];
         let kernels = [
             super::fully_connected::fully_connected_row_i8,
@@ -106,7 +106,7 @@ proptest! {
         let [found, expected] = kernels.map(|kernel| {
             let mut out = vec![0i8; channels];
             let (x, w) = (View::from(&x[..]), View::from(&w[..]));
-            kernel(&arithmetic, 0, x, w, (&mut out[..]).into(), (&mut memory[..]).into());
+            kernel(&arithmetic, Weights::ROWS, x, w, (&mut out[..]).into(), (&mut memory[..]).into());
             out
         });
         prop_assert_eq!(found, expected);
@@ -130,7 +130,7 @@ proptest! {
             channels: Channels(View::from(&table[..])), zero_point: zero_points[1], bounds: (-100, 127),
         };
         let arithmetic = I8 { x_offset: 0, requantize };
-        let bytes = generic::fully_connected::fully_connected_scratch_bytes(taps, channels, 0);
+        let bytes = generic::fully_connected::fully_connected_scratch_bytes(Weights::ROWS, taps, channels);
         let mut memory = vec![0i32; bytes / 4];
         let kernels = [
             super::fully_connected::blocks_row_i8,
@@ -139,7 +139,7 @@ proptest! {
         let [found, expected] = kernels.map(|kernel| {
             let mut out = vec![0i8; channels];
             let (x, w) = (View::from(&x[..]), View::from(&words[..]).bytes());
-            kernel(&arithmetic, Weights::Words, x, w, (&mut out[..]).into(), (&mut memory[..]).into());
+            kernel(&arithmetic, Weights::WORDS, x, w, (&mut out[..]).into(), (&mut memory[..]).into());
             out
         });
         prop_assert_eq!(found, expected);

@@ -1,4 +1,4 @@
-//! Sums of products with [`Weights::Words`](crate::ops::fully_connected::Weights): two channels a multiplication.
+//! Sums of products with [`Weights::WORDS`](crate::ops::fully_connected::Weights): two channels a multiplication.
 //!
 //! A word of weights holds those of four channels for one tap as w + 128. Every other byte of it is 16 bits from the next,
 //! so an activation times `word & BYTES` is the product of two channels side by side, and that of `word >> 8 & BYTES` of

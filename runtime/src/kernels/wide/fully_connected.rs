@@ -10,13 +10,14 @@ use crate::kernels::generic;
 use crate::kernels::generic::arithmetic::{F32, I8};
 use crate::kernels::is_f32_fast;
 use crate::mem::{View, ViewMut};
+use crate::ops::fully_connected::Weights;
 
 pub use crate::kernels::generic::fully_connected::{blocks_row_i8, fully_connected_scratch_bytes};
 
 /// [`generic::fully_connected::fully_connected_row_i8`].
 pub fn fully_connected_row_i8(
     arithmetic: &I8,
-    quads: usize,
+    weights: Weights,
     x: View<i8>,
     w: View<i8>,
     out: ViewMut<i8>,
@@ -24,8 +25,8 @@ pub fn fully_connected_row_i8(
 ) {
     let numbers = Int8::new(arithmetic);
     // Quads are made for cores with the DSP extension.
-    if quads != 0 || !vectors::run(Row { numbers, x, w, out }) {
-        generic::fully_connected::fully_connected_row_i8(arithmetic, quads, x, w, out, scratch);
+    if weights != Weights::ROWS || !vectors::run(Row { numbers, x, w, out }) {
+        generic::fully_connected::fully_connected_row_i8(arithmetic, weights, x, w, out, scratch);
     }
 }
 

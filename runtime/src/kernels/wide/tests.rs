@@ -16,9 +16,10 @@ use crate::kernels::generic::pool::{AverageI8, Pixels, Pool};
 use crate::kernels::generic::requantize::{Channels, Factor, Requantize};
 use crate::kernels::testing::{Layer, Operands, elements, layers, table};
 use crate::mem::{Rows, RowsMut, View, ViewMut};
+use crate::ops::fully_connected::Weights;
 use crate::ops::window::{Geometry, Window};
 
-type RowKernel = fn(&I8, usize, View<i8>, View<i8>, ViewMut<i8>, ViewMut<i32>);
+type RowKernel = fn(&I8, Weights, View<i8>, View<i8>, ViewMut<i8>, ViewMut<i32>);
 
 fn convolve(o: &Operands) {
     // A call of one row, and one of the others.
@@ -109,7 +110,7 @@ proptest! {
         let run = |kernel: RowKernel| {
             let mut out = vec![0i8; channels];
             let (x, w) = (View::from(&x[..]), View::from(&w[..]));
-            kernel(&arithmetic, 0, x, w, (&mut out[..]).into(), (&mut [][..]).into());
+            kernel(&arithmetic, Weights::ROWS, x, w, (&mut out[..]).into(), (&mut [][..]).into());
             out
         };
         let expected = run(generic::fully_connected::fully_connected_row_i8);
