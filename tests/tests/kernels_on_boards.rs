@@ -341,7 +341,9 @@ impl Layer {
     fn conv_pairs(&mut self) -> Result<TensorId> {
         let height = if self.rng.u8(..8) == 0 { 13..20 } else { 1..6 };
         let kernel = if self.rng.bool() { [1, 1] } else { [self.rng.usize(height), self.width()] };
-        let (c_in, c_out) = (self.channels(60), self.rng.usize(2..52));
+        // Of few channels all taps are widened at a time.
+        let few = if kernel[0] > MAX_NARROW { 4 } else { 60 };
+        let (c_in, c_out) = (self.channels(few), self.rng.usize(2..52));
         let x = self.image(c_in)?;
         let window = if kernel == [1, 1] && self.rng.bool() { Window::UNIT } else { self.window(kernel) };
         let table = if self.rng.bool() { Table::Factors } else { Table::Scaled };

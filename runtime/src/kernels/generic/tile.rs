@@ -103,7 +103,8 @@ impl Tile {
         let c_in = geometry.input[2];
         let row_len = geometry.kernel[1].wrapping_mul(c_in);
         let at_once = MAX_CHUNK_OF_PIXELS.checked_div(c_in).unwrap_or(0);
-        if tile.by_lines && tile.taps <= MAX_CHUNK_OF_PIXELS {
+        let are_few = tile.line_len == row_len && geometry.kernel[0] <= MAX_LINES;
+        if tile.by_lines && are_few && tile.taps <= MAX_CHUNK_OF_PIXELS {
             return Tile { chunk: tile.taps.next_multiple_of(8), ..tile };
         }
         if tile.pointwise || tile.by_lines || tile.line_len != row_len || at_once == 0 {
@@ -168,6 +169,23 @@ pub fn divide_up(n: usize, by: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::window::Window;
+
+    #[test]
+    fn blocks_never_have_more_lines_than_places() {
+        for (kh, kw, c_in, dilation) in (1..30).flat_map(|kh| {
+            let rest = [(1, 1), (1, 3), (2, 1), (3, 5), (5, 4), (7, 3), (11, 1)];
+            rest.into_iter().flat_map(move |(kw, c_in)| [1, 2].map(|dilation| (kh, kw, c_in, dilation)))
+        }) {
+            let window = Window { dilation: [1, dilation], ..Window::UNIT };
+            let (input, output) = ([kh, 40, c_in], [1, 8, 4]);
+            let tile = Tile::of_pairs(&Geometry { window, kernel: [kh, kw], input, output });
+            // A block may begin and end within a line, unless it has them all.
+            let lines = tile.taps / tile.line_len;
+            let touched = (tile.chunk / tile.line_len + 2).min(lines);
+            assert!(touched <= MAX_LINES || lines <= MAX_LINES, "{tile:?}");
+        }
+    }
 
     #[test]
     fn blocks_are_never_too_long() {
