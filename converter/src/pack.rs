@@ -6,7 +6,7 @@
 //! and proves from [`Layers`] that the arithmetic is exact. The layer that it stands for names it in
 //! [`HostOperator::pack`](crate::ops::HostOperator), and `plan/cost.rs` has its rate. Besides, as every operator, it stands in
 //! the list of operators and in `runtime/FORMAT.md`, its kernels in `kernels/mod.rs` and those of `generic/` and of each core, its
-//! random layers in `tests/tests/kernels_on_boards.rs`, and a network that holds it in `tests/src/convnet.rs`, for damaged files
+//! random layers in `tests/tests/kernels_on_boards/packed.rs`, and a network that holds it in `tests/src/convnet.rs`, for damaged files
 //! to run it. What a form costs in flash and saves in instructions is counted here, and
 //! so is chosen between those of a layer.
 
