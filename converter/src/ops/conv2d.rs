@@ -1,7 +1,7 @@
 //! Convolution: see the runtime's operator of this name.
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad, ConvPairs};
+use dunlin::ops::{Conv2d, Conv2dInputGrad, Conv2dWeightsGrad};
 
 use super::{
     Backward, Channels, HostOperator, InputRole, Layer, Op, conv_pairs, conv_vectors, conv_winograd,
@@ -61,8 +61,11 @@ impl HostOperator for Conv2d {
         let in_pairs = || {
             let dims = layers.graph.dims(*node.inputs.get(1)?);
             let kernel = [u8::try_from(dims[1]).ok()?, u8::try_from(dims[2]).ok()?];
-            let op = ConvPairs { window: self.window, kernel, ..ConvPairs::of_vectors(self.bounds) };
-            conv_pairs::of(layers, node, op)
+            conv_pairs::of(
+                layers,
+                node,
+                conv_pairs::Sliding { window: self.window, kernel, bounds: self.bounds },
+            )
         };
         Forms {
             plain: if is_worth_it { in_pairs() } else { None },

@@ -1,9 +1,11 @@
 //! Convolution with weights in pairs of channels: see the runtime's operator of this name.
 
-use dunlin::ops::conv_pairs::Table;
+use dunlin::ops::bounds::Bounds;
+use dunlin::ops::conv_pairs::{ENTRY_WORDS, LINE_POINT, Table};
+use dunlin::ops::window::Window;
 use dunlin::ops::{ConvPairs, Factor};
 
-use super::sums::{Channel, Outputs, Scaled, normal};
+use super::sums::{Channel, Outputs, normal};
 use super::{Backward, HostOperator};
 use crate::pack::{Input, Layers, Packed};
 use crate::{Data, Node, Result, TensorId};
@@ -19,38 +21,56 @@ pub(super) fn fills_groups(width: usize) -> bool {
     5 * width.next_multiple_of(4) <= 6 * width
 }
 
-/// What an int8 node in device form becomes, whose operator's weights are `[c_out, taps]` and whose outputs are bounded.
-pub(super) fn of(layers: &Layers, node: &Node, op: ConvPairs) -> Option<Packed> {
+/// How a layer's window goes over its input, and its activation.
+pub(super) struct Sliding {
+    pub(super) window: Window,
+    /// Taps `[h, w]` of the window.
+    pub(super) kernel: [u8; 2],
+    pub(super) bounds: Bounds,
+}
+
+impl Sliding {
+    /// The window of a layer of vectors.
+    pub(super) fn over_vectors(bounds: Bounds) -> Sliding {
+        Sliding { window: Window::UNIT, kernel: [1, 1], bounds }
+    }
+}
+
+/// What an int8 node in device form becomes, whose operator's weights are `[c_out, taps]`.
+pub(super) fn of(layers: &Layers, node: &Node, sliding: Sliding) -> Option<Packed> {
+    let Sliding { window, kernel, bounds } = sliding;
     let graph = layers.graph;
     let [x, w, old_table] = node.inputs[..] else { return None };
     let (Data::I8(weights), Data::I32(entries)) = (graph.constant_data(w)?, graph.constant_data(old_table)?)
     else {
         return None;
     };
-    let sums = Sums { layers, node, outputs: Outputs::new(layers.zero_point(node.outputs[0])?, op.bounds) };
-    let channels = entries.len() / 3;
-    if channels < 2 {
+    let sums = Sums { layers, node, outputs: Outputs::new(layers.zero_point(node.outputs[0])?, bounds) };
+    let n_channels = entries.len() / 3;
+    if n_channels < 2 {
         return None;
     }
-    let rows: Vec<Vec<i8>> = weights.chunks(weights.len() / channels).map(<[i8]>::to_vec).collect();
-    let with_table = |table, channel: fn(&Sums, usize, &[i8], &[i32]) -> Option<Channel>| {
-        let channels = rows.iter().zip(entries.chunks(3)).enumerate();
-        let channels = channels.map(|(c, (row, entry))| channel(&sums, c, row, entry));
+    let rows: Vec<&[i8]> = weights.chunks(weights.len() / n_channels).collect();
+    // Of an odd number the last but one is in two pairs, the second channel of one and the first of the other.
+    let channel_at = |place: usize| if place + 1 < n_channels { place } else { n_channels - 2 + place % 2 };
+    let places = n_channels.next_multiple_of(2);
+    let with_table = |table, channel: ChannelAt| {
+        let channels = (0..places).map(|place| {
+            let c = channel_at(place);
+            channel(&sums, c, place % 2 != 0, (rows[c], &entries[3 * c..][..3]))
+        });
         Some((table, channels.collect::<Option<Vec<Channel>>>()?))
     };
-    // Of an odd number the last but one is in two pairs, the second channel of one and the first of the other.
-    let with_scaled = if channels % 2 == 0 { with_table(Table::Scaled, scaled) } else { None };
-    let (table, channels) = with_scaled.or_else(|| with_table(Table::Factors, with_factor))?;
-    let (mut rows, entries): (Vec<Vec<i8>>, Vec<[i32; 3]>) = channels.into_iter().unzip();
-    if rows.len() % 2 == 1 {
-        rows.insert(rows.len() - 1, rows[rows.len() - 2].clone());
-    }
-    let pairs = rows.chunks(2).flat_map(|pair| in_pairs(&pair[0], &pair[1])).collect();
-    let dims = vec![rows.len(), rows[0].len().next_multiple_of(4)];
+    let (table, channels) =
+        with_table(Table::Lines, with_line).or_else(|| with_table(Table::Factors, with_factor))?;
+    let pairs = channels.chunks(2).flat_map(|pair| in_pairs(&pair[0].0, &pair[1].0)).collect();
+    let dims = vec![places, rows[0].len().next_multiple_of(4)];
     let pairs = Input::Constant { of: w, dims, data: Data::I8(pairs) };
+    let entries = channels.chunks(2).flat_map(|pair| entry(&pair[0].1, &pair[1].1)).collect();
     let entries =
-        Input::Constant { of: old_table, dims: graph.dims(old_table), data: Data::I32(entries.concat()) };
-    Some(Packed { op: ConvPairs { table, ..op }.into(), inputs: vec![Input::Kept(x), pairs, entries] })
+        Input::Constant { of: old_table, dims: vec![places / 2, ENTRY_WORDS], data: Data::I32(entries) };
+    let op = ConvPairs { window, bounds, kernel, channels: n_channels.try_into().ok()?, table };
+    Some(Packed { op: op.into(), inputs: vec![Input::Kept(x), pairs, entries] })
 }
 
 /// What is known of a layer's channels.
@@ -60,28 +80,35 @@ struct Sums<'l> {
     outputs: Outputs,
 }
 
-/// Channel `c` for a table of factors.
-fn with_factor(sums: &Sums, c: usize, row: &[i8], entry: &[i32]) -> Option<Channel> {
-    let fits = fits(row, sums.layers.sums(sums.node)?[c]);
-    normal(sums.layers, sums.node, c, (row, entry), fits)
+/// Makes channel `c`, of these weights and this entry, ready to be the first or the second of a pair.
+type ChannelAt = fn(&Sums, usize, bool, (&[i8], &[i32])) -> Option<Channel>;
+
+/// A channel for a table of factors.
+fn with_factor(sums: &Sums, c: usize, _is_second: bool, channel: (&[i8], &[i32])) -> Option<Channel> {
+    let fits = fits(channel.0, sums.layers.sums(sums.node)?[c]);
+    normal(sums.layers, sums.node, c, channel, fits)
 }
 
-/// Channel `c` for a table of scaled channels.
-fn scaled(sums: &Sums, c: usize, row: &[i8], entry: &[i32]) -> Option<Channel> {
+/// A channel for a table of lines.
+fn with_line(sums: &Sums, c: usize, is_second: bool, (row, entry): (&[i8], &[i32])) -> Option<Channel> {
+    // Of the second one there is 256 times the sum.
+    let bits = if is_second { 8 } else { 0 };
+    if let Some(q) = sums.layers.constant(sums.node, c) {
+        return Some((vec![0; row.len()], [0, 0, i32::from(q) << (LINE_POINT + bits)]));
+    }
     let factor = Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? };
     let ends = sums.layers.sums(sums.node)?[c];
-    let (row, scaled) = match sums.layers.constant(sums.node, c) {
-        Some(q) => (vec![0; row.len()], Scaled::constant(q)),
-        None => (row.to_vec(), sums.outputs.scaled(ends, entry[0], factor)?),
-    };
-    // A constant channel's sums are its bias, and the others' begin with another one than before.
-    let moved = i64::from(scaled.bias) - i64::from(entry[0]);
-    let ends =
-        if row.iter().all(|&w| w == 0) { [scaled.bias.into(); 2] } else { ends.map(|end| end + moved) };
-    // Of the second channel of a pair there is 256 times the sum.
-    let shift = if c.is_multiple_of(2) { scaled.shift } else { 8 - scaled.shift } as i32;
-    let addend = scaled.addend.checked_mul(256)?;
-    fits(&row, ends).then_some((row, [scaled.bias, scaled.multiplier, addend | shift]))
+    let line = sums.outputs.line(ends, entry[0], factor, (LINE_POINT, bits))?;
+    // The sums begin with another bias than before.
+    let moved = i64::from(line.bias) - i64::from(entry[0]);
+    fits(row, ends.map(|end| end + moved))
+        .then_some((row.to_vec(), [line.bias, line.multiplier, line.addend]))
+}
+
+/// A pair's entry of the table.
+fn entry(first: &[i32; 3], second: &[i32; 3]) -> [i32; ENTRY_WORDS] {
+    let both = first[0].wrapping_add(second[0] << 8);
+    [first[0], both, first[1], first[2], second[1], second[2]]
 }
 
 /// Whether a channel's sum, between these ends, has at most 24 bits, and its weights leave room for another channel's.
@@ -143,8 +170,8 @@ mod tests {
             // Some channels of long sums are constant.
             prop_assert!(packed.nodes()[0].op.name() == "conv_pairs" || factors.iter().any(|f| f.2 < -14));
             if let Op::ConvPairs(ConvPairs { table: Table::Factors, .. }) = packed.nodes()[0].op {
-                let are_usual = factors.iter().all(|f| (-14..=-3).contains(&f.2));
-                prop_assert!(cut.is_none() || !are_usual || factors.len() % 2 == 1);
+                let are_usual = factors.iter().all(|f| (-8..=-5).contains(&f.2));
+                prop_assert!(cut.is_none() || !are_usual);
             }
             prop_assert_eq!(run(&packed, &x[..20 * c_in]), run(&graph, &x[..20 * c_in]));
         }

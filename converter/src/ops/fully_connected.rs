@@ -2,8 +2,9 @@
 
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::fully_connected::Weights;
-use dunlin::ops::{ConvPairs, FullyConnected, MatMul};
+use dunlin::ops::{FullyConnected, MatMul};
 
+use super::conv_pairs::Sliding;
 use super::conv2d::weights_role;
 use super::reshape::reshape_to;
 use super::sums::{Channel, normal};
@@ -89,7 +90,7 @@ fn small(op: &FullyConnected, layers: &Layers, node: &Node) -> Option<Packed> {
     let macs_before = layers.macs_before(|op| matches!(op, Op::ConvPairs(_)));
     let is_small = 25 * node.op.macs(&types) <= macs_before;
     let fits = types[0].shape.rank() == 2 && types[1].shape.dim(1).is_multiple_of(4);
-    if is_small && fits { conv_pairs::of(layers, node, ConvPairs::of_vectors(op.bounds)) } else { None }
+    if is_small && fits { conv_pairs::of(layers, node, Sliding::over_vectors(op.bounds)) } else { None }
 }
 
 /// Of the weights' bytes the part that may be padding without being asked for.

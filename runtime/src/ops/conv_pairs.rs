@@ -1,35 +1,36 @@
 //! [`Conv2d`](super::Conv2d) of int8 with weights in pairs of channels, as the converter arranges them for cores with
 //! 16-bit products: the same outputs from as many bytes.
 //!
-//! Inputs: image `[n, h, w, c_in]`, weights `[c_out, taps]` (one more than `c_out` if that is odd), channel table `[c_out, 3]`
-//! of i32 (see [`Table`]). Output `[n, oh, ow, c_out]`, `c_out` at least 2. Instead of an image, vectors `[n, c_in]` give vectors `[n, c_out]`, for a
-//! window of one pixel. The `kh * kw * c_in` taps, with zeros up to the next multiple of 4, come by
-//! fours in the order 0, 2, 1, 3. Of two channels each, a tap is a 16-bit number, 256 * second + first; the last pair
-//! of an odd `c_out` begins with a channel that the pair before it has as well. The second channel's sum has at most 24 bits, and no weight is -128.
+//! Inputs: image `[n, h, w, c_in]`, weights `[2 * pairs, taps]`, table `[pairs, 6]` of i32 (see [`Table`]). Output
+//! `[n, oh, ow, c_out]`, `c_out` at least 2. Instead of an image, vectors `[n, c_in]` give vectors `[n, c_out]`, for a window
+//! of one pixel. The `kh * kw * c_in` taps, with zeros up to the next multiple of 4, come by fours in the order 0, 2, 1, 3.
+//! Of two channels each, a tap is a 16-bit number, 256 * second + first; the last pair of an odd `c_out` begins with a
+//! channel that the pair before it has as well. The second channel's sum has at most 24 bits, and no weight is -128.
 
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::conv2d::{Operands, check_constants, check_packed_weights};
+use super::conv2d::{Operands, check_constants};
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-use crate::kernels::conv_pairs::{Pairs, conv_pair_rows, conv_pairs_scratch_bytes};
-use crate::kernels::requantize::{Channels, Groups};
+pub use crate::kernels::conv_pairs::{ENTRY_WORDS, LINE_POINT};
+use crate::kernels::conv_pairs::{Pairs, are_normal, conv_pair_rows, conv_pairs_scratch_bytes};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, Shape, TensorType};
 
-/// What a channel table has for each channel.
+/// What makes outputs of sums. Each pair of channels has in its table the first one's bias, then 256 times the second one's
+/// plus that, and then two words for the first channel and two for the second one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Table {
-    /// Bias, multiplier and shift of a [`Factor`](super::Factor), which uses all bits of its multiplier and shifts right.
+    /// Multiplier and shift of a [`Factor`](super::Factor), which uses all bits of its multiplier and shifts right.
     Factors,
-    /// Bias, multiplier M, and an addend A times 256 plus a shift s, at most 31. An output is `(x * M >> 32) + A >> 10`,
-    /// clamped, where x is the sum `<< s` of a pair's first channel, and 256 times the sum `>> s` of its second one. The
-    /// converter finds numbers with which that is, for every sum of the channel, what rounding twice gives.
-    Scaled,
+    /// Multiplier M and addend A. An output is `(x * M >> 32) + A >> 4`, clamped, where x is the sum of a pair's first
+    /// channel, or `>> 12` where it is 256 times the sum of its second one. The converter finds numbers with which that
+    /// is, for every sum of the channel, what rounding twice gives.
+    Lines,
 }
 
 /// Parameters of a 2-D convolution with weights in pairs.
@@ -41,23 +42,21 @@ pub struct ConvPairs {
     pub bounds: Bounds,
     /// Taps `[h, w]` of the window.
     pub kernel: [u8; 2],
+    /// Channels of the output.
+    pub channels: u32,
     /// What makes outputs of sums.
     pub table: Table,
 }
 
 impl ConvPairs {
-    /// Of vectors.
-    pub fn of_vectors(bounds: Bounds) -> ConvPairs {
-        ConvPairs { window: Window::UNIT, bounds, kernel: [1, 1], table: Table::Factors }
-    }
-
     #[inline(always)]
     fn kernel(&self) -> [usize; 2] {
         self.kernel.map(usize::from)
     }
 
     /// The sizes for an image, or for vectors as a column of pixels.
-    fn geometry(&self, x: &Shape, channels: usize) -> Option<Geometry> {
+    fn geometry(&self, x: &Shape) -> Option<Geometry> {
+        let channels = self.channels as usize;
         if x.rank() == 2 {
             let (input, output) = ([x.dim(0), 1, x.dim(1)], [x.dim(0), 1, channels]);
             let is_one = self.kernel == [1, 1] && self.window == Window::UNIT;
@@ -81,14 +80,13 @@ impl Operator for ConvPairs {
         if x.dtype != DType::I8 || w.dtype != DType::I8 || table.dtype != DType::I32 {
             return Err(Error::DType);
         }
-        let c_out = table.shape.dim(0);
-        let Geometry { input, output: [oh, ow, _], .. } =
-            self.geometry(&x.shape, c_out).ok_or(Error::Shape)?;
+        let Geometry { input, output: [oh, ow, c_out], .. } = self.geometry(&x.shape).ok_or(Error::Shape)?;
         // As many taps can be counted.
         let [kh, kw] = self.kernel();
         Shape::new(&[c_out, kh, kw, input[2]])?;
         let [w, table] = [w, table].map(|ty| (ty.shape.rank(), ty.shape.dim(0), ty.shape.dim(1)));
-        if w != (2, c_out.next_multiple_of(2), self.taps(input[2])) || table != (2, c_out, 3) {
+        let pairs = c_out.div_ceil(2);
+        if w != (2, 2 * pairs, self.taps(input[2])) || table != (2, pairs, ENTRY_WORDS) {
             return Err(Error::Shape);
         }
         self.bounds.check(DType::I8)?;
@@ -114,10 +112,7 @@ impl Operator for ConvPairs {
     }
 
     fn scratch_bytes(&self, inputs: &[TensorType]) -> usize {
-        let geometry = match inputs {
-            [x, _, table] => self.geometry(&x.shape, table.shape.dim(0)),
-            _ => None,
-        };
+        let geometry = inputs.first().and_then(|x| self.geometry(&x.shape));
         geometry.map_or(0, |geometry| conv_pairs_scratch_bytes(&geometry))
     }
 
@@ -134,32 +129,19 @@ impl Operator for ConvPairs {
 
 impl Run<i8> for ConvPairs {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
-        match self.table {
-            Table::Factors => check_packed_weights(node, mem, Some(Groups::NONE)),
-            Table::Scaled => {
-                check_constants(node, true)?;
-                check_scaled(&Channels(node.input(2).view(mem)))
-            }
-        }
+        check_constants(node, true)?;
+        let is_right = self.table == Table::Lines || are_normal(node.input(2).view(mem));
+        if is_right { Ok(()) } else { Err(Error::Parameters) }
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let operands = Operands::of(node);
         let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
         let Operands { x, w, out } = operands;
-        let layer = Pairs { arithmetic, weights: w.view(mem), is_scaled: self.table == Table::Scaled };
+        let layer = Pairs { arithmetic, weights: w.view(mem), has_lines: self.table == Table::Lines };
         // The check has found one.
-        let Some(geometry) = self.geometry(&x.ty.shape, out.ty.shape.channels()) else { return };
+        let Some(geometry) = self.geometry(&x.ty.shape) else { return };
         let scratch = node.scratch(mem);
         conv_pair_rows(&layer, &geometry, &x.rows(mem), rows, &out.rows_mut(mem), scratch);
     }
-}
-
-/// Refuses shifts that are not defined.
-fn check_scaled(channels: &Channels) -> Result<(), Error> {
-    let mut bits = 0;
-    for c in 0..channels.0.len() / 3 {
-        bits |= channels.scaled(c).1;
-    }
-    if bits < 32 { Ok(()) } else { Err(Error::Parameters) }
 }

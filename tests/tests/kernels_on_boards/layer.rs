@@ -2,6 +2,7 @@
 
 use dunlin::DType;
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::conv_pairs::Table;
 use dunlin::ops::fully_connected::Groups;
 use dunlin::ops::window::Window;
 use dunlin_converter::graph::Form;
@@ -47,8 +48,7 @@ impl Layer {
     /// The same; `odd_channels`: some channels have factors and biases at the edges.
     pub fn table_of(&mut self, channels: usize, n: usize, odd_channels: bool) -> Result<TensorId> {
         let rng = &mut self.rng;
-        // Small images have few outputs of which one could see anything if most of them are saturated.
-        let usual_shift = -(n.ilog2() as i32 / 2) - 6;
+        let usual_shift = usual_shift(n);
         let mut table = Vec::new();
         for _ in 0..channels {
             let odd = odd_channels && rng.u8(..3) == 0;
@@ -62,17 +62,29 @@ impl Layer {
         self.graph.constant("table", &[channels, 3], Data::I32(table))
     }
 
-    /// A table of scaled channels for sums of `n` products: whatever the numbers are.
-    pub fn scaled_table(&mut self, channels: usize, n: usize) -> Result<TensorId> {
+    /// A table of pairs of channels for sums of `n` products: of lines whatever the numbers are.
+    pub fn pairs_table(&mut self, pairs: usize, n: usize, table: Table) -> Result<TensorId> {
         let rng = &mut self.rng;
-        let mut table = Vec::new();
-        for _ in 0..channels {
-            let usual = rng.u8(..3) != 0;
-            let shift = if usual { rng.i32(2..=8) } else { rng.i32(..32) };
-            let multiplier = if usual { (1 << 30) / n as i32 } else { rng.i32(..) };
-            table.extend([rng.i32(-9999..9999), multiplier, (rng.i32(..) >> 14) << 8 | shift]);
+        let usual_shift = usual_shift(n);
+        let mut entries = Vec::new();
+        for _ in 0..pairs {
+            let [first, second] = [0, 1].map(|_| rng.i32(-9999..9999));
+            entries.extend([first, first + 256 * second]);
+            for point in [4, 12] {
+                let usual = rng.u8(..3) != 0;
+                entries.extend(match table {
+                    Table::Factors => [
+                        rng.i32(1 << 30..),
+                        if usual { usual_shift + rng.i32(-2..=2) } else { rng.i32(-31..0) },
+                    ],
+                    Table::Lines if usual => {
+                        [i32::MAX / n as i32, rng.i32(-1 << (7 + point)..1 << (7 + point))]
+                    }
+                    Table::Lines => [rng.i32(..), rng.i32(..)],
+                });
+            }
         }
-        self.graph.constant("table", &[channels, 3], Data::I32(table))
+        self.graph.constant("table", &[pairs, 6], Data::I32(entries))
     }
 
     /// Puts the entries of `group` channels together: biases, multipliers, shifts.
@@ -142,4 +154,10 @@ pub fn zero_point(rng: &mut Rng) -> i32 {
         1 => 127,
         _ => rng.i8(..) as i32,
     }
+}
+
+/// The shift to the left of a factor for sums of `n` products: small images have few outputs, of which one could see nothing
+/// if most of them were saturated.
+fn usual_shift(n: usize) -> i32 {
+    -(n.ilog2() as i32 / 2) - 6
 }

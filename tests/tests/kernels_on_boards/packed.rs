@@ -76,14 +76,11 @@ impl Layer {
         let (c_in, c_out) = (self.channels(few), self.rng.usize(2..52));
         let x = self.image(c_in)?;
         let window = if kernel == [1, 1] && self.rng.bool() { Window::UNIT } else { self.window(kernel) };
-        let table = if self.rng.bool() { Table::Factors } else { Table::Scaled };
-        let op =
-            ops::ConvPairs { window, bounds: self.bounds(), kernel: kernel.map(|taps| taps as u8), table };
+        let table = if self.rng.bool() { Table::Factors } else { Table::Lines };
+        let (kernel_taps, channels) = (kernel.map(|taps| taps as u8), c_out as u32);
+        let op = ops::ConvPairs { window, bounds: self.bounds(), kernel: kernel_taps, channels, table };
         let n = kernel[0] * kernel[1] * c_in;
-        let entries = match table {
-            Table::Factors => self.table_of(c_out, n, false)?,
-            Table::Scaled => self.scaled_table(c_out, n)?,
-        };
+        let entries = self.pairs_table(c_out.div_ceil(2), n, table)?;
         let rows = c_out.next_multiple_of(2);
         let inputs = [x, self.weights(&[rows, op.taps(c_in)])?, entries];
         self.graph.apply("layer", op, &inputs)

@@ -9,8 +9,10 @@ use super::conv::{Patch, elements, last_bytes, widen_pixels};
 use super::gather::Gather;
 use super::pairs::{Job, pairs};
 use super::requantize::clamp_row;
+pub use crate::kernels::generic::conv_pairs::{
+    ENTRY_WORDS, LINE_POINT, Pairs, are_normal, conv_pairs_scratch_bytes,
+};
 use crate::kernels::generic::conv_pairs::{POSITIONS, line_bytes};
-pub use crate::kernels::generic::conv_pairs::{Pairs, conv_pairs_scratch_bytes};
 use crate::kernels::generic::tile::Tile;
 use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
@@ -208,9 +210,7 @@ impl<'a> Layer<'a> {
     /// ones come the outputs, wherever they are. The sums of channels from `first` on are in memory.
     #[inline(never)]
     fn job(&self, channels: Range<usize>, first: usize, taps: Range<usize>) -> Job {
-        let Layer { pairs: Pairs { arithmetic, weights, is_scaled }, tile, scratch, .. } = *self;
-        let table = arithmetic.requantize.channels.0;
-        let entry = |c: usize| table.as_ptr().wrapping_add(c.wrapping_mul(3));
+        let Layer { pairs: Pairs { arithmetic, weights, has_lines }, tile, scratch, .. } = *self;
         // The last pair may begin with a channel that the one before it has as well.
         let first_of_pair = channels.start.next_multiple_of(2);
         let sums = scratch
@@ -221,6 +221,9 @@ impl<'a> Layer<'a> {
         let words = taps.len().div_ceil(4).wrapping_mul(2);
         let channel_bytes = tile.taps.next_multiple_of(4);
         let x = scratch.as_ptr().cast_const();
+        let entry_words = ENTRY_WORDS / 2;
+        let table =
+            arithmetic.requantize.channels.0.as_ptr().wrapping_add(first_of_pair.wrapping_mul(entry_words));
         let (pair_bytes, bytes) = (channel_bytes.wrapping_mul(2), words.wrapping_mul(4));
         let first = weights
             .as_ptr()
@@ -230,20 +233,20 @@ impl<'a> Layer<'a> {
         let skipped = 1usize.wrapping_sub(words) & 15;
         let w_first = skipped.wrapping_mul(4).wrapping_sub(4);
         Job {
+            table,
+            out: null_mut(),
+            stride: self.channels,
             begun: if taps.start == 0 { null() } else { sums },
             w_step: pair_bytes.wrapping_sub(bytes).wrapping_sub(w_first),
             w: first.wrapping_add(bytes).wrapping_sub(pair_bytes),
-            table: entry(channels.start),
             w_first,
             x,
             x_end: x.wrapping_add(words.wrapping_mul(POSITIONS)),
-            out: null_mut(),
-            stride: self.channels,
             stored: if taps.end == tile.taps { null_mut() } else { sums },
-            table_end: entry(channels.end),
+            table_end: table.wrapping_add(channels.len().wrapping_mul(entry_words)),
             zero_point: arithmetic.requantize.zero_point,
             skipped,
-            is_scaled: *is_scaled as usize,
+            has_lines: *has_lines as usize,
         }
     }
 }

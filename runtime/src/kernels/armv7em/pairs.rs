@@ -8,26 +8,26 @@
 
 use core::arch::naked_asm;
 
-use crate::kernels::generic::requantize::SCALED_SHIFT;
+use crate::kernels::generic::conv_pairs::LINE_POINT;
 
 /// What [`pairs`] works on. The assembly knows the order of the fields.
 #[repr(C)]
 pub struct Job {
+    /// The table from the first pair of channels on.
+    pub table: *const i32,
+    /// The first position's output of the first channel, and the distance of positions.
+    pub out: *mut i8,
+    pub stride: usize,
     /// Where sums are taken up, unless they begin with the biases; else null.
     pub begun: *const i32,
     /// From the end of two channels' words, and once before the first ones', to where the next two's first round begins.
     pub w_step: usize,
     pub w: *const i8,
-    /// The channel table from the first channel on.
-    pub table: *const i32,
     /// From there to the first word of weights, which that round leaves to a register of its own.
     pub w_first: usize,
     /// The block, and the end of its words.
     pub x: *const i32,
     pub x_end: *const i32,
-    /// The first position's output of the first channel, and the distance of positions.
-    pub out: *mut i8,
-    pub stride: usize,
     /// Where sums are stored, four of the second channel with 256 and of the first one of each pair, unless they become
     /// outputs; else null.
     pub stored: *mut i32,
@@ -36,8 +36,8 @@ pub struct Job {
     pub zero_point: i32,
     /// Words of weights by which the loop's first round, which takes 16 of them, is shortened.
     pub skipped: usize,
-    /// Whether the table is one of scaled channels.
-    pub is_scaled: usize,
+    /// Whether the table has lines.
+    pub has_lines: usize,
 }
 
 /// Puts the job on the stack, below what the loops are entered with: at 48 the words of weights, at 52 storing of outputs,
@@ -97,24 +97,22 @@ macro_rules! begin {
     () => {
         concat!(
             "10:\n",
-            "ldm.w sp, {{r0, r8-r11, lr}}\n",
-            "add r9, r8\n",
-            "ldr.w r8, [r9, r11]\n",
-            "vldmia r9!, {{s0-s15}}\n",
-            "str.w r9, [sp, #8]\n",
-            "cbnz r0, 11f\n",
-            "ldr.w r4, [r10]\n",
-            "ldr.w r0, [r10, #12]\n",
+            "ldm.w sp, {{r0-r6, lr}}\n",
+            "add r5, r4\n",
+            "ldr.w r8, [r5, r6]\n",
+            "vldmia r5!, {{s0-s15}}\n",
+            "str r5, [sp, #20]\n",
+            "cbnz r3, 11f\n",
+            "ldrd r4, r3, [r0]\n",
             "ldm.w lr!, {{r9-r12}}\n",
-            "add.w r0, r4, r0, lsl #8\n",
-            products!("r1" = "r0" + "r10"; "r2" = "r0" + "r11"; "r3" = "r0" + "r12"; "r0" = "r0" + "r9";),
+            products!("r0" = "r3" + "r9"; "r1" = "r3" + "r10"; "r2" = "r3" + "r11"; "r3" = "r3" + "r12";),
             "sxtb16 r8, r8\n",
             products!("r5" = "r4" + "r10"; "r6" = "r4" + "r11"; "r7" = "r4" + "r12"; "r4" = "r4" + "r9";),
             "ldr.w pc, [sp, #48]\n",
             "11:\n",
-            "mov r12, r0\n",
+            "mov r12, r3\n",
             "ldm.w r12!, {{r0-r7}}\n",
-            "str.w r12, [sp]\n",
+            "str.w r12, [sp, #12]\n",
             word!(),
             "ldr.w pc, [sp, #48]\n",
         )
@@ -126,16 +124,16 @@ macro_rules! rounds {
     () => {
         concat!(
             "13:\n",
-            "ldr.w r8, [sp, #8]\n",
+            "ldr.w r8, [sp, #20]\n",
             "vldmia r8!, {{s0-s15}}\n",
-            "str.w r8, [sp, #8]\n",
+            "str.w r8, [sp, #20]\n",
             ".p2align 2\n",
             "20:\n",
             word!("s0" "s1" "s2" "s3" "s4" "s5" "s6" "s7" "s8" "s9" "s10" "s11" "s12" "s13" "s14" "s15"),
-            "ldr.w r8, [sp, #24]\n",
+            "ldr.w r8, [sp, #32]\n",
             "cmp lr, r8\n",
             "bne.w 13b\n",
-            "ldr.w r8, [sp, #12]\n",
+            "ldr.w r8, [sp]\n",
             "ldr.w pc, [sp, #56]\n",
         )
     };
@@ -160,24 +158,22 @@ macro_rules! requantize {
     };
 }
 
-/// The same by the entry of a scaled channel, whose sums are shifted; a shift by a register takes its lowest byte.
-macro_rules! scale {
-    ($at:literal, $shift:literal: $($acc:literal)+) => {
+/// The same by a line, with so many bits behind the point.
+macro_rules! line {
+    ($at:literal, $point:literal: $($acc:literal)+) => {
         concat!(
             "ldrd r9, r10, [r8, #", $at, "]\n",
-            "asr.w r11, r10, #8\n",
             $(
-                $shift, ".w ", $acc, ", ", $acc, ", r10\n",
-                "smmla ", $acc, ", ", $acc, ", r9, r11\n",
-                "ssat ", $acc, ", #8, ", $acc, ", asr #10\n",
+                "smmla ", $acc, ", ", $acc, ", r9, r10\n",
+                "ssat ", $acc, ", #8, ", $acc, ", asr #", $point, "\n",
             )+
         )
     };
 }
 
-const _: () = assert!(SCALED_SHIFT == 10);
+const _: () = assert!(LINE_POINT == 4);
 
-/// What becomes of sums: they are kept (label 40), or are outputs of channels (41), or of scaled ones (42).
+/// What becomes of sums: they are kept (label 40), or are outputs by factors (41), or by lines (42).
 macro_rules! finish {
     () => {
         concat!(
@@ -185,20 +181,21 @@ macro_rules! finish {
             "ldr.w r9, [sp, #36]\n",
             "stm.w r9!, {{r0-r7}}\n",
             "str.w r9, [sp, #36]\n",
+            "ldr r0, [sp, #4]\n",
             "b 53f\n",
             ".p2align 2\n",
             "41:\n",
             difference!(),
             "asrs r0, r0, #8\nasrs r1, r1, #8\nasrs r2, r2, #8\nasrs r3, r3, #8\n",
             "ldr.w r11, [sp, #44]\n",
-            requantize!("4": "r4" "r5" "r6" "r7"),
+            requantize!("8": "r4" "r5" "r6" "r7"),
             requantize!("16": "r0" "r1" "r2" "r3"),
             "b 50f\n",
             ".p2align 2\n",
             "42:\n",
             difference!(),
-            scale!("4", "lsl": "r4" "r5" "r6" "r7"),
-            scale!("16", "asr": "r0" "r1" "r2" "r3"),
+            line!("8", "4": "r4" "r5" "r6" "r7"),
+            line!("16", "12": "r0" "r1" "r2" "r3"),
         )
     };
 }
@@ -209,8 +206,8 @@ macro_rules! store {
         concat!(
             "50:\n",
             "bfi r4, r0, #8, #8\nbfi r5, r1, #8, #8\nbfi r6, r2, #8, #8\nbfi r7, r3, #8, #8\n",
-            "ldrd r0, r1, [sp, #28]\n",
-            "add.w r2, r0, r1\n",
+            "ldrd r0, r1, [sp, #4]\n",
+            "adds r2, r0, r1\n",
             "ldr.w pc, [sp, #52]\n",
             ".p2align 2\n",
             "strh.w r7, [r2, r1, lsl #1]\n",
@@ -219,12 +216,11 @@ macro_rules! store {
             "strh.w r4, [r0]\n",
             "52:\n",
             "adds r0, #2\n",
-            "str r0, [sp, #28]\n",
             "53:\n",
             "ldr r1, [sp, #40]\n",
             "add.w r8, r8, #24\n",
             "cmp r8, r1\n",
-            "str.w r8, [sp, #12]\n",
+            "strd r8, r0, [sp]\n",
             "bne.w 10b\n",
         )
     };

@@ -3,11 +3,9 @@
 #[cfg(not(dunlin_dsp_fpu))]
 use core::ops::Range;
 
-#[cfg(not(dunlin_dsp_fpu))]
-use super::arithmetic::Arithmetic;
 use super::arithmetic::I8;
 #[cfg(not(dunlin_dsp_fpu))]
-use super::requantize::{Requantize, finish_scaled};
+use super::requantize::{Factor, clamp_i8};
 use super::tile::{MAX_LINES, Tile};
 use crate::mem::View;
 #[cfg(not(dunlin_dsp_fpu))]
@@ -17,13 +15,36 @@ use crate::ops::window::Geometry;
 /// Positions of a group.
 pub const POSITIONS: usize = 4;
 
+/// Words of a pair's entry of the table: the first channel's bias, and 256 times the second's more; then multiplier and
+/// shift, or multiplier and addend, of the first one, and of the second one.
+pub const ENTRY_WORDS: usize = 6;
+
+/// Bits behind the point of what becomes an output of a pair's first channel by a line; of the second one, of whose sum
+/// there is 256 times as much, 8 more.
+pub const LINE_POINT: u32 = 4;
+
 /// The layer's numbers.
 pub struct Pairs<'a> {
-    /// Its table has factors, or scaled channels.
+    /// Its table has an entry of [`ENTRY_WORDS`] for each pair.
     pub arithmetic: I8<'a>,
     /// `[c_out / 2, taps, 2]`, of an odd `c_out` with the last two channels in a pair of their own.
     pub weights: View<'a, i8>,
-    pub is_scaled: bool,
+    pub has_lines: bool,
+}
+
+/// Whether every factor of a table uses all bits of its multiplier and shifts right, by at most 31.
+pub fn are_normal(table: View<i32>) -> bool {
+    let mut at = 0usize;
+    while at < table.len() {
+        at = at.wrapping_add(2);
+        for _ in 0..2 {
+            if table.at(at) >> 30 != 1 || !(-31..0).contains(&table.at(at.wrapping_add(1))) {
+                return false;
+            }
+            at = at.wrapping_add(2);
+        }
+    }
+    true
 }
 
 /// Bytes of scratch memory that [`conv_pair_rows`] of some core needs.
@@ -96,9 +117,11 @@ pub fn conv_pair_rows(
         for ox in 0..out_w {
             let columns = geometry.column_taps(ox);
             for c in 0..c_out {
-                let (first, is_second) = place(c, c_out);
-                let pair = weights.slice(first.wrapping_mul(taps), taps.wrapping_mul(2));
-                let mut acc = arithmetic.begin(c);
+                let (pair, is_second) = place(c, c_out);
+                let entry =
+                    arithmetic.requantize.channels.0.slice(pair.wrapping_mul(ENTRY_WORDS), ENTRY_WORDS);
+                let pair = weights.slice(pair.wrapping_mul(taps).wrapping_mul(2), taps.wrapping_mul(2));
+                let mut acc = bias(entry, is_second);
                 for ky in lines.valid.clone() {
                     let row = x.row(image.wrapping_add(lines.index(ky)));
                     for kx in columns.valid.clone() {
@@ -111,34 +134,46 @@ pub fn conv_pair_rows(
                         }
                     }
                 }
-                out.set(ox.wrapping_mul(c_out).wrapping_add(c), finish(layer, acc, c, is_second));
+                out.set(ox.wrapping_mul(c_out).wrapping_add(c), finish(layer, entry, acc, is_second));
             }
         }
     }
 }
 
-/// The number of weights' rows before those of a channel's pair, and whether it is the second one there.
+/// A channel's pair, and whether it is the second one there.
 #[cfg(not(dunlin_dsp_fpu))]
 #[inline(always)]
 fn place(c: usize, c_out: usize) -> (usize, bool) {
     let last = c_out.wrapping_sub(1);
     match c_out & 1 != 0 && c.wrapping_add(1) >= last {
-        true => (last, c == last),
-        false => (c & !1, c & 1 != 0),
+        true => (last / 2, c == last),
+        false => (c / 2, c & 1 != 0),
     }
+}
+
+/// What a channel's sum begins with.
+#[cfg(not(dunlin_dsp_fpu))]
+#[inline(always)]
+fn bias(entry: View<i32>, is_second: bool) -> i32 {
+    let first = entry.at(0);
+    if is_second { entry.at(1).wrapping_sub(first) >> 8 } else { first }
 }
 
 /// The output of a channel's sum, of which the second one has 24 bits.
 #[cfg(not(dunlin_dsp_fpu))]
 #[inline(always)]
-fn finish(layer: &Pairs, acc: i32, c: usize, is_second: bool) -> i8 {
-    let Requantize { channels, bounds, .. } = layer.arithmetic.requantize;
-    if !layer.is_scaled {
-        return layer.arithmetic.finish(if is_second { acc << 8 >> 8 } else { acc }, c);
+fn finish(layer: &Pairs, entry: View<i32>, acc: i32, is_second: bool) -> i8 {
+    let requantize = &layer.arithmetic.requantize;
+    let at = if is_second { 4 } else { 2 };
+    let (multiplier, last) = (entry.at(at), entry.at(at + 1));
+    let scaled = if is_second { acc << 8 } else { acc };
+    if layer.has_lines {
+        let high = ((scaled as i64 * multiplier as i64) >> 32) as i32;
+        let point = if is_second { LINE_POINT + 8 } else { LINE_POINT };
+        return clamp_i8(high.wrapping_add(last) >> point, requantize.bounds);
     }
-    let (addend, shift) = channels.scaled(c);
-    let scaled = if is_second { (acc << 8).wrapping_shr(shift) } else { acc.wrapping_shl(shift) };
-    finish_scaled(scaled, channels.0.at(3 * c + 1), addend, bounds)
+    let factor = Factor { multiplier, shift: last as i8 };
+    factor.requantize(if is_second { scaled >> 8 } else { scaled }, requantize.zero_point, requantize.bounds)
 }
 
 /// The weight of tap `tap` of the first or the second channel.

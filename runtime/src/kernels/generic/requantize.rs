@@ -150,13 +150,6 @@ impl Channels<'_> {
         self.0.at(3 * c)
     }
 
-    /// Addend and shift of a scaled channel: see [`conv_pairs::Table`](crate::ops::conv_pairs::Table).
-    #[inline(always)]
-    pub fn scaled(&self, c: usize) -> (i32, u32) {
-        let packed = self.0.at(3 * c + 2);
-        (packed >> 8, packed as u32 & 0xFF)
-    }
-
     #[inline(always)]
     pub fn factor(&self, c: usize) -> Factor {
         Factor { multiplier: self.0.at(3 * c + 1), shift: self.0.at(3 * c + 2) as i8 }
@@ -183,7 +176,7 @@ pub const SCALED_SHIFT: u32 = 10;
 
 /// The stored number of a sum that is scaled already: the high word of its product with `multiplier`, plus `addend`, both
 /// with [`SCALED_SHIFT`] bits behind the point, rounded down and clamped to `bounds`.
-#[cfg(not(dunlin_dsp_fpu))]
+#[cfg(not(dunlin_dsp))]
 #[inline(always)]
 pub fn finish_scaled(sum: i32, multiplier: i32, addend: i32, bounds: (i8, i8)) -> i8 {
     let high = ((sum as i64 * multiplier as i64) >> 32) as i32;

@@ -107,7 +107,7 @@ impl Tile {
         if tile.by_lines && are_few && tile.taps <= MAX_CHUNK_OF_PIXELS {
             return Tile { chunk: tile.taps.next_multiple_of(8), ..tile };
         }
-        if tile.pointwise || tile.by_lines || tile.line_len != row_len || at_once == 0 {
+        if tile.pointwise || tile.by_lines || !are_few || at_once == 0 {
             return tile;
         }
         let pixels = geometry.kernel[0].wrapping_mul(geometry.kernel[1]);
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn blocks_never_have_more_lines_than_places() {
         for (kh, kw, c_in, dilation) in (1..30).flat_map(|kh| {
-            let rest = [(1, 1), (1, 3), (2, 1), (3, 5), (5, 4), (7, 3), (11, 1)];
+            let rest = [(1, 1), (1, 3), (1, 4), (1, 12), (2, 1), (2, 4), (3, 5), (5, 4), (7, 3), (11, 1)];
             rest.into_iter().flat_map(move |(kw, c_in)| [1, 2].map(|dilation| (kh, kw, c_in, dilation)))
         }) {
             let window = Window { dilation: [1, dilation], ..Window::UNIT };
