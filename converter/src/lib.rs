@@ -39,6 +39,7 @@ pub mod program;
 pub mod quantize;
 pub mod report;
 pub mod samples;
+mod shapes;
 pub mod timing;
 pub mod write;
 

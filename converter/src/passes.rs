@@ -40,7 +40,10 @@ pub fn simplify(graph: &mut Graph) -> Result<Simplified> {
         batch_norms: fold_batch_norms(graph)?,
         norm_layers: norms_as_layers(graph)?,
         activations: fuse_activations(graph),
-        pads: fuse_pads(graph),
+        pads: {
+            sink_pads(graph);
+            fuse_pads(graph)
+        },
         dead: remove_dead_nodes(graph),
     };
     graph.verify()?;
@@ -290,6 +293,48 @@ pub fn fuse_activations(graph: &mut Graph) -> usize {
     fused
 }
 
+/// Moves paddings behind reshapes that add or remove dimensions of 1 in front of convolutions: so they meet those that are in 1-D
+/// between reshapes.
+fn sink_pads(graph: &mut Graph) {
+    for i in 0..graph.nodes().len() {
+        sink_pad(graph, i);
+    }
+}
+
+/// Moves the padding in front of node `i` behind it, if there is one that may.
+fn sink_pad(graph: &mut Graph, i: usize) -> Option<()> {
+    let reshape = graph.nodes()[i].clone();
+    let before = sole_producer(graph, reshape.inputs[0])?;
+    let node = graph.nodes()[before].clone();
+    let (Op::Pad(pad), Op::Reshape(_)) = (node.op, reshape.op) else { return None };
+    let (x, padded, y) = (node.inputs[0], reshape.inputs[0], reshape.outputs[0]);
+    let &[NodeId(reader)] = &graph.consumers(y)[..] else { return None };
+    let is_convolution = matches!(graph.nodes()[reader as usize].op, Op::Conv2d(_) | Op::DepthwiseConv2d(_));
+    let is_same = |id: TensorId| graph[id].quant == graph[x].quant;
+    if !is_convolution || !is_same(padded) || !is_same(y) {
+        return None;
+    }
+    let mut dims = graph.dims(y);
+    let mut pads = [[0; 2]; 4];
+    let long = |dims: &[usize]| -> Vec<usize> { (0..dims.len()).filter(|&axis| dims[axis] != 1).collect() };
+    let (from, to) = (graph.dims(padded), long(&dims));
+    let from_axes = long(&from);
+    if from_axes.iter().map(|&axis| from[axis]).ne(to.iter().map(|&axis| dims[axis])) {
+        return None;
+    }
+    for (axis, to) in from_axes.into_iter().zip(to) {
+        pads[to] = pad.pads[axis];
+        dims[to] = graph.dims(x)[axis];
+    }
+    let mut tensor = Tensor { kind: Kind::Value, name: graph[y].name.clone(), ..graph[x].clone() };
+    tensor.ty.shape = Shape::new(&dims).ok()?;
+    let made = graph.add_tensor(tensor);
+    let op = reshape_to(&dims).ok()?.into();
+    graph.nodes_mut()[before] = Node { op, outputs: vec![made], inputs: vec![x], ..reshape.clone() };
+    graph.nodes_mut()[i] = Node { op: Pad { pads }.into(), inputs: vec![made], outputs: vec![y], ..node };
+    Some(())
+}
+
 /// Fuses paddings of images into the convolutions (depthwise ones, too) behind them, whose windows pad more
 /// then. Returns how many. In int8 nothing changes: what is padded is the zero point, which adds nothing.
 pub fn fuse_pads(graph: &mut Graph) -> usize {
@@ -462,6 +507,28 @@ mod tests {
             let ranges = calibrate(&g, &[vec![x.clone()]]).unwrap();
             Program::compile(&quantize(&g, &ranges).unwrap()).unwrap();
         }
+    }
+
+    #[test]
+    fn causal_paddings_of_series_become_those_of_their_convolutions() {
+        let mut g = Graph::new("series");
+        let x = g.input("x", &[2, 7, 3]).unwrap();
+        let w = constant(&mut g, "w", &[4, 1, 3, 3], -0.7);
+        let pads = [[0, 0], [4, 0], [0, 0], [0, 0]];
+        let padded = g.apply("pad", Pad { pads }, &[x]).unwrap();
+        let image = g.apply("image", reshape_to(&[2, 1, 11, 3]).unwrap(), &[padded]).unwrap();
+        let window = Window { dilation: [1, 2], ..Window::UNIT };
+        let y = g.apply("conv", Conv2d { window, bounds: Bounds::None }, &[image, w]).unwrap();
+        g.mark_output(y);
+        let before = g.clone();
+        assert_eq!(simplify(&mut g).unwrap(), Simplified { pads: 1, ..Simplified::default() });
+        let names: Vec<_> = g.nodes().iter().map(|node| node.op.name()).collect();
+        assert_eq!(names, ["reshape", "conv2d"]);
+        let Op::Conv2d(conv) = g.nodes()[1].op else { unreachable!("a convolution as before") };
+        assert_eq!(conv.window.pads, [0, 4, 0, 0]);
+        let x = Data::F32((0..42).map(|i| (i * 23 % 17) as f32 / 5.0 - 1.0).collect());
+        let run = |g: &Graph| Program::compile(g).unwrap().run(std::slice::from_ref(&x)).unwrap();
+        assert_eq!(run(&before), run(&g));
     }
 
     #[test]

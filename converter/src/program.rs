@@ -12,7 +12,7 @@ use crate::lower::lower;
 use crate::pack::{Expansion, Packing, Target, pack};
 use crate::plan::{Plan, Request, plan, whole};
 use crate::write::{operator_table, write};
-use crate::{Data, Error, Graph, Kind, Node, Result, TensorId};
+use crate::{Data, Error, Graph, Kind, Node, Result, TensorId, shapes};
 
 /// Bytes that start at a multiple of 16, as models and arenas must.
 #[derive(Debug, Default)]
@@ -132,6 +132,12 @@ impl Lowered {
             true => DeadChannels::default(),
             false => dead_channels::remove(&mut graph, packing.channel_group())?,
         };
+        if packing != Packing::Portable {
+            if !by_rows {
+                shapes::rearrange(&mut graph)?;
+            }
+            shapes::join_reshapes(&mut graph);
+        }
         let expansions = pack(&mut graph, Target { packing, by_rows }, more_bytes)?;
         Ok(Lowered { graph, stored, dead_channels, expansions })
     }

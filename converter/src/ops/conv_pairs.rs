@@ -38,13 +38,16 @@ impl Sliding {
 
 /// What an int8 node in device form becomes, whose operator's weights are `[c_out, taps]`.
 pub(super) fn of(layers: &Layers, node: &Node, sliding: Sliding) -> Option<Packed> {
+    let weights = layers.graph.constant_data(*node.inputs.get(1)?)?.as_i8()?;
+    of_weights(layers, node, sliding, weights)
+}
+
+/// The same with other `weights` `[c_out, taps]`, which give the same sums.
+pub(super) fn of_weights(layers: &Layers, node: &Node, sliding: Sliding, weights: &[i8]) -> Option<Packed> {
     let Sliding { window, kernel, bounds } = sliding;
     let graph = layers.graph;
     let [x, w, old_table] = node.inputs[..] else { return None };
-    let (Data::I8(weights), Data::I32(entries)) = (graph.constant_data(w)?, graph.constant_data(old_table)?)
-    else {
-        return None;
-    };
+    let entries = graph.constant_data(old_table)?.as_i32()?;
     let sums = Sums { layers, node, outputs: Outputs::new(layers.zero_point(node.outputs[0])?, bounds) };
     let n_channels = entries.len() / 3;
     if n_channels < 2 {

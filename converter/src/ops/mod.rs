@@ -171,7 +171,7 @@ mod recurrent;
 mod resized;
 mod sums;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 macro_rules! declare {
     ($($code:literal $module:ident $Op:ident [$($dtype:ty)*];)*) => {

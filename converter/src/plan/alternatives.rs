@@ -17,7 +17,8 @@ pub struct Arrangement {
     pub weights: &'static str,
     /// For whole tensors.
     pub whole: Lowered,
-    /// For plans by rows: graphs in device form that differ in their weights alone, and operators that read them.
+    /// For plans by rows: graphs in device form that differ in their weights and the operators that read them, and in the shapes
+    /// of images.
     pub by_rows: Lowered,
 }
 

@@ -47,10 +47,12 @@ impl Pooling {
         inputs.first().map_or(0..0, |x| self.window.rows(self.taps(), &x.shape, y))
     }
 
-    /// A pooling to one row takes the rows of the image as they come.
+    /// A pooling of several rows to one takes the rows of the image as they come.
     pub(super) fn order(&self, inputs: &[TensorType]) -> Order {
         match self.sizes(inputs) {
-            Some(Geometry { output: [1, ..], .. }) if inputs.iter().all(|x| x.shape.dim(0) == 1) => {
+            Some(Geometry { input: [h, ..], output: [1, ..], .. })
+                if h > 1 && inputs.iter().all(|x| x.shape.dim(0) == 1) =>
+            {
                 Order::Reduction
             }
             _ => Order::Rows,
@@ -73,7 +75,7 @@ impl Pooling {
     pub(super) fn run<P: Pool>(&self, pool: &P, node: &Node, mem: &Memory, rows: Range<usize>) {
         let (x, out) = (node.input(0), node.output(0));
         let n_rows = x.ty.shape.rows();
-        let to_one_row = out.ty.shape.rows() == 1;
+        let to_one_row = out.ty.shape.rows() == 1 && n_rows != 1;
         let geometry = Geometry::new(self.window, self.taps(), &x.ty.shape, &out.ty.shape);
         let (x, out) = (x.rows(mem), out.rows_mut(mem));
         if !to_one_row {

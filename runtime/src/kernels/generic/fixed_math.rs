@@ -7,16 +7,17 @@ use super::requantize::{self, Factor};
 use super::table::TABLE_LEN;
 
 /// exp(-2^k) in Q0.31 for k = -2, -1, ... 4.
-const EXP_OF_MINUS_POWER_Q31: [i32; 7] =
+static EXP_OF_MINUS_POWER_Q31: [i32; 7] =
     [1_672_461_947, 1_302_514_674, 790_015_084, 290_630_308, 39_332_535, 720_401, 242];
 
 /// exp(-1/8) in Q0.31.
 const EXP_OF_MINUS_EIGHTH_Q31: i32 = 1_895_147_668;
 
-/// [`requantize::high_mul`], once in flash: these functions are for a few numbers.
+/// [`requantize::high_mul`] of numbers that are not both -1, the only ones whose product is 1; once in flash, as these functions
+/// are for a few numbers.
 #[inline(never)]
 pub fn high_mul(a: i32, b: i32) -> i32 {
-    requantize::high_mul(a, b)
+    ((a as i64 * b as i64 + (1 << 30)) >> 31) as i32
 }
 
 /// [`requantize::round_shift`], once in flash.
@@ -35,11 +36,15 @@ pub fn exp_q31(x: i32, integer_bits: u32) -> i32 {
     let quarter_bit = 29u32.wrapping_sub(integer_bits);
     let quarter = 1i32.wrapping_shl(quarter_bit);
     let r = (x & quarter.wrapping_sub(1)).wrapping_sub(quarter);
-    let powers = (r.wrapping_sub(x) as u32).wrapping_shr(quarter_bit);
+    let mut powers = (r.wrapping_sub(x) as u32).wrapping_shr(quarter_bit);
     let mut exp = exp_of_quarter_q31(r.wrapping_shl(integer_bits));
-    for (bit, factor) in EXP_OF_MINUS_POWER_Q31.into_iter().enumerate() {
-        if powers.wrapping_shr(bit as u32) & 1 != 0 {
+    for &factor in &EXP_OF_MINUS_POWER_Q31 {
+        if powers & 1 != 0 {
             exp = high_mul(exp, factor);
+        }
+        powers >>= 1;
+        if powers == 0 {
+            break;
         }
     }
     exp
