@@ -39,6 +39,10 @@ pub fn lower(graph: &Graph) -> Result<(Graph, HashMap<TensorId, TensorId>)> {
     Ok((cx.device, cx.stored))
 }
 
+/// What to try where the arithmetic does not reach from one scale to the other.
+const ADVICE: &str = "quantize the network again with samples that look like its real inputs (one in float32: \
+                      `dunlin convert FILE --samples X.npy`)";
+
 /// A lowering in progress.
 pub struct Lowering<'g> {
     /// The graph in real form.
@@ -84,9 +88,12 @@ impl<'g> Lowering<'g> {
     /// Emits `op` for `node` on tensors of the device graph, writing what stores the node's outputs.
     ///
     /// # Errors
-    /// [`Error::Operator`] if the device does not take them.
+    /// [`Error::Operator`] if the device does not take them; where it is for the scales, they are named.
     pub fn emit(&mut self, node: &Node, op: impl Into<Op>, inputs: &[TensorId]) -> Result<()> {
-        let made = self.device.apply_all(&node.name, op, inputs)?;
+        let made = self.device.apply_all(&node.name, op, inputs).map_err(|error| match error {
+            Error::Operator { source: dunlin::Error::Parameters, .. } => self.out_of_range(node),
+            error => error,
+        })?;
         for (&output, &made) in node.outputs.iter().zip(&made) {
             let wanted = &self.real[output];
             let stored_dtype = wanted.quant.as_ref().map_or(wanted.ty.dtype, |q| q.dtype);
@@ -132,15 +139,23 @@ impl<'g> Lowering<'g> {
     /// # Errors
     /// Naming the node.
     pub fn emit_table(&mut self, node: &Node, op: impl Into<Op>, table: Option<[i8; 256]>) -> Result<()> {
-        let table = table.ok_or_else(|| {
-            let scale = |id: TensorId| self.real[id].quant.as_ref().map_or(0.0, Quant::scale);
-            let (x, out) = (scale(node.inputs[0]), scale(node.outputs[0]));
-            let what = format!("the scales {x} of its input and {out} of its output are out of range");
-            Error::graph(&node.name, format!("{what}: check the calibration data"))
-        })?;
+        let table = table.ok_or_else(|| self.out_of_range(node))?;
         let x = self.stored(node.inputs[0])?;
         let table = self.constant(&format!("{}/table", node.name), &[256], Data::I8(table.to_vec()))?;
         self.emit(node, op, &[x, table])
+    }
+
+    /// The error for a node whose arithmetic does not reach from the scales of its inputs to that of its output.
+    fn out_of_range(&self, node: &Node) -> Error {
+        let described = |&id: &TensorId| {
+            let tensor = &self.real[id];
+            tensor.quant.as_ref().map(|quant| format!("`{}` {}", tensor.name, quant.scale()))
+        };
+        let list = |ids: &[TensorId]| ids.iter().filter_map(described).collect::<Vec<_>>().join(", ");
+        let (from, to) = (list(&node.inputs), list(&node.outputs));
+        let what =
+            format!("{} in int8 does not reach from the scales of {from} to that of {to}", node.op.name());
+        Error::graph(&node.name, format!("{what}: {ADVICE}"))
     }
 
     /// Emits an operator that has no node of its own, and returns its output with quantization `quant`.
@@ -311,7 +326,7 @@ impl<'g> Lowering<'g> {
         let (op, have, at) = (node.op.name(), out.scale(), out.zero_point);
         let what =
             format!("{op} gives scale {scale} and zero point {zero_point}, its output has {have} and {at}");
-        Err(Error::graph(&node.name, what))
+        Err(Error::graph(&node.name, format!("{what}: leave the choice of its scale to the quantizer")))
     }
 
     /// Refuses a node whose input and output are quantized differently where the arithmetic moves stored
@@ -324,7 +339,13 @@ impl<'g> Lowering<'g> {
         if x.scale() == out.scale() && x.zero_point == out.zero_point {
             return Ok(());
         }
-        let what = format!("{} needs one quantization for input and output", node.op.name());
+        let of = |quant: &Quant| format!("scale {} and zero point {}", quant.scale(), quant.zero_point);
+        let what = format!(
+            "{} needs one quantization for input and output, which have {} and {}: requantize between them",
+            node.op.name(),
+            of(x),
+            of(out)
+        );
         Err(Error::graph(&node.name, what))
     }
 }
@@ -345,8 +366,10 @@ fn check_weight_quant(node: &Node, w: usize, quant: &Quant, c_out: usize) -> Res
 /// # Errors
 /// If it is negative, not finite, or 2^30 or more.
 pub fn factor(node: &Node, real: f64) -> Result<Factor> {
-    Factor::from_real(real)
-        .ok_or_else(|| Error::graph(&node.name, format!("its scales give the factor {real}, beyond 31 bits")))
+    Factor::from_real(real).ok_or_else(|| {
+        let what = format!("its scales give {} the factor {real}, beyond 31 bits", node.op.name());
+        Error::graph(&node.name, format!("{what}: {ADVICE}"))
+    })
 }
 
 /// `bounds` in the stored numbers of `quant`, as TensorFlow Lite computes them: the quotient in f32, rounded

@@ -235,12 +235,6 @@ def quantized_core():
     m.give(m.operator("DEQUANTIZE", schema.DequantizeOptionsT(), [y], [(1, 5)]))
 
 
-def relu6_requantized():
-    m = Model("relu6_requantized")
-    x = m.input((1, 32), 0.1, -3)
-    m.give(m.operator("RELU6", None, [x], [(1, 32)], 6 / 255, -128))
-
-
 def table(builder, fields):
     """A table of `fields`: number and offset, or number and a byte."""
     builder.StartObject(8)
@@ -359,7 +353,6 @@ def main():
         lstm("lstm_clipped", kind, clip=0.5)
     lstm("lstm_peephole", "f32", peephole=True)
     quantized_core()
-    relu6_requantized()
     labelled()
     refused_slices()
     refused_arguments()

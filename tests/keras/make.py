@@ -2,7 +2,7 @@
 
     python3 -m venv ~/.cache/dunlin-keras
     ~/.cache/dunlin-keras/bin/pip install -r tests/keras/requirements.txt
-    ~/.cache/dunlin-keras/bin/python tests/keras/make.py
+    ~/.cache/dunlin-keras/bin/python tests/keras/make.py      # all; or: make.py elu greatest
 
 golden.json holds inputs and outputs of each file, in order: those of LiteRT's reference kernels, and of TensorFlow Lite
 Micro where these lack the operator. The reference is one of LiteRT because TensorFlow Lite Micro takes no network whose
@@ -114,6 +114,38 @@ def elu():
     return i, L.Dense(3)(L.Dense(9, activation="elu")(x))
 
 
+@model(kinds=("int8",))
+def transposed_relu6():
+    """The activation has a scale of its own, which TensorFlow Lite Micro leaves out of account."""
+    x = i = keras.Input((4, 3, 2))
+    return i, L.Conv2D(2, 2)(L.Conv2DTranspose(3, 3, 2, padding="same", activation="relu6")(8 * x))
+
+
+@model(kinds=("int8",))
+def curves():
+    x = i = keras.Input((5, 4, 2), batch_size=1)
+    x = L.Conv2D(4, 2, activation="gelu")(x)
+    x = keras.activations.gelu(L.Conv2D(4, 1)(x), approximate=True)
+    y = keras.activations.softplus(L.Conv2D(4, 1)(x))
+    return i, L.Concatenate()([L.Conv2D(4, 1)(x), y, keras.ops.exp(-y)])
+
+
+@model(kinds=("int8",), oracle="micro")
+def normalized():
+    x = i = keras.Input((6, 5, 3), batch_size=1)
+    x = L.LayerNormalization()(L.Conv2D(6, 3)(x))
+    x = L.UnitNormalization()(L.Conv2D(5, 1)(x))
+    return i, L.Conv2D(4, 2)(L.RMSNormalization()(x))
+
+
+@model(kinds=("int8",), oracle="micro")
+def statistics():
+    x = i = keras.Input((6, 5, 3), batch_size=1)
+    x = L.Conv2D(6, 3)(x)
+    y = [keras.ops.var(x, axis=1), keras.ops.sum(keras.ops.abs(x), axis=1), keras.ops.mean(x, axis=1)]
+    return i, L.Concatenate()([*y, keras.ops.sum(keras.ops.square(x - y[2][:, None]), axis=1)])
+
+
 @model(kinds=("f32",))
 def unrolled():
     x = i = keras.Input((4, 3))
@@ -213,9 +245,13 @@ def micro(content, rng):
     return inputs, outputs
 
 
-def main():
-    records = []
+def main(wanted):
+    golden = FOLDER / "golden.json"
+    records = [] if not wanted else json.loads(golden.read_text())["models"]
+    records = [record for record in records if record["name"].rsplit("_", 1)[0] not in wanted]
     for name, build, kinds, oracle in MODELS:
+        if wanted and name not in wanted:
+            continue
         keras.utils.set_random_seed(7)
         network = keras.Model(*build())
         for kind in kinds:
@@ -231,9 +267,9 @@ def main():
                 numbers = [[float(n) - less for n in array.reshape(-1)] for array in (x, y)]
                 records.append({"name": f"{name}_{kind}", "inputs": numbers[:1], "outputs": numbers[1:]})
             print(name, kind, len(content), file=sys.stderr)
-    with open(FOLDER / "golden.json", "w") as file:
+    with open(golden, "w") as file:
         json.dump({"models": records}, file, separators=(",", ":"))
         file.write("\n")
 
 
-main()
+main(sys.argv[1:])

@@ -154,11 +154,8 @@ fn operator(name: &str, attrs: &Value) -> Op {
         "fully_connected" => ops::FullyConnected::new(bounds()).into(),
         "average_pool2d" => ops::AveragePool2d(pooling(attrs)).into(),
         "max_pool2d" => ops::MaxPool2d(pooling(attrs)).into(),
-        "mean" => {
-            let axes: Vec<u8> = from_attributes(&attrs["axes"]);
-            let axes = axes.iter().fold(0, |set, axis| set | 1 << axis);
-            ops::Mean { axes, keep_dims: from_attributes(&attrs["keep_dims"]), factor: None }.into()
-        }
+        "mean" => reduction(attrs).mean().into(),
+        "sum" => reduction(attrs).into(),
         "pad" => ops::Pad { pads: padded(&attrs["pads"], [[0; 2]; MAX_RANK]) }.into(),
         "reshape" => {
             let dims: Vec<usize> = from_attributes(&attrs["shape"]);
@@ -182,6 +179,12 @@ fn operator(name: &str, attrs: &Value) -> Op {
         "dequantize" => ops::Dequantize { scale: 1.0 }.into(),
         _ => by_name(name, attrs),
     }
+}
+
+fn reduction(attrs: &Value) -> dunlin::ops::Sum {
+    let axes: Vec<u8> = from_attributes(&attrs["axes"]);
+    let axes = axes.iter().fold(0, |set, axis| set | 1 << axis);
+    dunlin::ops::Sum { axes, keep_dims: from_attributes(&attrs["keep_dims"]) }
 }
 
 macro_rules! by_name {

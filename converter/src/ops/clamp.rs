@@ -7,12 +7,13 @@ use super::{Backward, Channels, HostOperator};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
-use crate::{Error, Node, Result, TensorId};
+use crate::{Node, Result, TensorId};
 
 impl HostOperator for Clamp {
     const TFLITE: &'static [Rule] = &[
         Rule::new("RELU", |cx| import(cx, Bounds::RELU)),
-        Rule::new("RELU6", import_relu6),
+        // TensorFlow Lite Micro leaves the output's scale out of account where it is another one; TensorFlow Lite does not.
+        Rule::new("RELU6", |cx| import(cx, Bounds::RELU6)),
         Rule::new("RELU_N1_TO_1", |cx| import(cx, Bounds::F32 { lo: -1.0, hi: 1.0 })),
         Rule::new("RELU_0_TO_1", |cx| import(cx, Bounds::F32 { lo: 0.0, hi: 1.0 })),
     ];
@@ -50,20 +51,6 @@ impl HostOperator for Clamp {
             }
         }
     }
-}
-
-/// In int8, TensorFlow Lite Micro reads input and output with the quantization of the input.
-fn import_relu6(cx: &mut Operator) -> Result<()> {
-    let x = cx.input(0)?;
-    let (from, to) = (cx.graph()[x].quant.clone(), cx.output_quant(0)?);
-    if let (Some(from), Some(to)) = (from, to)
-        && (from.scale(), from.zero_point) != (to.scale(), to.zero_point)
-    {
-        let what = "its output is quantized in another way than its input, which TensorFlow Lite Micro \
-                    leaves out of account: fuse the ReLU6 into the operator before it";
-        return Err(Error::Invalid(what.to_string()));
-    }
-    import(cx, Bounds::RELU6)
 }
 
 fn import(cx: &mut Operator, bounds: Bounds) -> Result<()> {

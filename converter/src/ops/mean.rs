@@ -14,15 +14,7 @@ impl HostOperator for Mean {
     /// Every element has the same share of its mean.
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
         let (dims, dy) = (cx.graph.dims(cx.input(0)), cx.grad()?);
-        let (mut kept, mut reduced) = (dims.clone(), dims.clone());
-        for axis in 0..dims.len() {
-            let other = if self.axes >> axis & 1 != 0 { &mut kept } else { &mut reduced };
-            other[axis] = 1;
-        }
-        let n: usize = reduced.iter().product();
-        let dy = cx.reshape("dy", dy, &kept)?;
-        let shares = cx.filled("shares", &reduced, 1.0 / n as f32)?;
-        Ok(vec![Some(cx.mul("dx", dy, shares)?)])
+        Ok(vec![Some(spread(cx, (self.axes, &dims), dy, |n| 1.0 / n as f32)?)])
     }
 
     fn channels(&self, rank: usize) -> Channels {
@@ -40,13 +32,36 @@ impl HostOperator for Mean {
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {
-        let axes: Vec<i32> = (0..8).filter(|axis| self.axes >> axis & 1 != 0).collect();
-        let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "axes", &[axes.len()], &axes)?];
-        let output = cx.output(node)?;
-        let options = Table::new().with(schema::reducer::KEEP_DIMS, self.keep_dims);
-        cx.operator(("MEAN", 2), &inputs, &[output], Some((schema::options::REDUCER, options)));
-        Ok(())
+        export_reduction(cx, node, "MEAN", self)
     }
+}
+
+/// The gradient of a reduction of `dims` along `axes`: `dy` times the share of each of `n` elements.
+pub(super) fn spread(
+    cx: &mut Backward,
+    (axes, dims): (u8, &[usize]),
+    dy: TensorId,
+    share_of: impl Fn(usize) -> f32,
+) -> Result<TensorId> {
+    let (mut kept, mut reduced) = (dims.to_vec(), dims.to_vec());
+    for axis in 0..dims.len() {
+        let other = if axes >> axis & 1 != 0 { &mut kept } else { &mut reduced };
+        other[axis] = 1;
+    }
+    let n: usize = reduced.iter().product();
+    let dy = cx.reshape("dy", dy, &kept)?;
+    let shares = cx.filled("shares", &reduced, share_of(n))?;
+    cx.mul("dx", dy, shares)
+}
+
+/// Appends the operator `name` of TensorFlow Lite over the axes of a mean.
+pub(super) fn export_reduction(cx: &mut Writer, node: &Node, name: &'static str, mean: &Mean) -> Result<()> {
+    let axes: Vec<i32> = (0..8).filter(|axis| mean.axes >> axis & 1 != 0).collect();
+    let inputs = [cx.tensor(node.inputs[0])?, cx.ints(node, "axes", &[axes.len()], &axes)?];
+    let output = cx.output(node)?;
+    let options = Table::new().with(schema::reducer::KEEP_DIMS, mean.keep_dims);
+    cx.operator((name, 2), &inputs, &[output], Some((schema::options::REDUCER, options)));
+    Ok(())
 }
 
 fn import(cx: &mut Operator) -> Result<()> {

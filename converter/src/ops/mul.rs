@@ -2,9 +2,9 @@
 
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::pointwise::Function;
-use dunlin::ops::{Mul, Pointwise, Sub};
+use dunlin::ops::{Mul, Pointwise};
 
-use super::{Backward, Channels, HostOperator, Op, mean};
+use super::{Backward, Channels, HostOperator, Op};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
 use crate::lower::{Lowering, factor};
@@ -15,9 +15,7 @@ impl HostOperator for Mul {
         Rule::new("MUL", import),
         Rule::new("NEG", import_negation),
         Rule::new("SQUARE", import_square),
-        Rule::new("SQUARED_DIFFERENCE", import_squared_difference),
         Rule::new("DIV", import_quotient),
-        Rule::new("SUM", import_sum),
     ];
 
     fn gradient(&self, cx: &mut Backward) -> Result<Vec<Option<TensorId>>> {
@@ -76,13 +74,6 @@ fn import_square(cx: &mut Operator) -> Result<()> {
     cx.emit(PRODUCT, &[x, x])
 }
 
-fn import_squared_difference(cx: &mut Operator) -> Result<()> {
-    cx.check_real()?;
-    let inputs = cx.inputs()?;
-    let difference = cx.apply("difference", Sub { bounds: Bounds::None, factors: None }, &inputs, None)?;
-    cx.emit(PRODUCT, &[difference, difference])
-}
-
 fn import_quotient(cx: &mut Operator) -> Result<()> {
     cx.check_real()?;
     let (inputs, bounds) = (cx.inputs()?, cx.activation(schema::arithmetic::ACTIVATION)?);
@@ -91,17 +82,6 @@ fn import_quotient(cx: &mut Operator) -> Result<()> {
     };
     let reciprocal = cx.apply("reciprocal", Pointwise { function: Function::Reciprocal }, &[b], None)?;
     cx.emit(Mul { bounds, ..PRODUCT }, &[a, reciprocal])
-}
-
-/// A sum is so many times the mean.
-fn import_sum(cx: &mut Operator) -> Result<()> {
-    cx.check_real()?;
-    let (x, count) = (cx.input(0)?, cx.dims(0)?.iter().product::<usize>());
-    let mean = mean::imported(cx)?;
-    let mean = cx.apply("mean", mean, &[x], None)?;
-    let n = count / cx.graph().dims(mean).iter().product::<usize>();
-    let n = cx.constant("n", &[1], Data::F32(vec![n as f32]))?;
-    cx.emit(PRODUCT, &[mean, n])
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub(crate) fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorTy
             quads(layer.weights.is_wide(), inputs.get(1)?.shape, outputs)
         }
         Op::FullyConnected(_) => 0.87 * macs + 11.0 * outputs + 1000.0,
-        Op::Add(_) | Op::Sub(_) => 17.6 * outputs,
+        Op::Add(_) | Op::Sub(_) | Op::SquaredDifference(_) => 17.6 * outputs,
         Op::WeightedSum(_) => 6.0 * outputs,
         Op::MaxPool2d(pool) => (1.5 + 3.4 * max_passes(pool)) * outputs,
         Op::AveragePool2d(_) | Op::Mean(_) => 1.2 * read + 25.0 * outputs,

@@ -28,7 +28,8 @@ pub struct Mean {
     pub axes: u8,
     /// Whether the output keeps the axes, as dimensions of 1.
     pub keep_dims: bool,
-    /// int8 only: the scale of the input over that of the output, over the number of elements.
+    /// int8 only: the scale of the input over that of the output, over the number of elements. (Without that division it is
+    /// a sum that comes out.)
     pub factor: Option<Factor>,
 }
 
@@ -63,7 +64,7 @@ impl Mean {
 
     /// Takes `rows` of the input into accumulators and, behind the last one, makes the output of them. `add` takes pixels
     /// into an accumulator for each of their channels.
-    fn run<T: Element, Acc: Element>(
+    pub(super) fn reduce<T: Element, Acc: Element>(
         &self,
         node: &Node,
         mem: &Memory,
@@ -171,7 +172,7 @@ impl Run<f32> for Mean {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let n = elements_of_each(node) as f32;
         let add = |acc: ViewMut<f32>, x: Pixels<f32>| add_pixels(acc, x, |acc, x| acc + x);
-        self.run(node, mem, rows, add, |acc| acc / n);
+        self.reduce(node, mem, rows, add, |acc| acc / n);
     }
 }
 
@@ -185,7 +186,7 @@ impl Run<i8> for Mean {
             let scaled = factor.apply(acc.wrapping_sub(offset));
             clamp_i8(scaled.saturating_add(out.zero_point()), (i8::MIN, i8::MAX))
         };
-        self.run(node, mem, rows, add_pixels_i8, finish);
+        self.reduce(node, mem, rows, add_pixels_i8, finish);
     }
 }
 

@@ -64,6 +64,8 @@ macro_rules! for_each_operator {
             31 embedding Embedding [f32 i8];
             32 transpose_conv2d TransposeConv2d [f32 i8];
             33 lstm Lstm [f32 i8];
+            34 squared_difference SquaredDifference [f32 i8];
+            35 sum Sum [f32];
             64 moments Moments [f32];
             65 batch_norm_grad BatchNormGrad [f32];
             66 conv2d_input_grad Conv2dInputGrad [f32];

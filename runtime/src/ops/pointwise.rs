@@ -3,12 +3,16 @@
 //! Inputs: x of any shape, for int8 then the table `[256]` of i8 with the function of every stored number, which the
 //! converter makes. Output: the shape of x.
 
+use core::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::elementwise::{infer_table, look_up, map, rows};
-use super::{OUTPUT, OpCode, Operator, Outputs, Run};
+use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run};
+use crate::kernels::fixed_math::inverse_sqrt;
+use crate::kernels::requantize::requantized;
+use crate::kernels::table::TABLE_LEN;
 use crate::math;
 use crate::mem::Memory;
 use crate::model::Node;
@@ -36,6 +40,10 @@ pub enum Function {
     Elu,
     /// The error function.
     Erf,
+    /// `x (1 + erf(x / sqrt(2))) / 2`.
+    Gelu,
+    /// `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`, nearly the same.
+    GeluTanh,
 }
 
 impl Function {
@@ -54,6 +62,11 @@ impl Function {
             Function::Elu if x > 0.0 => x,
             Function::Elu => math::exp(x) - 1.0,
             Function::Erf => math::erf(x),
+            Function::Gelu => 0.5 * x * (1.0 + math::erf(x * FRAC_1_SQRT_2)),
+            Function::GeluTanh => {
+                let bent = x + 0.044715 * x * x * x;
+                0.5 * x * (1.0 + math::tanh(FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * bent))
+            }
         }
     }
 }
@@ -63,6 +76,34 @@ impl Function {
 pub struct Pointwise {
     /// The function.
     pub function: Function,
+}
+
+impl Pointwise {
+    /// The int8 absolute values in `(scale, zero point)` `out` of the inputs -128 to 127 of `x`, computed as TensorFlow Lite
+    /// Micro does. `None` if the input's scale is 2^23 times the output's or more.
+    pub fn abs_table(x: (f32, i32), out: (f32, i32)) -> Option<[i8; TABLE_LEN]> {
+        let factor = Factor::from_real(x.0 as f64 / out.0 as f64)?;
+        requantized(factor, |q| factor.requantize((q - x.1).abs(), out.1, (i8::MIN, i8::MAX)))
+    }
+
+    /// The int8 `1 / sqrt(x)` of the inputs -128 to 127, computed as TensorFlow Lite Micro does: the greatest number for 0, and
+    /// for negative numbers, too, on which that stops. `factor` is 1 over both the root of the input's scale and the
+    /// output's scale. `None` if it is not in [2^-12, 2^31).
+    pub fn rsqrt_table(factor: Factor, zero_point: i32, out_zero_point: i32) -> Option<[i8; TABLE_LEN]> {
+        // Bits behind the point of the roots of stored numbers.
+        const BITS: i8 = 20;
+        let factor = Factor { shift: factor.shift - BITS, ..factor };
+        factor.check_for(1 << BITS).ok()?;
+        Some(core::array::from_fn(|i| {
+            let n = i as i32 - 128 - zero_point;
+            if n <= 0 {
+                return i8::MAX;
+            }
+            let inverse = inverse_sqrt(n);
+            let root = Factor { shift: inverse.shift + BITS, ..inverse }.apply(1);
+            factor.requantize(root, out_zero_point, (i8::MIN, i8::MAX))
+        }))
+    }
 }
 
 impl Operator for Pointwise {
@@ -119,8 +160,33 @@ mod tests {
         assert_eq!(run(Function::Sign), [1.0, 1.0, 1.0, 0.0]);
         assert_eq!([-2.5, 0.0, -1e-9].map(|x| Function::Sign.apply(x)), [-1.0, 0.0, -1.0]);
         assert_eq!(Function::Abs.apply(-2.5), 2.5);
+        let gelu = [Function::Gelu, Function::GeluTanh].map(|gelu| [-9.0, -1.0, 2.0].map(|x| gelu.apply(x)));
+        let exact = [[0.0, -0.158_655_3, 1.954_499_7], [0.0, -0.158_808, 1.954_597_7]];
+        let errors = gelu.iter().flatten().zip(exact.iter().flatten()).map(|(gelu, exact)| gelu - exact);
+        assert!(errors.clone().all(|error| error.abs() < 1e-6), "{gelu:?}");
         let erf = [0.0, 0.5, -1.0, 3.0].map(|x| Function::Erf.apply(x));
         let exact = [0.0, 0.520_499_9, -0.842_700_8, 0.999_977_9];
         assert!(erf.iter().zip(exact).all(|(erf, exact)| (erf - exact).abs() < 1e-6), "{erf:?}");
+    }
+
+    #[test]
+    fn int8_tables_are_near_the_functions() {
+        let (x, out) = ((0.043f32, -20), (0.027f32, -114));
+        let factor = Factor::from_real(1.0 / (f64::from(x.0).sqrt() * f64::from(out.0))).unwrap();
+        let tables = [
+            (Function::Abs, Pointwise::abs_table(x, out).unwrap()),
+            (Function::Rsqrt, Pointwise::rsqrt_table(factor, x.1, out.1).unwrap()),
+        ];
+        for (function, table) in tables {
+            for (i, q) in table.into_iter().enumerate().filter(|(i, _)| *i as i32 > 128 + x.1) {
+                let real = function.apply(x.0 * (i as i32 - 128 - x.1) as f32);
+                let want = (real / out.0 + out.1 as f32).clamp(-128.0, 127.0);
+                assert!((f32::from(q) - want).abs() < 0.51, "{function:?} of entry {i}: {q}, {want}");
+            }
+        }
+        assert_eq!(tables[1].1[108], 127, "of 0");
+        assert_eq!(Pointwise::abs_table(((1 << 23) as f32, 0), (1.0, 0)), None);
+        let rsqrt = |real| Pointwise::rsqrt_table(Factor::from_real(real).unwrap(), 0, 0).is_some();
+        assert!(rsqrt(1e-3) && rsqrt(5e8) && !rsqrt(1e-4));
     }
 }

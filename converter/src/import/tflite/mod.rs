@@ -123,7 +123,15 @@ fn refuse_unsupported(file: &File, operators: &[OperatorRecord]) -> Result<()> {
         .iter()
         .map(|(name, nodes)| format!("{} × {name} ({})", nodes.len(), nodes.join(", ")))
         .collect();
-    Err(Error::Invalid(format!("uses operators that Dunlin does not have: {}", list.join("; "))))
+    let custom = unsupported.keys().any(|name| name.starts_with(schema::CUSTOM));
+    let advice = match custom {
+        true => {
+            "export it with the built-in operators alone (TFLITE_BUILTINS), or compute these before or behind it"
+        }
+        false => "build the network without them, or compute them before or behind it",
+    };
+    let list = list.join("; ");
+    Err(Error::Invalid(format!("uses operators that Dunlin does not have: {list}: {advice}")))
 }
 
 /// An import in progress.
@@ -151,7 +159,12 @@ impl<'a> Import<'a> {
     }
 
     fn operator(&mut self, record: OperatorRecord<'a>) -> Result<()> {
-        let what = format!("operator {}, {}", record.index, record.name);
+        let what = match record.outputs.first() {
+            Some(&output) => {
+                format!("`{}` (operator {}, {})", self.file.tensor_name(output)?, record.index, record.name)
+            }
+            None => format!("operator {}, {}", record.index, record.name),
+        };
         let rule = rule(record.name).ok_or_else(|| Error::graph(&what, "has no rule"))?;
         let outcome = (rule.import)(&mut Operator { import: self, record });
         outcome.map_err(|error| Error::graph(&what, error.to_string()))

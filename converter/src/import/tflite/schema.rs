@@ -125,6 +125,7 @@ pub mod options {
     pub const TRANSPOSE_CONV: u8 = 49;
     pub const RESIZE_NEAREST: u8 = 74;
     pub const LEAKY_RELU: u8 = 75;
+    pub const SQUARED_DIFFERENCE: u8 = 76;
     pub const BATCH_MATMUL: u8 = 101;
 }
 

@@ -88,6 +88,36 @@ fn two_over_one_plus_q29(a: i32) -> i32 {
     y
 }
 
+/// 1 / sqrt(n) of a whole number `n` >= 0, as a factor; that of 0 is the one of 1.
+///
+/// With n = 2^(29 - 2p) d, d in [1/4, 1) in Q3.28: five Newton steps for 1 / sqrt(d) from the first guess 1, times
+/// sqrt(1/2) and 2^(p - 14). (TensorFlow Lite's way: the last bits are not those of the nearest factor.)
+pub fn inverse_sqrt(n: i32) -> Factor {
+    const ONE_AND_A_HALF_Q28: i32 = 3 << 27;
+    const SQRT_HALF_Q31: i32 = 1_518_500_250;
+    if n <= 1 {
+        return Factor { multiplier: i32::MAX, shift: 0 };
+    }
+    // n is brought into [2^27, 2^29).
+    let pairs = (n.leading_zeros() as i32 - 3) >> 1;
+    let scaled = if pairs >= 0 { n << (2 * pairs) } else { n / 4 };
+    let d = scaled >> 1;
+    let half_d = round_shift(d, 1);
+    let mut y = 1i32 << 28;
+    for _ in 0..5 {
+        let cube = high_mul(high_mul(y, y), y).saturating_mul(1 << 6);
+        let step = high_mul(ONE_AND_A_HALF_Q28, y).wrapping_sub(high_mul(half_d, cube));
+        y = step.saturating_mul(1 << 3);
+    }
+    let shift = pairs - 11;
+    let multiplier = high_mul(y, SQRT_HALF_Q31);
+    // A factor with all bits does not shift left.
+    if shift > 0 {
+        return Factor { multiplier: multiplier.wrapping_shl(shift as u32), shift: 0 };
+    }
+    Factor { multiplier, shift: shift as i8 }
+}
+
 /// The logistic function in Q0.31 of a Q4.27.
 pub fn logistic_q31(x_q27: i32) -> i32 {
     let positive_q31 = || one_over_one_plus_q31(exp_q31(-x_q27.wrapping_abs(), 4));
@@ -152,6 +182,17 @@ mod tests {
             let tanh_like = (1.0 - real(a, 31)) * exact;
             proptest::prop_assert!((real(one_minus_over_one_plus_q31(a), 31) - tanh_like).abs() < 2.0 * bound);
         }
+    }
+
+    #[test]
+    fn inverse_roots_are_good_to_19_bits() {
+        for n in (1..=70_000).chain((17..31).flat_map(|bit| [(1 << bit) - 1, 1 << bit])) {
+            let factor = inverse_sqrt(n);
+            let real = real(factor.multiplier, 31) * libm::exp2(factor.shift.into());
+            let relative = real * f64::from(n).sqrt() - 1.0;
+            assert!(relative.abs() < 1.0 / f64::from(1u32 << 19), "{n}: {relative}");
+        }
+        assert_eq!(inverse_sqrt(0), inverse_sqrt(1));
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub(crate) mod requantize;
 pub(crate) mod resize;
 pub(crate) mod rounding;
 pub(crate) mod softmax;
+pub(crate) mod squared_difference;
 pub(crate) mod table;
 pub(crate) mod tile;
 pub(crate) mod transpose_conv;
