@@ -73,6 +73,21 @@ mod tests {
 
     use super::*;
     use crate::differences::{Case, broadcast};
+    use crate::{Graph, Quant};
+
+    #[test]
+    fn scales_that_do_not_fit_are_named() {
+        let mut graph = Graph::new("one sum");
+        let [a, b] = ["a", "b"].map(|name| graph.input(name, &[2, 3]).unwrap());
+        let y = graph.apply("sum", Add { bounds: Bounds::None, factors: None }, &[a, b]).unwrap();
+        [a, b].into_iter().for_each(|id| graph[id].quant = Some(Quant::i8(1.0, 4)));
+        graph.mark_output(y);
+        for (scale, parts) in [(1e-7, ["`a` 1, `b` 1", "`sum` 0.0000001"]), (1e-30, ["beyond 31 bits", "add"])] {
+            graph[y].quant = Some(Quant::i8(scale, 0));
+            let error = crate::lower::lower(&graph).unwrap_err().to_string();
+            assert!(parts.into_iter().chain(["sum: ", "--samples"]).all(|part| error.contains(part)), "{error}");
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
