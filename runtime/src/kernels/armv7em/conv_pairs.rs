@@ -69,6 +69,21 @@ struct Group<'a> {
     n: usize,
 }
 
+impl<'a> Group<'a> {
+    /// Calls `widen` for the positions of each row, of which the patch is then, with the first one's column.
+    #[inline(always)]
+    fn for_each_row(&mut self, mut widen: impl FnMut(&mut Patch<'a>, usize, Range<usize>)) {
+        let Group { ref mut patch, out_w, mut y, mut ox, n } = *self;
+        let mut slot = 0usize;
+        while slot < n {
+            let end = n.wrapping_sub(slot).min(out_w.wrapping_sub(ox)).wrapping_add(slot);
+            patch.go_to(y);
+            widen(patch, ox, slot..end);
+            (slot, y, ox) = (end, y.wrapping_add(1), 0);
+        }
+    }
+}
+
 impl<'a> Layer<'a> {
     /// The block of a group.
     #[inline(always)]
@@ -95,16 +110,18 @@ impl<'a> Layer<'a> {
         };
         let mut gather = Gather::new(tile, geometry, lines);
         let mut whole = self.job(0..self.channels & !1, 0, 0..tile.taps);
+        let in_one_block = tile.chunk >= tile.taps;
         while left != 0 {
             if group.ox == 0 {
                 whole.out = out.row(group.y).as_ptr();
             }
             group.n = POSITIONS.min(if is_joined { left } else { group.out_w.wrapping_sub(group.ox) });
-            if tile.chunk >= tile.taps {
-                self.fill(&mut group, 0..tile.taps, gather.as_mut());
+            match &mut gather {
+                Some(gather) => self.gather(&mut group, gather),
+                None => self.compute(&mut group, whole.out),
+            }
+            if in_one_block {
                 self.finish(&whole, group.n);
-            } else {
-                self.compute(&mut group, whole.out);
             }
             whole.out = whole.out.wrapping_add(group.n.wrapping_mul(self.channels));
             left = left.wrapping_sub(group.n);
@@ -115,28 +132,25 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// Widens some taps of a group: all of them by `gather`, if lines of taps are put together.
+    /// Widens some taps of a group.
     #[inline(always)]
-    fn fill(&self, group: &mut Group, taps: Range<usize>, mut gather: Option<&mut Gather>) {
-        let Group { ref mut patch, out_w, mut y, mut ox, n } = *group;
+    fn fill(&self, group: &mut Group, taps: Range<usize>) {
         let block = self.block();
-        let mut slot = 0usize;
-        while slot < n {
-            let end = n.wrapping_sub(slot).min(out_w.wrapping_sub(ox)).wrapping_add(slot);
-            patch.go_to(y);
-            if let Some(gather) = &mut gather {
-                gather.put(patch, slot, ox);
-            } else if self.tile.pointwise {
-                widen_pixels(patch, ox, &taps, slot..end, &block);
-            } else if end.wrapping_sub(slot) != POSITIONS || !patch.widen_all(&taps, ox, &block) {
-                patch.widen::<false>(&taps, ox, slot..end, &block);
+        group.for_each_row(|patch, ox, slots| {
+            if self.tile.pointwise {
+                widen_pixels(patch, ox, &taps, slots, &block);
+            } else if slots.len() != POSITIONS || !patch.widen_all(&taps, ox, &block) {
+                patch.widen::<false>(&taps, ox, slots, &block);
             }
-            (slot, y, ox) = (end, y.wrapping_add(1), 0);
-        }
-        if let Some(gather) = gather {
-            let (x, step) = gather.taps();
-            block.widen_all(0, x, step, step);
-        }
+        });
+    }
+
+    /// Widens all taps of a group, whose lines are put together.
+    #[inline(always)]
+    fn gather(&self, group: &mut Group, gather: &mut Gather) {
+        group.for_each_row(|patch, ox, slots| gather.put(patch, slots.start, ox));
+        let (x, step) = gather.taps();
+        self.block().widen_all(0, x, step, step);
     }
 
     /// Computes the outputs of pixels that follow each other, clamped to int8 alone, for a window of one pixel.
@@ -174,24 +188,26 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// Computes the outputs of a group, clamped to int8 alone, of taps in several chunks.
-    #[inline(never)]
+    /// Widens the taps of a group, if these are in one chunk; else computes the outputs, clamped to int8 alone.
+    #[inline(always)]
     fn compute(&self, group: &mut Group, out: *mut i8) {
         let (tile, channels) = (&self.tile, self.channels);
-        let mut first = 0usize;
+        let (mut first, mut start) = (0usize, 0usize);
         while first < channels {
-            let end = first.wrapping_add(tile.channels_at_once()).min(channels);
-            let mut start = 0usize;
-            while start < tile.taps {
-                let taps = tile.block(start);
-                self.fill(group, taps.clone(), None);
-                start = taps.end;
-                self.run(first..end & !1, first, taps.clone(), out, group.n);
-                if end & 1 != 0 {
-                    self.run(end.wrapping_sub(2)..end, first, taps, out, group.n);
-                }
+            let taps = tile.block(start);
+            self.fill(group, taps.clone());
+            if taps.len() == tile.taps {
+                return;
             }
-            first = end;
+            let end = first.wrapping_add(tile.channels_at_once()).min(channels);
+            start = taps.end;
+            self.run(first..end & !1, first, taps.clone(), out, group.n);
+            if end & 1 != 0 {
+                self.run(end.wrapping_sub(2)..end, first, taps, out, group.n);
+            }
+            if start >= tile.taps {
+                (first, start) = (end, 0);
+            }
         }
     }
 

@@ -3,6 +3,9 @@
 //! Columns of four rows are widened to the pairs of rows (0, 2) and (1, 3) of each channel. A record has its weights in
 //! the same form, so that two instructions multiply a column with an output's weights, and two rows of outputs share the
 //! four rows. Each column is added to the three outputs that read it while it is in registers.
+//!
+//! Outputs two columns apart read three rows, two new columns each: of two columns at a time the rows (0, 2) are paired,
+//! and row 1 of both, so that five instructions multiply an output's nine taps.
 
 use core::arch::naked_asm;
 use core::ops::Range;
@@ -104,8 +107,10 @@ impl Layer<'_> {
                 offset: self.records.x_offset & 0xFFFF | self.records.x_offset << 16,
                 rows,
                 at: byte(start),
-                to: column(start),
+                to: column(if stride == 1 { start } else { 0 }),
                 step: channels,
+                // Where the first column is in the padding, the second one stands for both.
+                second: if start == 0 { channels } else { 0 },
             };
             let mut sweep = Sweep {
                 stride: channels,
@@ -121,7 +126,14 @@ impl Layer<'_> {
                 // SAFETY: four channels of columns inside the rows, for which `Strip` has made room, and of their records;
                 // the rows of the output have as many columns.
                 unsafe {
-                    widen_columns(&widen);
+                    if stride == 1 {
+                        widen_columns(&widen);
+                    } else {
+                        widen_column_pairs(&widen);
+                        if start != 0 {
+                            mask_columns(column(0), column(1), 0, -0x10000);
+                        }
+                    }
                     if masks != [-1; 2] {
                         mask_columns(column(0), column(n_columns), masks[0], masks[1]);
                     }
@@ -173,6 +185,8 @@ struct Widen {
     to: *mut i32,
     /// Bytes from column to column.
     step: usize,
+    /// Bytes from the first column to the second one.
+    second: usize,
 }
 
 /// Makes eight words of four channels in each column of four rows; at least one column.
@@ -211,6 +225,64 @@ unsafe extern "C" fn widen_columns(job: &Widen) {
     )
 }
 
+/// Widens numbers of two channels, the first of which is in a word's bytes 0 and 2.
+macro_rules! channels {
+    ($($a:literal $b:literal = $x:literal)+) => {
+        concat!($("sxtab16 ", $a, ", r6, ", $x, "\nsxtab16 ", $b, ", r6, ", $x, ", ror #8\n",)+)
+    };
+}
+
+/// Makes the words of four channels in two columns of three rows: in the place of the first column rows (0, 2) of it and row
+/// 1 of both, in the other one's place its rows (0, 2) and anything. There is at least one column; the last one may be
+/// alone, and then has the other's place as well.
+#[unsafe(naked)]
+unsafe extern "C" fn widen_column_pairs(job: &Widen) {
+    naked_asm!(
+        dsp_core!(),
+        "push {{r4-r11, lr}}",
+        "ldm.w r0, {{r5-r12, lr}}",
+        "ldr r0, [r0, #36]",
+        "mov r10, lr",
+        "push {{r5, r7-r10, lr}}",
+        "mov r10, r0",
+        "20:",
+        "ldr.w r0, [r7, r11]",
+        "ldr.w r1, [r8, r11]",
+        "ldr.w r2, [r9, r11]",
+        "add r11, r10",
+        "ldr.w r3, [r7, r11]",
+        "ldr.w r4, [r8, r11]",
+        "ldr.w r5, [r9, r11]",
+        "add r11, lr",
+        // Channels 0 and 1, then 2 and 3.
+        "pkhbt r7, r0, r2, lsl #16",
+        "pkhtb r0, r2, r0, asr #16",
+        "pkhbt r8, r1, r4, lsl #16",
+        "pkhtb r1, r4, r1, asr #16",
+        "pkhbt r9, r3, r5, lsl #16",
+        "pkhtb r2, r5, r3, asr #16",
+        channels!("r3" "r5" = "r7" "r4" "r8" = "r8"),
+        "stm.w r12!, {{r3-r5, r8}}",
+        channels!("r3" "r5" = "r0" "r4" "r8" = "r1"),
+        "stm.w r12!, {{r3-r5, r8}}",
+        channels!("r3" "r5" = "r9"),
+        "stm.w r12!, {{r3-r5, r8}}",
+        channels!("r3" "r5" = "r2"),
+        "stm.w r12!, {{r3-r5, r8}}",
+        "ldm.w sp, {{r5, r7-r10, lr}}",
+        "subs.w r0, r5, r11",
+        "beq 30f",
+        "cmp r0, lr",
+        "bne 20b",
+        // One column is left.
+        "movs r10, #0",
+        "b 20b",
+        "30:",
+        "add sp, #24",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
 /// How [`sweep_columns`] goes through a row.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -231,12 +303,12 @@ struct Sweep {
     stride: usize,
     /// Where the columns are left behind the last output.
     end: *const i32,
+    kind: usize,
+    records: *const i32,
     out: *const i8,
     /// From there to the first output of the second row, or to the next output if there is no second row.
     step: usize,
     columns: *const i32,
-    records: *const i32,
-    kind: usize,
 }
 
 /// Adds the products of the column in r9 and r10 to sums of the upper row, and of the lower one.
@@ -255,40 +327,30 @@ macro_rules! column {
     };
 }
 
-/// Goes on with the next channel, or ends at label 40.
+/// Goes on with the next channel, or ends at label 40: loads its record and its first column (label 31), and enters the loop
+/// of the kind.
 macro_rules! next_channel {
     () => {
         concat!(
             "30:\n",
-            "add.w r8, sp, #4\n",
-            "ldm.w r8, {{r1-r4}}\n",
-            "ldr r5, [sp, #28]\n",
+            "add r0, sp, #4\n",
+            "ldm.w r0, {{r1, r8, r11, r12, lr}}\n",
             "adds r1, #8\n",
-            "adds r2, #1\n",
-            "adds r4, #8\n",
-            "stm.w r8, {{r1-r4}}\n",
-            "cmp r4, r5\n",
+            "add.w r8, r8, #32\n",
+            "add.w r11, r11, #1\n",
+            "add.w lr, lr, #8\n",
+            "stm.w r0, {{r1, r8, r11, r12, lr}}\n",
+            "ldr r2, [sp, #24]\n",
+            "cmp lr, r2\n",
             "beq 40f\n",
-        )
-    };
-}
-
-/// Loads the record of a channel and its first column, and enters the loop of the kind.
-macro_rules! begin {
-    () => {
-        concat!(
-            "10:\n",
-            "ldr.w r12, [sp, #20]\n",
-            "ldm.w r12!, {{r0-r7}}\n",
-            "str.w r12, [sp, #20]\n",
+            "31:\n",
+            "ldmdb.w r8, {{r0-r7}}\n",
             "strd r6, r7, [sp, #32]\n",
             "strd r5, r5, [sp, #40]\n",
             "mov r8, r7\n",
             "mov r7, r5\n",
-            "add.w r9, sp, #8\n",
-            "ldm.w r9, {{r11, r12, lr}}\n",
             "ldrd r9, r10, [lr], #32\n",
-            "ldr.w pc, [sp, #24]\n",
+            "ldr.w pc, [sp, #28]\n",
         )
     };
 }
@@ -356,23 +418,24 @@ macro_rules! one_row {
     };
 }
 
-/// The same with two columns from output to output.
+/// The same with two columns from output to output: the bias is in r7.
 macro_rules! every_other_column {
     () => {
         concat!(
             "25:\n",
-            column!("r5" = "r7", "r0", "r3", "b"),
+            "ldr r5, [lr], #32\n",
+            "smlad r5, r5, r1, r7\n",
+            "smlad r5, r9, r0, r5\n",
+            "smlad r5, r10, r3, r5\n",
             "ldrd r9, r10, [lr], #32\n",
-            column!("r5" = "r5", "r1", "r3", "t"),
-            "ldrd r9, r10, [lr], #32\n",
-            column!("r5" = "r5", "r2", "r4", "b"),
+            "smlad r5, r9, r2, r5\n",
+            "smlabb r5, r10, r4, r5\n",
             "smmla r5, r5, r6, r8\n",
-            "ldr r7, [sp, #4]\n",
             "ssat r5, #8, r5, asr #10\n",
-            "cmp lr, r7\n",
-            "ldr r7, [sp, #40]\n",
             "strb.w r5, [r11]\n",
+            "ldr r5, [sp, #4]\n",
             "add r11, r12\n",
+            "cmp lr, r5\n",
             "bne 25b\n",
             "b 30b\n",
         )
@@ -382,24 +445,25 @@ macro_rules! every_other_column {
 /// Computes and requantizes the outputs of four channels, at least one in each row.
 ///
 /// Weights are in r0 to r4. Sums that have taken two columns are in r5 (and r6), those that have taken one in r7 (and r8).
-/// On the stack: multiplier, addend, bias, bias; stride, end of the columns, outputs, step, columns, next record; entry of
-/// the loop, columns behind the fourth channel's.
+/// On the stack: stride; end of the channel's columns, the record's end, outputs, step, columns; those of a fifth channel;
+/// entry of the loop; multiplier, addend, bias, bias.
 #[unsafe(naked)]
 unsafe extern "C" fn sweep_columns(job: &Sweep) {
     naked_asm!(
         dsp_core!(),
         "push {{r4-r11, lr}}",
-        "ldm.w r0, {{r1-r7}}",
+        "ldm.w r0, {{r1-r3, r8, r11, r12, lr}}",
         "adr.w r0, 90f",
-        "ldrh.w r0, [r0, r7, lsl #1]",
+        "ldrh.w r0, [r0, r3, lsl #1]",
         "adr.w r7, 20f",
         "add r7, r0",
-        "add.w r8, r5, #32",
+        "add.w r6, lr, #32",
+        "add.w r8, r8, #32",
         "sub sp, #16",
-        "push {{r1-r8}}",
-        "b 10f",
+        "push {{r6, r7}}",
+        "push {{r1, r2, r8, r11, r12, lr}}",
+        "b 31f",
         next_channel!(),
-        begin!(),
         ".p2align 2",
         "20:",
         two_rows!(),

@@ -64,7 +64,10 @@ impl Strip {
 
 /// Bytes of scratch memory that [`depthwise_record_rows`] of some core needs.
 pub fn depthwise_records_scratch_bytes(geometry: &Geometry) -> usize {
-    4 * COLUMN_WORDS * Strip::columns(geometry, Strip::of(geometry).outputs)
+    let columns = Strip::columns(geometry, Strip::of(geometry).outputs);
+    // With stride 2, columns come in pairs.
+    let alone = if geometry.window.stride[1] == 2 { columns & 1 } else { 0 };
+    4 * COLUMN_WORDS * columns.wrapping_add(alone)
 }
 
 /// Rows of a depthwise convolution of `x` with a 3x3 window. Taps in the padding are skipped.
