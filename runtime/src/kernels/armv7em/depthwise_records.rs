@@ -88,6 +88,7 @@ impl Layer<'_> {
             (_, 1) => (Kind::Ones, channels),
             _ => (Kind::Twos, channels),
         };
+        let is_cut = masks != [-1; 2];
         let mut ox = 0;
         while ox < out_w {
             let n = self.strip.outputs.min(out_w.wrapping_sub(ox));
@@ -102,7 +103,7 @@ impl Layer<'_> {
             self.scratch.slice(0, start.wrapping_mul(COLUMN_WORDS)).fill(0);
             let behind = n_columns.wrapping_sub(end).wrapping_mul(COLUMN_WORDS);
             self.scratch.slice(end.wrapping_mul(COLUMN_WORDS), behind).fill(0);
-            let mut widen = Widen {
+            let widen = Widen {
                 end: byte(end),
                 offset: self.records.x_offset & 0xFFFF | self.records.x_offset << 16,
                 rows,
@@ -112,7 +113,7 @@ impl Layer<'_> {
                 // Where the first column is in the padding, the second one stands for both.
                 second: if start == 0 { channels } else { 0 },
             };
-            let mut sweep = Sweep {
+            let sweep = Sweep {
                 stride: channels,
                 // The last column is not passed where the next output would begin with it.
                 end: column(if stride == 1 { n_columns.wrapping_sub(1) } else { n_columns }),
@@ -122,27 +123,25 @@ impl Layer<'_> {
                 records: self.records.words.as_ptr(),
                 kind: if is_pair && start != 0 { Kind::PaddedPairs } else { kind } as usize,
             };
-            for _ in 0..channels / 4 {
+            let mut channel = 0usize;
+            while channel < channels {
                 // SAFETY: four channels of columns inside the rows, for which `Strip` has made room, and of their records;
                 // the rows of the output have as many columns.
                 unsafe {
                     if stride == 1 {
-                        widen_columns(&widen);
+                        widen_columns(&widen, channel);
                     } else {
-                        widen_column_pairs(&widen);
+                        widen_column_pairs(&widen, channel);
                         if start != 0 {
                             mask_columns(column(0), column(1), 0, -0x10000);
                         }
                     }
-                    if masks != [-1; 2] {
+                    if is_cut {
                         mask_columns(column(0), column(n_columns), masks[0], masks[1]);
                     }
-                    sweep_columns(&sweep);
+                    sweep_columns(&sweep, channel);
                 }
-                widen.at = widen.at.wrapping_add(4);
-                widen.end = widen.end.wrapping_add(4);
-                sweep.out = sweep.out.wrapping_add(4);
-                sweep.records = sweep.records.wrapping_add(4 * RECORD_WORDS);
+                channel = channel.wrapping_add(4);
             }
             ox = ox.wrapping_add(n);
         }
@@ -172,7 +171,7 @@ unsafe extern "C" fn mask_columns(columns: *mut i32, end: *const i32, even: i32,
     )
 }
 
-/// What [`widen_columns`] works on. The assembly knows the order of the fields.
+/// What [`widen_columns`] works on; places are the first channel's. The assembly knows the order of the fields.
 #[repr(C)]
 struct Widen {
     /// The byte in each row at which the next column would begin.
@@ -189,13 +188,15 @@ struct Widen {
     second: usize,
 }
 
-/// Makes eight words of four channels in each column of four rows; at least one column.
+/// Makes eight words of four channels, from `channel` on, in each column of four rows; at least one column.
 #[unsafe(naked)]
-unsafe extern "C" fn widen_columns(job: &Widen) {
+unsafe extern "C" fn widen_columns(job: &Widen, channel: usize) {
     naked_asm!(
         dsp_core!(),
         "push {{r4-r11, lr}}",
         "ldm.w r0, {{r5-r12, lr}}",
+        "add r5, r1",
+        "add r11, r1",
         "push {{r5}}",
         "20:",
         "ldr.w r0, [r7, r11]",
@@ -232,15 +233,17 @@ macro_rules! channels {
     };
 }
 
-/// Makes the words of four channels in two columns of three rows: in the place of the first column rows (0, 2) of it and row
+/// Makes the words of four channels, from `channel` on, in two columns of three rows: in the place of the first column rows (0, 2) of it and row
 /// 1 of both, in the other one's place its rows (0, 2) and anything. There is at least one column; the last one may be
 /// alone, and then has the other's place as well.
 #[unsafe(naked)]
-unsafe extern "C" fn widen_column_pairs(job: &Widen) {
+unsafe extern "C" fn widen_column_pairs(job: &Widen, channel: usize) {
     naked_asm!(
         dsp_core!(),
         "push {{r4-r11, lr}}",
         "ldm.w r0, {{r5-r12, lr}}",
+        "add r5, r1",
+        "add r11, r1",
         "ldr r0, [r0, #36]",
         "mov r10, lr",
         "push {{r5, r7-r10, lr}}",
@@ -296,7 +299,7 @@ enum Kind {
     PaddedPairs,
 }
 
-/// What [`sweep_columns`] works on. The assembly knows the order of the fields.
+/// What [`sweep_columns`] works on; places are the first channel's. The assembly knows the order of the fields.
 #[repr(C)]
 struct Sweep {
     /// From output to output.
@@ -442,17 +445,20 @@ macro_rules! every_other_column {
     };
 }
 
-/// Computes and requantizes the outputs of four channels, at least one in each row.
+/// Computes and requantizes the outputs of four channels, from `channel` on, at least one in each row.
 ///
 /// Weights are in r0 to r4. Sums that have taken two columns are in r5 (and r6), those that have taken one in r7 (and r8).
 /// On the stack: stride; end of the channel's columns, the record's end, outputs, step, columns; those of a fifth channel;
 /// entry of the loop; multiplier, addend, bias, bias.
 #[unsafe(naked)]
-unsafe extern "C" fn sweep_columns(job: &Sweep) {
+unsafe extern "C" fn sweep_columns(job: &Sweep, channel: usize) {
     naked_asm!(
         dsp_core!(),
         "push {{r4-r11, lr}}",
+        "mov r4, r1",
         "ldm.w r0, {{r1-r3, r8, r11, r12, lr}}",
+        "add r11, r4",
+        "add.w r8, r8, r4, lsl #5",
         "adr.w r0, 90f",
         "ldrh.w r0, [r0, r3, lsl #1]",
         "adr.w r7, 20f",
