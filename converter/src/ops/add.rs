@@ -82,10 +82,15 @@ mod tests {
         let y = graph.apply("sum", Add { bounds: Bounds::None, factors: None }, &[a, b]).unwrap();
         [a, b].into_iter().for_each(|id| graph[id].quant = Some(Quant::i8(1.0, 4)));
         graph.mark_output(y);
-        for (scale, parts) in [(1e-7, ["`a` 1, `b` 1", "`sum` 0.0000001"]), (1e-30, ["beyond 31 bits", "add"])] {
+        for (scale, parts) in
+            [(1e-7, ["`a` 1, `b` 1", "`sum` 0.0000001"]), (1e-30, ["beyond 31 bits", "add"])]
+        {
             graph[y].quant = Some(Quant::i8(scale, 0));
             let error = crate::lower::lower(&graph).unwrap_err().to_string();
-            assert!(parts.into_iter().chain(["sum: ", "--samples"]).all(|part| error.contains(part)), "{error}");
+            assert!(
+                parts.into_iter().chain(["sum: ", "--samples"]).all(|part| error.contains(part)),
+                "{error}"
+            );
         }
     }
 

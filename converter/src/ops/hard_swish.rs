@@ -68,6 +68,9 @@ mod tests {
         graph[y].quant = Some(Quant::i8(0.015625, 0));
         graph.mark_output(y);
         let error = crate::lower::lower(&graph).unwrap_err().to_string();
-        assert!(["swish", "`x` 3 ", "`swish` 0.015625", "--samples"].iter().all(|what| error.contains(what)), "{error}");
+        assert!(
+            ["swish", "`x` 3 ", "`swish` 0.015625", "--samples"].iter().all(|what| error.contains(what)),
+            "{error}"
+        );
     }
 }
