@@ -40,6 +40,7 @@ pub mod quantize;
 pub mod report;
 pub mod samples;
 mod shapes;
+pub mod tables;
 pub mod timing;
 pub mod write;
 

@@ -204,7 +204,8 @@ impl<'g> Lowering<'g> {
             None => vec![0; c_out],
             Some(Some(Data::I32(bias))) if bias.len() == c_out => bias.clone(),
             Some(_) => {
-                return Err(Error::graph(&node.name, "its bias is not a constant of i32, one a channel"));
+                let what = "its bias is not a constant of i32, one for each channel: quantize the whole network to int8";
+                return Err(Error::graph(&node.name, what));
             }
         };
         let step = out.scale() as f64;
@@ -354,11 +355,17 @@ impl<'g> Lowering<'g> {
 fn check_weight_quant(node: &Node, w: usize, quant: &Quant, c_out: usize) -> Result<()> {
     let (n, zero_point) = (quant.scales.len(), quant.zero_point);
     let what = match node.op.input_role(w) {
-        _ if zero_point != 0 => format!("its weights have zero point {zero_point}, not 0"),
+        _ if zero_point != 0 => format!("its weights have zero point {zero_point}, and are to have 0"),
         InputRole::Weights { axis } if n == 1 || n == c_out && quant.axis == Some(axis) => return Ok(()),
-        _ => format!("its weights have {n} scales along axis {:?} for {c_out} channels", quant.axis),
+        InputRole::Weights { axis } => {
+            let along = quant.axis.map_or(String::new(), |axis| format!(" along dimension {axis}"));
+            format!(
+                "its weights have {n} scales{along}, and are to have one, or {c_out} along dimension {axis}"
+            )
+        }
+        _ => format!("its weights have {n} scales for {c_out} channels"),
     };
-    Err(Error::graph(&node.name, what))
+    Err(Error::graph(&node.name, format!("{what}: {ADVICE}")))
 }
 
 /// The factor for the real number `real`.

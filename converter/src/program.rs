@@ -12,7 +12,7 @@ use crate::lower::lower;
 use crate::pack::{Expansion, Packing, Target, pack};
 use crate::plan::{Plan, Request, plan, whole};
 use crate::write::{operator_table, write};
-use crate::{Data, Error, Graph, Kind, Node, Result, TensorId, shapes};
+use crate::{Data, Error, Graph, Kind, Node, Result, TensorId, shapes, tables};
 
 /// Bytes that start at a multiple of 16, as models and arenas must.
 #[derive(Debug, Default)]
@@ -89,16 +89,28 @@ pub struct Rewrite {
     pub more_bytes: usize,
     /// Whether channels that are the same for every input, or that nobody reads, stay where they are.
     pub keep_dead_channels: bool,
+    /// Whether functions of one int8 tensor stay several operators where they could be one table.
+    pub keep_functions: bool,
 }
 
 impl Rewrite {
     /// Nothing is rewritten: for those who look at what is between inputs and outputs.
-    pub const NONE: Rewrite =
-        Rewrite { packing: Packing::Portable, by_rows: false, more_bytes: 0, keep_dead_channels: true };
+    pub const NONE: Rewrite = Rewrite {
+        packing: Packing::Portable,
+        by_rows: false,
+        more_bytes: 0,
+        keep_dead_channels: true,
+        keep_functions: true,
+    };
 
     /// The fewest instructions on Cortex-M cores with the DSP extension, whatever the bytes of flash.
-    pub const EXPANDED: Rewrite =
-        Rewrite { packing: Packing::Dsp, more_bytes: usize::MAX, keep_dead_channels: false, ..Rewrite::NONE };
+    pub const EXPANDED: Rewrite = Rewrite {
+        packing: Packing::Dsp,
+        by_rows: false,
+        more_bytes: usize::MAX,
+        keep_dead_channels: false,
+        keep_functions: false,
+    };
 }
 
 impl From<Packing> for Rewrite {
@@ -126,8 +138,11 @@ impl Lowered {
     /// # Errors
     /// What lowering refuses.
     pub fn of(real: &Graph, rewrite: impl Into<Rewrite>) -> Result<Lowered> {
-        let Rewrite { packing, by_rows, more_bytes, keep_dead_channels } = rewrite.into();
+        let Rewrite { packing, by_rows, more_bytes, keep_dead_channels, keep_functions } = rewrite.into();
         let (mut graph, stored) = lower(real)?;
+        if !keep_functions {
+            tables::join(&mut graph)?;
+        }
         let dead_channels = match keep_dead_channels {
             true => DeadChannels::default(),
             false => dead_channels::remove(&mut graph, packing.channel_group())?,

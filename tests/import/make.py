@@ -34,6 +34,7 @@ class Model:
         self.rng = np.random.default_rng(zlib.crc32(name.encode()))
         self.tensors, self.operators, self.inputs, self.outputs = [], [], [], []
         self.variables = []
+        self.edit = None
 
     def add(self, tensor):
         self.tensors.append(tensor)
@@ -66,9 +67,16 @@ class Model:
         self.outputs = outputs
 
     def file(self):
-        return oracle.build_model(
+        file = oracle.build_model(
             self.tensors, self.operators, self.inputs, self.outputs, self.variables
         )
+        if self.edit is None:
+            return file
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file, 0))
+        self.edit(model)
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
 
 
 # Both dtypes: name of the kind, and the quantization of everything.
@@ -235,6 +243,60 @@ def quantized_core():
     m.give(m.operator("DEQUANTIZE", schema.DequantizeOptionsT(), [y], [(1, 5)]))
 
 
+def odd_models():
+    """A convolution of one tap that is damaged, or quantized in ways that Dunlin does not have: it must say so."""
+
+    def tensor(i, **changes):
+        return lambda graph: [setattr(graph.tensors[i], key, value) for key, value in changes.items()]
+
+    def quantization(i, **changes):
+        return lambda graph: [setattr(graph.tensors[i].quantization, key, value) for key, value in changes.items()]
+
+    sparsity = schema.SparsityParametersT()
+    sparsity.traversalOrder = [0, 1, 2, 3]
+    kinds = schema.TensorType
+    for name, edit in {
+        "int16": lambda graph: [tensor(i, type=kinds.INT16)(graph) for i in (0, 3)],
+        "strings": tensor(0, type=kinds.STRING),
+        "resource": tensor(0, type=kinds.RESOURCE),
+        "unquantized": tensor(0, quantization=None),
+        "unquantized_weights": tensor(1, quantization=None),
+        "float_output": tensor(3, type=kinds.FLOAT32, quantization=None),
+        "float_bias": tensor(2, type=kinds.FLOAT32, quantization=None),
+        "scale_zero": quantization(0, scale=[0.0]),
+        "scale_nan": quantization(3, scale=[float("nan")]),
+        "scale_tiny": quantization(3, scale=[1e-30]),
+        "zero_point_300": quantization(0, zeroPoint=[300]),
+        "zero_points_differ": quantization(1, zeroPoint=[0, 7]),
+        "weights_zero_point": quantization(1, scale=[0.01], zeroPoint=[5]),
+        "weights_other_axis": quantization(1, scale=[0.01] * 3, zeroPoint=[0] * 3, quantizedDimension=3),
+        "sparse": tensor(1, sparsity=sparsity),
+        "variable": tensor(0, isVariable=True),
+        "tanh_fused": lambda graph: setattr(graph.operators[0].builtinOptions, "fusedActivationFunction", 4),
+        "no_outputs": lambda graph: setattr(graph, "outputs", []),
+        "no_operators": lambda graph: setattr(graph, "operators", []),
+    }.items():
+        m = odd(name)
+        m.edit = lambda model, edit=edit: edit(model.subgraphs[0])
+    odd("two_graphs").edit = lambda model: model.subgraphs.append(model.subgraphs[0])
+    odd("custom").edit = custom
+    odd("newer").edit = lambda model: setattr(model.operatorCodes[0], "builtinCode", 999)
+
+
+def odd(name):
+    m = Model(f"odd_{name}")
+    x = m.input((1, 2, 2, 3), 0.05, 3)
+    convolution(m, x, (2, 1, 1, 3), 1, schema.Padding.VALID, "int8")
+    m.give([len(m.tensors) - 1])
+    return m
+
+
+def custom(model):
+    code = model.operatorCodes[0]
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.customCode = "FlexErf"
+
+
 def table(builder, fields):
     """A table of `fields`: number and offset, or number and a byte."""
     builder.StartObject(8)
@@ -357,6 +419,7 @@ def main():
     refused_slices()
     refused_arguments()
     refused_resize()
+    odd_models()
     versions = oracle.versions()["int8"]
     lines = []
     for name, model in MODELS.items():

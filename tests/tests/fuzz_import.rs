@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 /// Files that are made of each model: many of the small ones, where most bytes are structure. The first ones
 /// are in the repository; one of those has labels in an archive behind it.
-const SEEDS: [(&str, usize); 27] = [
+const SEEDS: [(&str, usize); 28] = [
     ("../tests/import/labelled.tflite", 30_000),
     ("../tests/import/strided_slice_masks_int8.tflite", 30_000),
     ("../models/digits/digits_int8.tflite", 10_000),
@@ -22,6 +22,7 @@ const SEEDS: [(&str, usize); 27] = [
     ("../tests/keras/repeated_fixed_f32.tflite", 6000),
     ("../tests/keras/mirrored_int8.tflite", 6000),
     ("../tests/keras/blocks_int8.tflite", 6000),
+    ("../tests/keras/normalized_int8.tflite", 4000),
     ("../tests/keras/words_f32.tflite", 6000),
     ("../tests/keras/transformer_f32.tflite", 2000),
     ("tflm_hello_world_int8.tflite", 20_000),

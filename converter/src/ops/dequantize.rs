@@ -4,7 +4,7 @@ use dunlin::TensorType;
 use dunlin::ops::{Dequantize, Outputs};
 
 use super::quantize::identity;
-use super::{Backward, HostOperator, OutputQuant};
+use super::{Backward, Channels, HostOperator, OutputQuant};
 use crate::export::tflite::Writer;
 use crate::import::tflite::{Operator, Rule};
 use crate::lower::Lowering;
@@ -19,6 +19,10 @@ impl HostOperator for Dequantize {
 
     fn output_quant(&self) -> OutputQuant {
         OutputQuant::Real
+    }
+
+    fn channels(&self, _rank: usize) -> Channels {
+        Channels::Elementwise { operands: 1 }
     }
 
     /// In real form it is the identity.

@@ -337,6 +337,8 @@ dunlin::for_each_operator!(decoder);
 pub(crate) fn i8_quant<'g>(graph: &'g Graph, node: &Node, id: TensorId) -> Result<&'g Quant> {
     let tensor = &graph[id];
     tensor.quant.as_ref().filter(|q| q.dtype == DType::I8).ok_or_else(|| {
-        Error::graph(&node.name, format!("`{}` is not quantized to int8, but its node is", tensor.name))
+        let what = format!("{} is in int8, but `{}` is not", node.op.name(), tensor.name);
+        let advice = "quantize the whole network to int8, or keep all of it in float32";
+        Error::graph(&node.name, format!("{what}: {advice}"))
     })
 }

@@ -81,7 +81,9 @@ fn given_dims(given: &[i32], count: usize) -> Result<Vec<usize>> {
 /// A reshape to `dims`.
 pub(crate) fn reshape_to(dims: &[usize]) -> Result<Reshape> {
     let shape = Shape::new(dims);
-    let shape = shape.map_err(|_| Error::Invalid(format!("{dims:?} has more than 4 dimensions or none")))?;
+    let shape = shape.map_err(|_| {
+        Error::Invalid(format!("{dims:?} has more than 4 dimensions, which is the most, or none"))
+    })?;
     Ok(Reshape::new(&shape))
 }
 

@@ -93,6 +93,7 @@ macro_rules! for_each_operator {
             131 weighted_sum WeightedSum [i8];
             132 conv_vectors ConvVectors [i8];
             133 depthwise_vectors DepthwiseVectors [i8];
+            134 table Table [i8];
         }
     };
 }

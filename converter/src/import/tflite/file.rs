@@ -8,12 +8,15 @@ use super::joins::{Dilation, Repetition};
 use super::schema;
 use crate::{Error, Quant, Result};
 
+/// What to try where a quantization is not that of TensorFlow Lite's converter.
+const REQUANTIZE: &str = "let TensorFlow Lite's converter quantize the network, or `dunlin convert FILE --samples X.npy` the one in float32";
+
 /// The most operators of a graph; far beyond any network of a microcontroller.
 const MAX_OPERATORS: usize = 4096;
 /// The most inputs or outputs of an operator.
 const MAX_ARITY: usize = 64;
 
-/// A `.tflite` file with one graph.
+/// The first graph of a `.tflite` file.
 pub struct File<'a> {
     /// All of it.
     pub bytes: &'a [u8],
@@ -66,7 +69,7 @@ impl<'a> File<'a> {
     /// Reads the outline.
     ///
     /// # Errors
-    /// If the bytes are no `.tflite` file of version 3 with one graph.
+    /// If the bytes are no `.tflite` file of version 3 with a graph.
     pub fn new(bytes: &'a [u8]) -> Result<File<'a>> {
         let root = Table::root(bytes)?;
         let version: u32 = root.scalar(schema::model::VERSION, 0)?;
@@ -75,10 +78,10 @@ impl<'a> File<'a> {
             return Err(Error::Invalid(format!("has schema version {version}; version {want} is read")));
         }
         let graphs = root.tables(schema::model::SUBGRAPHS)?;
-        if graphs.count() != 1 {
-            let what = format!("has {} graphs: export it without control flow, as one graph", graphs.count());
-            return Err(Error::Invalid(what));
+        if graphs.count() == 0 {
+            return Err(Error::Invalid("has no graph: it is damaged".to_string()));
         }
+        // Others are other signatures', or bodies of operators of control flow, which are refused.
         let graph = graphs.get(0)?;
         let operators = graph.tables(schema::subgraph::OPERATORS)?;
         if operators.count() > MAX_OPERATORS {
@@ -123,7 +126,8 @@ impl<'a> File<'a> {
         Ok(OperatorRecord {
             index,
             name: name.copied().ok_or_else(|| {
-                Error::Invalid(format!("operator {index} has the number {number}, which is newer than this"))
+                let what = "which is newer than the operators that Dunlin knows: export it for an older TensorFlow Lite";
+                Error::Invalid(format!("operator {index} has the number {number}, {what}"))
             })?,
             inputs: inputs
                 .into_iter()
@@ -168,8 +172,14 @@ impl<'a> File<'a> {
     pub fn tensor(&self, i: usize) -> Result<TensorRecord<'a>> {
         let table = self.tensors.get(i)?;
         let name = self.tensor_name(i)?;
-        if table.flag(schema::tensor::IS_VARIABLE)? || table.table(schema::tensor::SPARSITY)?.is_some() {
-            return Err(Error::graph(&name, "is a variable or sparse: export the model frozen and dense"));
+        if table.flag(schema::tensor::IS_VARIABLE)? {
+            let what = "is a variable, which keeps its numbers between runs: export the model frozen (recurrent layers \
+                        with unroll=True)";
+            return Err(Error::graph(&name, what));
+        }
+        if table.table(schema::tensor::SPARSITY)?.is_some() {
+            let what = "is sparse: export its weights dense (without the optimization EXPERIMENTAL_SPARSITY)";
+            return Err(Error::graph(&name, what));
         }
         let element = table.scalar(schema::tensor::TYPE, 0i8)?;
         let quant = self.quant(i)?;
@@ -270,15 +280,25 @@ fn quant(name: &str, element: i8, table: &Table) -> Result<Option<Quant>> {
     let zero_point = zero_points.first().copied().unwrap_or(0);
     let per_channel = scales.len() > 1;
     let valid_scale = |scale: &f32| scale.is_finite() && (*scale > 0.0 || per_channel && *scale == 0.0);
-    if !scales.iter().all(valid_scale) || zero_points.iter().any(|&z| z != zero_point) {
-        return Err(Error::graph(name, "has scales that are not positive, or several zero points"));
+    let refused = |what: String| Err(Error::graph(name, format!("{what}: {REQUANTIZE}")));
+    if let Some(scale) = scales.iter().find(|scale| !valid_scale(scale)) {
+        return refused(format!("has the scale {scale}, which is not positive"));
     }
-    let valid_zero_point = match dtype {
-        DType::I8 if !per_channel => (-128..=127).contains(&zero_point),
-        _ => zero_point == 0,
+    if let Some(other) = zero_points.iter().find(|&&other| other != zero_point) {
+        return refused(format!(
+            "has the zero points {zero_point} and {other}: one is taken for all channels"
+        ));
+    }
+    let range = match dtype {
+        DType::I8 if !per_channel => -128..=127,
+        DType::I16 => i64::MIN..=i64::MAX, // refused for what it is
+        _ => 0..=0,
     };
-    if !valid_zero_point {
-        return Err(Error::graph(name, format!("has zero point {zero_point}, which its scheme has not")));
+    if !range.contains(&zero_point) {
+        let per_what = if per_channel { "with a scale for each channel" } else { "with one scale" };
+        let integers = schema::ELEMENTS.get(element as usize).copied().unwrap_or_default();
+        let what = format!("has zero point {zero_point}, which {integers} {per_what} cannot have");
+        return refused(what);
     }
     let axis: i32 = table.scalar(schema::quantization::DIMENSION, 0)?;
     let axis = per_channel.then(|| usize::try_from(axis).unwrap_or(usize::MAX));

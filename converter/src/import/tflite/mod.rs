@@ -59,6 +59,11 @@ pub fn recognizes(bytes: &[u8]) -> bool {
 pub fn read(bytes: &[u8], name: &str) -> Result<Graph> {
     let file = File::new(bytes)?;
     let (inputs, outputs) = (file.ports(schema::subgraph::INPUTS)?, file.ports(schema::subgraph::OUTPUTS)?);
+    if outputs.is_empty() {
+        return Err(Error::Invalid(
+            "has no outputs: name what the network is to give when exporting it".into(),
+        ));
+    }
     let shapes = Shapes::of(&file)?;
     let operators = joins::skip_negative_indices(&file, file.operators()?)?;
     let operators = joins::join(&file, needed(operators, &outputs), &outputs)?;
@@ -195,7 +200,8 @@ impl<'a> Import<'a> {
         }
         let tensor = self.file.tensor(i)?;
         let Some(bytes) = tensor.data else {
-            return Err(Error::graph(&tensor.name, "is read, but nothing computes it before"));
+            let what = "is read, but is no input, has no numbers, and nothing computes it before: the file is damaged";
+            return Err(Error::graph(&tensor.name, what));
         };
         self.take_constant(bytes.len())?;
         let id = self.graph.constant(&tensor.name, &tensor.dims, data(&tensor, bytes)?)?;
@@ -258,7 +264,9 @@ fn wrong_element(tensor: &TensorRecord) -> Error {
     let element = usize::try_from(tensor.element).ok().and_then(|i| schema::ELEMENTS.get(i));
     let element = element.copied().unwrap_or("an unknown type");
     let what = match tensor.element {
-        schema::element::I8 | schema::element::U8 => format!("is {element} without a scale"),
+        schema::element::I8 | schema::element::U8 => {
+            format!("is {element} without a scale: quantize the whole network, or keep all of it in float32")
+        }
         schema::element::I16 | schema::element::I64 if tensor.quant.is_some() => format!(
             "is {element}, as in networks with int16 activations: quantize the network to int8, or give it in float32 with --samples"
         ),

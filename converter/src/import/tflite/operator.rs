@@ -218,7 +218,11 @@ impl Operator<'_, '_> {
             schema::activation::RELU => Ok(Bounds::RELU),
             schema::activation::RELU_N1_TO_1 => Ok(Bounds::F32 { lo: -1.0, hi: 1.0 }),
             schema::activation::RELU6 => Ok(Bounds::RELU6),
-            other => Err(Error::Invalid(format!("has the fused activation {other}: only ReLUs are fused"))),
+            other => {
+                let what =
+                    "only ReLUs are taken there: give the network an activation of its own behind this";
+                Err(Error::Invalid(format!("has the fused activation {other}, and {what}")))
+            }
         }
     }
 
@@ -479,7 +483,9 @@ impl Operator<'_, '_> {
             return Err(Error::graph(&declared.name, format!("is declared {want:?}, and computed {have:?}")));
         }
         if graph[made].ty.dtype != super::dtype(&declared)? {
-            return Err(Error::graph(&declared.name, "is declared with other elements than are computed"));
+            let (have, want) = (graph[made].ty.dtype.name(), super::dtype(&declared)?.name());
+            let what = format!("is declared {want}, and computed {have}: export the network again");
+            return Err(Error::graph(&declared.name, what));
         }
         graph[made].name = declared.name;
         graph[made].quant = declared.quant;
