@@ -4,7 +4,7 @@
 //! of one column: as one of a single row, it does not begin anew with every output. A window on one row whose taps are
 //! apart reads neighbours of an image with as many columns as they are apart: column `x * d + i` of the row is column `i` of
 //! row `x`. And a transposed convolution with a stride of `s` on one row is a convolution that computes `s` neighbours of the
-//! output at a time, as channels of one.
+//! output at a time, as channels of one. Vectors of a fully connected layer are positions of a convolution with one tap.
 
 use dunlin::ops::window::Window;
 use dunlin::ops::{Conv2d, TransposeConv2d};
@@ -13,6 +13,9 @@ use dunlin::{DType, Shape};
 use crate::ops::Op;
 use crate::ops::reshape::reshape_to;
 use crate::{Data, Graph, Kind, Node, Result, Tensor, TensorId};
+
+/// From so many vectors on, kernels of convolutions, which take some positions at a time, are faster.
+const POSITIONS: usize = 8;
 
 /// A layer with a window, and the shapes of its tensors.
 #[derive(Clone, Copy, PartialEq)]
@@ -105,40 +108,73 @@ pub fn rearrange(graph: &mut Graph) -> Result<()> {
     Ok(())
 }
 
+/// A node on an image of another shape: its operator, and the dimensions of its tensors.
+struct Form {
+    op: Op,
+    x: [usize; 4],
+    y: [usize; 4],
+    /// Of the weights, if there are some.
+    w: Option<[usize; 4]>,
+}
+
+impl Form {
+    /// A window's layer.
+    fn of_window(graph: &Graph, node: &Node) -> Option<Form> {
+        let layer = Layer::of(graph, node)?;
+        let better = layer.in_one_row().in_columns();
+        let w = node.inputs.get(1).map(|&w| {
+            let (dims, [kh, kw]) = (graph.dims(w), better.kernel);
+            [dims[0], kh, kw, dims[3]]
+        });
+        (better != layer).then(|| Form { op: better.op(node.op), x: better.x, y: better.y, w })
+    }
+
+    /// A fully connected layer of several vectors, which are positions to a convolution.
+    fn of_vectors(graph: &Graph, node: &Node) -> Option<Form> {
+        let (Op::FullyConnected(op), &[x, w, _]) = (node.op, &node.inputs[..]) else { return None };
+        let [c_out, k] = graph.dims(w)[..] else { return None };
+        let n = graph[x].ty.shape.count() / k;
+        let op = Conv2d { window: Window::UNIT, bounds: op.bounds }.into();
+        let is_one = n >= POSITIONS && graph[x].ty.dtype == DType::I8 && graph.constant_data(w).is_some();
+        is_one.then_some(Form { op, x: [1, 1, n, k], y: [1, 1, n, c_out], w: Some([c_out, 1, 1, k]) })
+    }
+}
+
 /// What computes the same as a layer on images of other shapes.
 fn rearranged(graph: &mut Graph, node: &Node) -> Result<Option<[Node; 3]>> {
-    let Some(layer) = Layer::of(graph, node) else { return Ok(None) };
-    let better = layer.in_one_row().in_columns();
+    let form = Form::of_window(graph, node).or_else(|| Form::of_vectors(graph, node));
+    let Some(form) = form else { return Ok(None) };
     let (x, y) = (node.inputs[0], node.outputs[0]);
     // Whoever else reads the image would need it in its old shape.
     let is_alone = matches!(graph[x].kind, Kind::Value | Kind::Input)
         && graph.consumers(x).len() == 1
         && !graph.outputs().contains(&x);
-    if better == layer || !is_alone {
+    if !is_alone {
         return Ok(None);
     }
-    let [image, made] = [(x, better.x), (y, better.y)].map(|(of, dims)| {
-        let mut tensor = Tensor { kind: Kind::Value, ..graph[of].clone() };
+    let mut shaped = |of: TensorId, dims: [usize; 4]| {
+        let mut tensor = graph[of].clone();
+        if matches!(tensor.kind, Kind::Input) {
+            tensor.kind = Kind::Value;
+        }
         tensor.ty.shape = Shape::new(&dims).expect("as many elements as before");
         graph.add_tensor(tensor)
-    });
+    };
+    let (image, made) = (shaped(x, form.x), shaped(y, form.y));
     let mut inputs = node.inputs.clone();
     inputs[0] = image;
-    if let Some(w) = inputs.get_mut(1) {
-        let mut weights = graph[*w].clone();
-        let [c_out, .., c_in] = graph.dims(*w)[..] else { return Ok(None) };
-        let [kh, kw] = better.kernel;
-        weights.ty.shape = Shape::new(&[c_out, kh, kw, c_in]).expect("as many elements as before");
-        *w = graph.add_tensor(weights);
+    if let (Some(w), Some(dims)) = (inputs.get_mut(1), form.w) {
+        *w = shaped(*w, dims);
     }
+    let y_dims = graph.dims(y);
     let reshape = |input: TensorId, output: TensorId, dims: &[usize], what: &str| -> Result<Node> {
         let (name, op) = (format!("{}/{what}", node.name), reshape_to(dims)?.into());
         Ok(Node { name, op, inputs: vec![input], outputs: vec![output] })
     };
     Ok(Some([
-        reshape(x, image, &better.x, "image")?,
-        Node { name: node.name.clone(), op: better.op(node.op), inputs, outputs: vec![made] },
-        reshape(made, y, &layer.y, "shaped")?,
+        reshape(x, image, &form.x, "image")?,
+        Node { name: node.name.clone(), op: form.op, inputs, outputs: vec![made] },
+        reshape(made, y, &y_dims, "shaped")?,
     ]))
 }
 
@@ -259,10 +295,11 @@ pub fn join_reshapes(graph: &mut Graph) {
 mod tests {
     use dunlin::ops::bounds::Bounds;
     use dunlin::ops::pooling::Pooling;
-    use dunlin::ops::{DepthwiseConv2d, MaxPool2d, Reshape};
+    use dunlin::ops::{DepthwiseConv2d, FullyConnected, MaxPool2d, Reshape};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Quant;
     use crate::ops::testing::{layer, run};
 
     const TABLE: [i32; 9] = [70, 3 << 29, -9, -90, 5 << 28, -8, 0, 1 << 30, -7];
@@ -341,6 +378,28 @@ mod tests {
             let x = &x[..4 * len];
             prop_assert_eq!(run(&shaped(&graph), x), run(&graph, x));
         }
+    }
+
+    #[test]
+    fn many_vectors_are_positions() {
+        let of_vectors = |n: usize| {
+            let mut graph = Graph::new("dense");
+            graph.form = crate::graph::Form::Device;
+            let x = graph.input_of("x", DType::I8, &[1, n, 3]).unwrap();
+            let w = graph.constant("w", &[3, 3], Data::I8((0..9).map(|i| i * 13 - 60).collect())).unwrap();
+            let table = graph.constant("table", &[3, 3], Data::I32(TABLE.to_vec())).unwrap();
+            let op = FullyConnected::new(Bounds::I8 { lo: -90, hi: 100 });
+            let y = graph.apply("y", op, &[x, w, table]).unwrap();
+            graph[x].quant = Some(Quant::i8(1.0, 7));
+            graph[y].quant = Some(Quant::i8(1.0, -9));
+            graph.mark_output(y);
+            graph
+        };
+        assert_eq!(names(&shaped(&of_vectors(2))), ["fully_connected"]);
+        let graph = of_vectors(20);
+        assert_eq!(names(&shaped(&graph)), ["reshape", "conv2d", "reshape"]);
+        let x: Vec<i8> = (0..60).map(|i| (i * 37 % 251) as u8 as i8).collect();
+        assert_eq!(run(&shaped(&graph), &x), run(&graph, &x));
     }
 
     #[test]

@@ -87,6 +87,52 @@ pub(super) fn zip_lines<T: Element>(
     }
 }
 
+/// The most elements of a line with numbers of channels.
+const REPEATED: usize = 64;
+
+/// [`zip_lines`] where one operand is an image and the other a number for each of its channels, which are repeated: a line is
+/// several pixels. `None` if the operands are others, or the channels too many to gain by it.
+// Not in `zip_lines`: most operators never meet it, and have its code.
+pub(super) fn zip_channels<T: Element>(
+    node: &Node,
+    mem: &Memory,
+    rows: Range<usize>,
+    line_of: impl Fn(Strided<T>, Strided<T>, ViewMut<T>),
+) -> Option<()> {
+    let (a, b, out) = (node.input(0), node.input(1), node.output(0));
+    let channels = out.ty.shape.channels();
+    let is_vector =
+        |operand: &Operand| [operand.ty.shape.count(), operand.ty.shape.channels()] == [channels; 2];
+    let is_first = is_vector(&a);
+    let (image, vector) = if is_first { (b, a) } else { (a, b) };
+    if !(2..=REPEATED / 2).contains(&channels) || image.ty.shape != out.ty.shape || !is_vector(&vector) {
+        return None;
+    }
+    let image: View<T> = image.rows(mem).joined(rows.clone())?;
+    let out = out.rows_mut(mem).joined(rows)?;
+    let vector = vector.rows(mem).row(0);
+    let mut repeated = [T::default(); REPEATED];
+    let repeated = ViewMut::from(&mut repeated[..]);
+    let mut most = 0usize;
+    while most.wrapping_add(channels) <= REPEATED {
+        repeated.slice(most, channels).copy_from(vector.slice(0, channels));
+        most = most.wrapping_add(channels);
+    }
+    let mut start = 0usize;
+    while start < out.len() {
+        let len = out.len().wrapping_sub(start).min(most);
+        let (x, vector) = ((image.slice(start, len), 1), (repeated.slice(0, len).view(), 1));
+        let out = out.slice(start, len);
+        if is_first {
+            line_of(vector, x, out)
+        } else {
+            line_of(x, vector, out)
+        }
+        start = start.wrapping_add(len);
+    }
+    Some(())
+}
+
 /// An operand.
 enum Source<'a, T> {
     /// Of the output's shape.

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::bounds::Bounds;
 use super::{Factor, OpCode, Operator, Outputs, Run, broadcast, one};
 use crate::kernels::arithmetic::clamp_f32;
+use crate::kernels::elementwise::Strided;
 use crate::kernels::mul::{MulI8, PRODUCT_MAX, mul_row};
-use crate::mem::Memory;
+use crate::mem::{Memory, ViewMut};
 use crate::model::Node;
 use crate::{DType, Error, TensorType};
 
@@ -67,12 +68,17 @@ impl Run<i8> for Mul {
             zero_point: node.output(0).zero_point(),
             bounds: self.bounds.i8(),
         };
-        broadcast::zip_lines(node, mem, rows, |a, b, out| mul_row(&mul, a, b, out));
+        let line_of = |a: Strided<i8>, b: Strided<i8>, out: ViewMut<i8>| mul_row(&mul, a, b, out);
+        if broadcast::zip_channels(node, mem, rows.clone(), line_of).is_none() {
+            broadcast::zip_lines(node, mem, rows, line_of);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use crate::ops::testing::{Case, Tensor};
 
@@ -88,6 +94,24 @@ mod tests {
         let quotients = case(1.0 / 128.0);
         assert_eq!(quotients.run::<i8>().unwrap(), [127, -122, 7, 7, 8, 7]);
         quotients.assert_contract();
+    }
+
+    #[test]
+    fn channels_times_a_number_each() {
+        let op = Mul { bounds: Bounds::None, factor: Factor::from_real(1.0 / 64.0) };
+        let x: [i8; 105] = core::array::from_fn(|i| (i * 37 % 251) as u8 as i8);
+        let gates = [127i8, -128, 3];
+        let x_of = || Tensor::new(&[1, 5, 7, 3], &x).zero_point(-3);
+        let gates_of = || Tensor::new(&[1, 1, 1, 3], &gates).zero_point(2);
+        let products: std::vec::Vec<i8> = (0..105)
+            .map(|i| (x[i] as i32 + 3) * (gates[i % 3] as i32 - 2))
+            .map(|product| Factor::from_real(1.0 / 64.0).unwrap().requantize(product, 7, (-128, 127)))
+            .collect();
+        for operands in [[x_of(), gates_of()], [gates_of(), x_of()]] {
+            let case = Case::new(op, operands).output_zero_point(7);
+            assert_eq!(case.run::<i8>().unwrap(), products);
+            case.assert_contract();
+        }
     }
 
     #[test]

@@ -284,26 +284,37 @@ fn window_pixels<'a, T: Element>(
     Pixels { x: row.slice(start, len), distance: channels, count: run.n_taps }
 }
 
-/// Channels that have their accumulators on the stack.
-const CHANNELS_AT_ONCE: usize = 32;
+/// Accumulators that are on the stack: of the channels of a pixel, or of several pixels of few channels.
+const SUMS_AT_ONCE: usize = 32;
 
 /// [`Pool::row`] of means of int8.
 pub fn average_row_i8(mean: &AverageI8, geometry: &Geometry, x: &Rows<i8>, y: usize, out: ViewMut<i8>) {
     let channels = geometry.output[2];
     let rows = geometry.rows_read(y);
-    for_each_column(geometry, |run, ox| {
+    let pixels_at_once = SUMS_AT_ONCE.checked_div(channels).unwrap_or(0).max(1);
+    for_each_run(geometry, |run| {
         let n = rows.len().wrapping_mul(run.n_taps);
-        let pixel = out.slice(ox.wrapping_mul(channels), channels);
-        let mut c = 0;
-        while c < channels {
-            let len = channels.wrapping_sub(c).min(CHANNELS_AT_ONCE);
-            let mut sums = [0i32; CHANNELS_AT_ONCE];
-            let sums = ViewMut::from(&mut sums[..]).slice(0, len);
-            for row in rows.clone() {
-                mean.add_pixels(sums, window_pixels(run, x.row(row), ox, channels, c..c.wrapping_add(len)));
+        let (mut ox, end) = (run.start, run.start.wrapping_add(run.n));
+        while ox < end {
+            let pixels = end.wrapping_sub(ox).min(pixels_at_once);
+            let mut c = 0;
+            while c < channels {
+                let len = channels.wrapping_sub(c).min(SUMS_AT_ONCE);
+                let mut sums = [0i32; SUMS_AT_ONCE];
+                let sums = ViewMut::from(&mut sums[..]).slice(0, len.wrapping_mul(pixels));
+                for pixel in 0..pixels {
+                    let sums = sums.slice(pixel.wrapping_mul(len), len);
+                    let ox = ox.wrapping_add(pixel);
+                    for row in rows.clone() {
+                        let part = c..c.wrapping_add(len);
+                        mean.add_pixels(sums, window_pixels(run, x.row(row), ox, channels, part));
+                    }
+                }
+                let start = ox.wrapping_mul(channels).wrapping_add(c);
+                mean.finish_all(sums.view(), n, out.slice(start, sums.len()));
+                c = c.wrapping_add(len);
             }
-            mean.finish_all(sums.view(), n, pixel.slice(c, len));
-            c = c.wrapping_add(len);
+            ox = ox.wrapping_add(pixels);
         }
     });
 }

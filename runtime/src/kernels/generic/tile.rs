@@ -19,6 +19,7 @@ const MAX_WIDE_SUMS: usize = 64;
 /// Taps of a chunk of whole pixels, and channels whose sums are in memory at a time, where weights are in pairs.
 const MAX_CHUNK_OF_PIXELS: usize = 192;
 const MAX_SUMS_OF_PAIRS: usize = 64;
+const MAX_SHORT_PIXEL: usize = 16;
 /// The same otherwise.
 const MAX_SUMS: usize = 32;
 /// The most lines of a window, of which a kernel knows the places, and lines in a chunk of a window that has more.
@@ -104,8 +105,10 @@ impl Tile {
         let row_len = geometry.kernel[1].wrapping_mul(c_in);
         let at_once = MAX_CHUNK_OF_PIXELS.checked_div(c_in).unwrap_or(0);
         let are_few = tile.line_len == row_len && geometry.kernel[0] <= MAX_LINES;
-        if tile.by_lines && are_few && tile.taps <= MAX_CHUNK_OF_PIXELS {
-            return Tile { chunk: tile.taps.next_multiple_of(8), ..tile };
+        // Short pixels that are no words are put together by fours, as lines are.
+        let is_short = tile.pointwise && !c_in.is_multiple_of(4) && c_in <= MAX_SHORT_PIXEL;
+        if (tile.by_lines || is_short) && are_few && tile.taps <= MAX_CHUNK_OF_PIXELS {
+            return Tile { chunk: tile.taps.next_multiple_of(8), pointwise: false, by_lines: true, ..tile };
         }
         if tile.pointwise || tile.by_lines || !are_few || at_once == 0 {
             return tile;
