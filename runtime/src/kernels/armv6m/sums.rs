@@ -53,92 +53,127 @@ impl<'a> Quads<'a> {
     }
 }
 
+/// Leaves on the stack, from the top: whether there is an odd tap, `found`, the caller's registers. From here on r5 is at
+/// the taps, r6 is where the weights of the pairs of taps end, and r7 is minus how many of those are left. Of the first
+/// two positions, r8 sums up the words of products, and r9 their upper halves; of the others, r10 and r11 do. Adding r12
+/// to a word keeps its products to their halves, for which what the sums begin with makes up. lr sums up the weights.
+macro_rules! begin {
+    () => {
+        "push {{r4-r7, lr}}
+        mov r3, r8
+        mov r4, r9
+        mov r5, r10
+        mov r6, r11
+        push {{r2-r6}}
+        ldr r7, [r0, #20]
+        push {{r7}}
+        ldm r0!, {{r2-r6}}
+        mov r8, r2
+        mov r9, r3
+        mov r10, r2
+        mov r11, r3
+        mov r12, r4
+        movs r7, #0
+        mov lr, r7
+        mov r7, r6
+        subs r6, r1, r6"
+    };
+}
+
+/// Adds the products in r0 (of the first two positions) and r1 to the sums.
+macro_rules! add_products {
+    () => {
+        "add r0, r12
+        add r1, r12
+        add r8, r0
+        asrs r0, r0, #16
+        add r9, r0
+        add r10, r1
+        asrs r1, r1, #16
+        add r11, r1
+        "
+    };
+}
+
+/// Two taps a round (label 20), if there are as many: their words in r0 to r3, a weight in r4.
+macro_rules! pairs {
+    () => {
+        concat!(
+            "cmp r7, #0
+            beq 21f
+            20:
+            ldm r5!, {{r0-r3}}
+            ldrsb r4, [r6, r7]
+            adds r7, #1
+            add lr, r4
+            muls r0, r4, r0
+            muls r1, r4, r1
+            ldrsb r4, [r6, r7]
+            add lr, r4
+            muls r2, r4, r2
+            muls r3, r4, r3
+            adds r0, r0, r2
+            adds r1, r1, r3
+            ",
+            add_products!(),
+            "adds r7, #1
+            bne 20b
+            "
+        )
+    };
+}
+
+/// The odd tap (label 21), if there is one; r7 is 0.
+macro_rules! odd {
+    () => {
+        concat!(
+            "21:
+            pop {{r4}}
+            cmp r4, #0
+            beq 22f
+            ldm r5!, {{r0-r1}}
+            ldrsb r4, [r6, r7]
+            add lr, r4
+            muls r0, r4, r0
+            muls r1, r4, r1
+            ",
+            add_products!(),
+        )
+    };
+}
+
+/// Takes the upper halves out of the sums of words, which leaves those of the lower ones, and writes all to `found`
+/// (label 22).
+macro_rules! finish {
+    () => {
+        "22:
+        mov r0, r8
+        mov r1, r9
+        mov r2, r10
+        mov r3, r11
+        mov r4, lr
+        lsls r5, r1, #16
+        subs r0, r0, r5
+        lsls r5, r3, #16
+        subs r2, r2, r5
+        pop {{r5}}
+        stm r5!, {{r0-r4}}
+        pop {{r3-r6}}
+        mov r8, r3
+        mov r9, r4
+        mov r10, r5
+        mov r11, r6
+        pop {{r4-r7, pc}}"
+    };
+}
+
 /// Sums of one channel.
 ///
 /// # Safety
 /// `w` must have as many weights as `x` has taps.
 #[unsafe(naked)]
 unsafe extern "C" fn quad(x: &Quads, w: *const i8, found: &mut MaybeUninit<Quad>) {
-    naked_asm!(
-        "push {{r4-r7, lr}}",
-        "mov r3, r8",
-        "mov r4, r9",
-        "mov r5, r10",
-        "mov r6, r11",
-        "push {{r2-r6}}",
-        "ldr r7, [r0, #20]",
-        "push {{r7}}",
-        "ldm r0!, {{r2-r6}}",
-        "mov r8, r2",
-        "mov r9, r3",
-        "mov r10, r2",
-        "mov r11, r3",
-        "mov r12, r4",
-        "movs r7, #0",
-        "mov lr, r7",
-        "mov r7, r6",
-        "subs r6, r1, r6",
-        "cmp r7, #0",
-        "beq 21f",
-        "20:",
-        "ldm r5!, {{r0-r3}}",
-        "ldrsb r4, [r6, r7]",
-        "adds r7, #1",
-        "add lr, r4",
-        "muls r0, r4, r0",
-        "muls r1, r4, r1",
-        "ldrsb r4, [r6, r7]",
-        "add lr, r4",
-        "muls r2, r4, r2",
-        "muls r3, r4, r3",
-        "adds r0, r0, r2",
-        "adds r1, r1, r3",
-        "add r0, r12",
-        "add r1, r12",
-        "add r8, r0",
-        "asrs r0, r0, #16",
-        "add r9, r0",
-        "add r10, r1",
-        "asrs r1, r1, #16",
-        "add r11, r1",
-        "adds r7, #1",
-        "bne 20b",
-        "21:",
-        "pop {{r4}}",
-        "cmp r4, #0",
-        "beq 22f",
-        "ldm r5!, {{r0-r1}}",
-        "ldrsb r4, [r6, r7]",
-        "add lr, r4",
-        "muls r0, r4, r0",
-        "muls r1, r4, r1",
-        "add r0, r12",
-        "add r1, r12",
-        "add r8, r0",
-        "asrs r0, r0, #16",
-        "add r9, r0",
-        "add r10, r1",
-        "asrs r1, r1, #16",
-        "add r11, r1",
-        "22:",
-        "mov r0, r8",
-        "mov r1, r9",
-        "mov r2, r10",
-        "mov r3, r11",
-        "mov r4, lr",
-        "lsls r5, r1, #16",
-        "subs r0, r0, r5",
-        "lsls r5, r3, #16",
-        "subs r2, r2, r5",
-        "pop {{r5}}",
-        "stm r5!, {{r0-r4}}",
-        "pop {{r3-r6}}",
-        "mov r8, r3",
-        "mov r9, r4",
-        "mov r10, r5",
-        "mov r11, r6",
-        "pop {{r4-r7, pc}}",
-    )
+    naked_asm!(begin!(), pairs!(), odd!(), finish!())
 }
 
 /// `sums[c] += sum(x * w[c])` for channels whose weights begin `stride` elements apart.

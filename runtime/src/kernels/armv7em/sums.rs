@@ -41,6 +41,71 @@ pub struct Job {
     pub w: *const i8,
 }
 
+/// Leaves on the stack, from the top: the job, whose fields keep their offsets; the number of positions (at 52); where
+/// code for so many is entered: the first round of the loop (56), loading sums (60), storing them (64), finishing them
+/// (68). From here on r12 is at the weights.
+macro_rules! prepare {
+    () => {
+        "push {{r4-r11, lr}}
+        adr.w r2, 70f
+        add.w r2, r2, r1, lsl #2
+        ldrh r3, [r2, #-4]
+        ldrh r5, [r2, #-2]
+        adr.w r2, 10f
+        add r2, r3
+        ldr r4, [r0, #24]
+        mla r2, r4, r5, r2
+        adr.w r3, 32f
+        sub.w r3, r3, r1, lsl #2
+        adds r3, #1
+        adr.w r4, 62f
+        sub.w r4, r4, r1, lsl #2
+        adds r4, #1
+        adr.w r5, 52f
+        movs r6, #22
+        mls r5, r1, r6, r5
+        adds r5, #1
+        push {{r1-r5}}
+        ldm.w r0, {{r1-r12, lr}}
+        push {{r1-r12, lr}}
+        mov r12, lr"
+    };
+}
+
+/// A channel (label 20): its sums in r0 to r5 begin with the bias, or with the sums so far (label 31); then lr is at the
+/// block, and the loop begins.
+macro_rules! begin {
+    () => {
+        "20:
+        ldr r6, [sp, #28]
+        cbz r6, 31f
+        ldr.w r0, [r6], #12
+        str r6, [sp, #28]
+        mov r1, r0
+        mov r2, r0
+        mov r3, r0
+        mov r4, r0
+        mov r5, r0
+        21:
+        ldr.w lr, [sp]
+        ldr.w pc, [sp, #56]
+        31:
+        ldr.w r11, [sp, #44]
+        ldr.w pc, [sp, #60]
+        ldr.w r5, [r11, #20]
+        ldr.w r4, [r11, #16]
+        ldr.w r3, [r11, #12]
+        ldr.w r2, [r11, #8]
+        ldr.w r1, [r11, #4]
+        ldr.w r0, [r11]
+        32:
+        ldr.w r10, [sp, #52]
+        add.w r11, r11, r10, lsl #2
+        str.w r11, [sp, #44]
+        b 21b"
+    };
+}
+
 /// The products of the four weights in r10: for each position, and for every two of them from `lr` on.
 macro_rules! four {
     ($([$load:literal $($acc:literal $x:literal)+])+) => {
@@ -70,8 +135,33 @@ macro_rules! rounds {
     };
 }
 
+/// The loops for one to six positions, from label 10 on, and what the first round's entry is found by (label 70).
+macro_rules! loops {
+    () => {
+        concat!(
+            ".p2align 2\n",
+            "10:\n",
+            rounds!("41", ["ldr.w r1, [lr], #4" "r0" "r1"]),
+            rounds!("42", ["ldm.w lr!, {{r5-r6}}" "r0" "r5" "r1" "r6"]),
+            rounds!("43", ["ldm.w lr!, {{r5-r7}}" "r0" "r5" "r1" "r6" "r2" "r7"]),
+            rounds!("44", ["ldm.w lr!, {{r5-r8}}" "r0" "r5" "r1" "r6" "r2" "r7" "r3" "r8"]),
+            rounds!("45", ["ldm.w lr!, {{r5-r9}}" "r0" "r5" "r1" "r6" "r2" "r7" "r3" "r8" "r4" "r9"]),
+            rounds!(
+                "46",
+                ["ldm.w lr!, {{r6-r8}}" "r0" "r6" "r1" "r7" "r2" "r8"]
+                ["ldm.w lr!, {{r6-r8}}" "r3" "r6" "r4" "r7" "r5" "r8"]
+            ),
+            ".p2align 2\n",
+            // Where each loop begins (an address of Thumb code is odd), and the bytes of code for one word of weights.
+            "70:\n",
+            ".hword 41b - 10b + 1, 28, 42b - 10b + 1, 36, 43b - 10b + 1, 44\n",
+            ".hword 44b - 10b + 1, 52, 45b - 10b + 1, 60, 46b - 10b + 1, 76\n",
+        )
+    };
+}
+
 /// Requantizes a sum (multiplier in r6, shift in r7, zero point in r8) and stores it: 22 bytes of code.
-macro_rules! finish {
+macro_rules! output {
     ($($acc:literal $at:literal)+) => {
         concat!($(
             "smmlar ", $acc, ", ", $acc, ", r6, ", $acc, "\n",
@@ -81,6 +171,89 @@ macro_rules! finish {
             "ssat ", $acc, ", #8, ", $acc, "\n",
             "strb.w ", $acc, ", ", $at, "\n",
         )+)
+    };
+}
+
+/// What becomes of a channel's sums (label 50): they are kept, which is label 61, or outputs. Of those, r10 is at the
+/// channel's entry of the table, r9 at the first output, lr their distance, and r11 at the second one. Label 52 goes on to
+/// the next channel, and label 54 returns.
+macro_rules! finish {
+    () => {
+        concat!(
+            "50:
+            ldr.w r11, [sp, #20]
+            ldr.w r10, [sp, #12]
+            add r12, r11
+            cmp.w r10, #0
+            beq 61f
+            ldrd r6, r7, [r10, #4]
+            ldrd r9, lr, [sp, #36]
+            lsls r6, r6, #1
+            bpl 80f
+            rsbs r7, r7, #0
+            ble 80f
+            ldr.w r8, [sp, #32]
+            add.w r11, r9, lr
+            ldr.w pc, [sp, #68]
+            ",
+            output!("r5" "[r11, lr, lsl #2]" "r4" "[r9, lr, lsl #2]" "r3" "[r11, lr, lsl #1]"),
+            output!("r2" "[r9, lr, lsl #1]" "r1" "[r9, lr]" "r0" "[r9]"),
+            "52:
+            ldr.w r11, [sp, #16]
+            add.w r9, r9, #1
+            str.w r9, [sp, #36]
+            add.w r10, r10, #12
+            str.w r10, [sp, #12]
+            cmp r10, r11
+            bne.w 20b
+            54:
+            add sp, #72
+            pop {{r4-r11, pc}}
+            ",
+        )
+    };
+}
+
+/// Stores the sums (label 61), and on to the next channel.
+macro_rules! keep {
+    () => {
+        "61:
+        ldr.w r11, [sp, #8]
+        ldr.w pc, [sp, #64]
+        str.w r5, [r11, #20]
+        str.w r4, [r11, #16]
+        str.w r3, [r11, #12]
+        str.w r2, [r11, #8]
+        str.w r1, [r11, #4]
+        str.w r0, [r11]
+        62:
+        ldr.w r10, [sp, #52]
+        add.w r11, r11, r10, lsl #2
+        str.w r11, [sp, #8]
+        ldr.w r10, [sp, #16]
+        cmp r11, r10
+        bne.w 20b
+        b 54b"
+    };
+}
+
+/// Another factor (label 80): the function's arguments are sums, entry, output, distance, positions, zero point. It may
+/// change r12, which is kept on the stack, but not r9 and r10.
+macro_rules! unusual {
+    () => {
+        "80:
+        ldr.w r6, [sp, #52]
+        ldr.w r7, [sp, #32]
+        push {{r0-r7}}
+        mov r0, sp
+        push {{r6, r7, r12}}
+        mov r1, r10
+        mov r2, r9
+        mov r3, lr
+        bl {finish_any}
+        ldr.w r12, [sp, #8]
+        add sp, #44
+        b 52b"
     };
 }
 
@@ -94,133 +267,12 @@ macro_rules! finish {
 pub unsafe extern "C" fn sums(job: &Job, positions: usize) {
     naked_asm!(
         dsp_core!(),
-        "push {{r4-r11, lr}}",
-        // Entries on the stack: of the loop, of loading, storing and finishing sums; then the number of positions.
-        "adr.w r2, 70f",
-        "add.w r2, r2, r1, lsl #2",
-        "ldrh r3, [r2, #-4]",
-        "ldrh r5, [r2, #-2]",
-        "adr.w r2, 10f",
-        "add r2, r3",
-        "ldr r4, [r0, #24]",
-        "mla r2, r4, r5, r2",
-        "adr.w r3, 32f",
-        "sub.w r3, r3, r1, lsl #2",
-        "adds r3, #1",
-        "adr.w r4, 62f",
-        "sub.w r4, r4, r1, lsl #2",
-        "adds r4, #1",
-        "adr.w r5, 52f",
-        "movs r6, #22",
-        "mls r5, r1, r6, r5",
-        "adds r5, #1",
-        "push {{r1-r5}}",
-        "ldm.w r0, {{r1-r12, lr}}",
-        "push {{r1-r12, lr}}",
-        "mov r12, lr",
-        "20:",
-        "ldr r6, [sp, #28]",
-        "cbz r6, 31f",
-        "ldr.w r0, [r6], #12",
-        "str r6, [sp, #28]",
-        "mov r1, r0",
-        "mov r2, r0",
-        "mov r3, r0",
-        "mov r4, r0",
-        "mov r5, r0",
-        "21:",
-        "ldr.w lr, [sp]",
-        "ldr.w pc, [sp, #56]",
-        "31:",
-        "ldr.w r11, [sp, #44]",
-        "ldr.w pc, [sp, #60]",
-        "ldr.w r5, [r11, #20]",
-        "ldr.w r4, [r11, #16]",
-        "ldr.w r3, [r11, #12]",
-        "ldr.w r2, [r11, #8]",
-        "ldr.w r1, [r11, #4]",
-        "ldr.w r0, [r11]",
-        "32:",
-        "ldr.w r10, [sp, #52]",
-        "add.w r11, r11, r10, lsl #2",
-        "str.w r11, [sp, #44]",
-        "b 21b",
-        ".p2align 2",
-        "10:",
-        rounds!("41", ["ldr.w r1, [lr], #4" "r0" "r1"]),
-        rounds!("42", ["ldm.w lr!, {{r5-r6}}" "r0" "r5" "r1" "r6"]),
-        rounds!("43", ["ldm.w lr!, {{r5-r7}}" "r0" "r5" "r1" "r6" "r2" "r7"]),
-        rounds!("44", ["ldm.w lr!, {{r5-r8}}" "r0" "r5" "r1" "r6" "r2" "r7" "r3" "r8"]),
-        rounds!("45", ["ldm.w lr!, {{r5-r9}}" "r0" "r5" "r1" "r6" "r2" "r7" "r3" "r8" "r4" "r9"]),
-        rounds!(
-            "46",
-            ["ldm.w lr!, {{r6-r8}}" "r0" "r6" "r1" "r7" "r2" "r8"]
-            ["ldm.w lr!, {{r6-r8}}" "r3" "r6" "r4" "r7" "r5" "r8"]
-        ),
-        ".p2align 2",
-        // Where each loop begins (an address of Thumb code is odd), and the bytes of code for one word of weights.
-        "70:",
-        ".hword 41b - 10b + 1, 28, 42b - 10b + 1, 36, 43b - 10b + 1, 44",
-        ".hword 44b - 10b + 1, 52, 45b - 10b + 1, 60, 46b - 10b + 1, 76",
-        "50:",
-        "ldr.w r11, [sp, #20]",
-        "ldr.w r10, [sp, #12]",
-        "add r12, r11",
-        "cmp.w r10, #0",
-        "beq 61f",
-        "ldrd r6, r7, [r10, #4]",
-        "ldrd r9, lr, [sp, #36]",
-        "lsls r6, r6, #1",
-        "bpl 80f",
-        "rsbs r7, r7, #0",
-        "ble 80f",
-        "ldr.w r8, [sp, #32]",
-        "add.w r11, r9, lr",
-        "ldr.w pc, [sp, #68]",
-        finish!("r5" "[r11, lr, lsl #2]" "r4" "[r9, lr, lsl #2]" "r3" "[r11, lr, lsl #1]"),
-        finish!("r2" "[r9, lr, lsl #1]" "r1" "[r9, lr]" "r0" "[r9]"),
-        "52:",
-        "ldr.w r11, [sp, #16]",
-        "add.w r9, r9, #1",
-        "str.w r9, [sp, #36]",
-        "add.w r10, r10, #12",
-        "str.w r10, [sp, #12]",
-        "cmp r10, r11",
-        "bne.w 20b",
-        "54:",
-        "add sp, #72",
-        "pop {{r4-r11, pc}}",
-        "61:",
-        "ldr.w r11, [sp, #8]",
-        "ldr.w pc, [sp, #64]",
-        "str.w r5, [r11, #20]",
-        "str.w r4, [r11, #16]",
-        "str.w r3, [r11, #12]",
-        "str.w r2, [r11, #8]",
-        "str.w r1, [r11, #4]",
-        "str.w r0, [r11]",
-        "62:",
-        "ldr.w r10, [sp, #52]",
-        "add.w r11, r11, r10, lsl #2",
-        "str.w r11, [sp, #8]",
-        "ldr.w r10, [sp, #16]",
-        "cmp r11, r10",
-        "bne.w 20b",
-        "b 54b",
-        // Another factor: its arguments are sums, entry, output, distance, positions, zero point.
-        "80:",
-        "ldr.w r6, [sp, #52]",
-        "ldr.w r7, [sp, #32]",
-        "push {{r0-r7}}",
-        "mov r0, sp",
-        "push {{r6, r7, r12}}",
-        "mov r1, r10",
-        "mov r2, r9",
-        "mov r3, lr",
-        "bl {finish_any}",
-        "ldr.w r12, [sp, #8]",
-        "add sp, #44",
-        "b 52b",
+        prepare!(),
+        begin!(),
+        loops!(),
+        finish!(),
+        keep!(),
+        unusual!(),
         finish_any = sym finish_any,
     )
 }
