@@ -197,30 +197,32 @@ impl<O: Operator> Case<O> {
         self.inputs.iter().filter(|input| input.place != Place::Constant)
     }
 
-    /// The `.dunlin` file: all tensors side by side, or the first output on the bytes of input `replaced`.
-    /// If `scattered`, the rows of what is taken by rows lie far from each other.
-    fn file(&self, replaced: Option<usize>, scattered: bool) -> Result<Vec<u8>, Error> {
-        let types = self.types();
-        let outputs = self.op.infer(&types)?;
+    /// Activations and constants: the tensors side by side, or the first output on the bytes of input `replaced`.
+    fn sections(&self, outputs: &[TensorType], replaced: Option<usize>) -> (Section, Section) {
         let (mut arena, mut constants) = (Section::default(), Section::default());
-        let mut n_activations = 0;
         for input in &self.inputs {
-            let constant = input.place == Place::Constant;
-            let section = if constant { &mut constants } else { &mut arena };
-            n_activations += !constant as usize;
+            let section = if input.place == Place::Constant { &mut constants } else { &mut arena };
             section.push(input.ty, input.zero_point, input.place, format::NO_STEP);
             section.bytes.extend(&input.bytes);
         }
-        let n_model_inputs = n_activations;
-        let on_input = replaced.map(|i| self.activations_before(i));
-        for (o, ty) in outputs.iter().enumerate() {
+        let first_output = arena.records.len();
+        for ty in outputs {
             arena.push(*ty, self.output_zero_point, Place::Arena, 0);
             arena.bytes.resize(arena.bytes.len() + ty.bytes(), 0);
-            if let (Some(k), 0) = (on_input, o) {
-                arena.records[n_activations].offset = arena.records[k].offset;
-            }
-            n_activations += 1;
         }
+        if let Some(i) = replaced {
+            arena.records[first_output].offset = arena.records[self.activations_before(i)].offset;
+        }
+        (arena, constants)
+    }
+
+    /// The `.dunlin` file of [`Self::sections`]. If `scattered`, the rows of what is taken by rows lie far from each other.
+    fn file(&self, replaced: Option<usize>, scattered: bool) -> Result<Vec<u8>, Error> {
+        let types = self.types();
+        let outputs = self.op.infer(&types)?;
+        let (mut arena, mut constants) = self.sections(&outputs, replaced);
+        let n_activations = arena.records.len();
+        let n_model_inputs = n_activations - outputs.len();
         if scattered {
             self.scatter(&mut arena, &mut constants.bytes);
         }
