@@ -359,7 +359,7 @@ mod tests {
             assert_eq!(u8::from(weights), code);
             count += 1;
         }
-        assert_eq!(count, 3 + 16);
+        assert_eq!(count, 3 + 16 + 8);
     }
 
     #[test]
