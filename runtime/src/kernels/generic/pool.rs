@@ -82,6 +82,7 @@ pub fn add_pixels_i8(acc: ViewMut<i32>, pixels: Pixels<i8>) {
 pub const MAX_VALUES: usize = 255 * 255;
 
 /// The means of `n` values, of which `acc` holds the sums; see [`AverageI8`].
+#[cfg_attr(dunlin_armv6m, allow(dead_code))]
 #[inline(never)]
 pub fn means_i8(mean: &AverageI8, acc: View<i32>, n: usize, out: ViewMut<i8>) {
     let n = n.clamp(1, MAX_VALUES) as i32;
