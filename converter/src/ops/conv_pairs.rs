@@ -1,11 +1,11 @@
 //! Convolution with weights in pairs of channels: see the runtime's operator of this name.
 
-use dunlin::ops::ConvPairs;
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::conv_pairs::{ENTRY_WORDS, Table};
+use dunlin::ops::conv_pairs::{ENTRY_WORDS, LINE_POINT, Table};
 use dunlin::ops::window::Window;
+use dunlin::ops::{ConvPairs, Factor};
 
-use super::sums::{Channel, Outputs, normal, with_line};
+use super::sums::{Channel, Outputs, normal};
 use super::{Backward, HostOperator};
 use crate::pack::{Input, Layers, Packed};
 use crate::{Data, Node, Result, TensorId};
@@ -65,7 +65,7 @@ pub(super) fn of_weights(layers: &Layers, node: &Node, sliding: Sliding, weights
         Some((table, channels.collect::<Option<Vec<Channel>>>()?))
     };
     let (table, channels) =
-        with_table(Table::Lines, line).or_else(|| with_table(Table::Factors, with_factor))?;
+        with_table(Table::Lines, with_line).or_else(|| with_table(Table::Factors, with_factor))?;
     let pairs = channels.chunks(2).flat_map(|pair| in_pairs(&pair[0].0, &pair[1].0)).collect();
     let dims = vec![places, rows[0].len().next_multiple_of(4)];
     let pairs = Input::Constant { of: w, dims, data: Data::I8(pairs) };
@@ -93,9 +93,19 @@ fn with_factor(sums: &Sums, c: usize, _is_second: bool, channel: (&[i8], &[i32])
 }
 
 /// A channel for a table of lines.
-fn line(sums: &Sums, c: usize, is_second: bool, channel: (&[i8], &[i32])) -> Option<Channel> {
-    let ((row, entry), ends) = with_line(sums.layers, sums.node, c, is_second, channel, &sums.outputs)?;
-    fits(&row, ends).then_some((row, entry))
+fn with_line(sums: &Sums, c: usize, is_second: bool, (row, entry): (&[i8], &[i32])) -> Option<Channel> {
+    // Of the second one there is 256 times the sum.
+    let bits = if is_second { 8 } else { 0 };
+    if let Some(q) = sums.layers.constant(sums.node, c) {
+        return Some((vec![0; row.len()], [0, 0, i32::from(q) << (LINE_POINT + bits)]));
+    }
+    let factor = Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? };
+    let ends = sums.layers.sums(sums.node)?[c];
+    let line = sums.outputs.line(ends, entry[0], factor, (LINE_POINT, bits))?;
+    // The sums begin with another bias than before.
+    let moved = i64::from(line.bias) - i64::from(entry[0]);
+    fits(row, ends.map(|end| end + moved))
+        .then_some((row.to_vec(), [line.bias, line.multiplier, line.addend]))
 }
 
 /// A pair's entry of the table.

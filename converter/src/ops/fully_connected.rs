@@ -7,7 +7,7 @@ use dunlin::ops::{FullyConnected, MatMul};
 use super::conv_pairs::Sliding;
 use super::conv2d::weights_role;
 use super::reshape::reshape_to;
-use super::sums::{Outputs, normal, with_line};
+use super::sums::{Channel, normal};
 use super::{Backward, Channels, HostOperator, InputRole, Layer, Op, conv_pairs};
 use crate::export::tflite::{Table, Writer};
 use crate::import::tflite::{Operator, Rule, schema};
@@ -120,45 +120,27 @@ fn pack_quads(op: &FullyConnected, layers: &Layers, node: &Node) -> Option<(Pack
     if k == 0 || c_out < 4 {
         return None;
     }
-    let outputs = Outputs::new(layers.zero_point(node.outputs[0])?, op.bounds);
-    let quads = c_out & !3;
-    // Each channel, and between which numbers its sums are.
-    let with_factor = |(c, channel): (usize, (&[i8], &[i32]))| {
-        let (row, entry) = normal(layers, node, c, channel, !channel.0.contains(&i8::MIN))?;
-        // A constant channel has another bias than was looked at.
-        let ends = if row.iter().all(|&w| w == 0) { [i64::from(entry[0]); 2] } else { sums[c] };
-        Some(((row, entry), ends))
+    let channel = |(c, (row, entry)): (usize, (&[i8], &[i32]))| {
+        normal(layers, node, c, (row, entry), !row.contains(&i8::MIN))
     };
-    let line = |(c, channel): (usize, (&[i8], &[i32]))| {
-        let is_second = c % 2 != 0;
-        if c >= quads {
-            return with_factor((c, channel));
-        }
-        let (channel, ends) = with_line(layers, node, c, is_second, channel, &outputs)?;
-        (!channel.0.contains(&i8::MIN) && (!is_second || has_24_bits(&ends))).then_some((channel, ends))
+    let channels: Option<Vec<Channel>> =
+        rows.chunks(k).zip(table.chunks(3)).enumerate().map(channel).collect();
+    let (rows, table): (Vec<Vec<i8>>, Vec<[i32; 3]>) = channels?.into_iter().unzip();
+    // A constant channel has another bias than was looked at.
+    let has_24_bits = |(c, ends): (usize, &[i64; 2])| {
+        let is_constant = rows[c].iter().all(|&w| w == 0);
+        let ends = if is_constant { [i64::from(table[c][0]); 2] } else { *ends };
+        ends.iter().all(|end| (-1i64 << 23..1 << 23).contains(end))
     };
-    let channels = || rows.chunks(k).zip(table.chunks(3)).enumerate();
+    let wide = !sums.iter().enumerate().take(c_out & !3).skip(1).step_by(2).all(has_24_bits);
     let columns = k.next_multiple_of(8);
-    let padding = (columns - k) as u8;
-    let (channels, weights) = match channels().map(line).collect::<Option<Vec<_>>>() {
-        Some(channels) => (channels, Weights::quads_with_lines(padding)),
-        None => {
-            let channels: Vec<_> = channels().map(with_factor).collect::<Option<_>>()?;
-            let seconds = channels.iter().take(quads).skip(1).step_by(2);
-            let wide = !seconds.map(|(_, ends)| ends).all(has_24_bits);
-            (channels, Weights::quads(padding, wide))
-        }
-    };
-    let (rows, table): (Vec<Vec<i8>>, Vec<[i32; 3]>) =
-        channels.into_iter().map(|(channel, _)| channel).unzip();
     let mut bytes: Vec<i8> = rows.chunks(4).flat_map(in_quad).collect();
     bytes.resize(c_out * columns, 0);
     let mut table = table.concat();
+    let weights = Weights::quads((columns - k) as u8, wide);
     for group in table.chunks_exact_mut(3 * weights.channels(k)) {
         in_fields(group, &[0, 1, 2, 3]);
-        if !weights.has_lines() {
-            group[8..].iter_mut().for_each(|shift| *shift = -*shift);
-        }
+        group[8..].iter_mut().for_each(|shift| *shift = -*shift);
     }
     let constant = |of, dims, data| Input::Constant { of, dims, data };
     let w = constant(w, vec![c_out, columns], Data::I8(bytes));
@@ -166,11 +148,6 @@ fn pack_quads(op: &FullyConnected, layers: &Layers, node: &Node) -> Option<(Pack
     let packed =
         Packed { op: FullyConnected { weights, ..*op }.into(), inputs: vec![Input::Kept(x), w, table] };
     Some((packed, c_out * (columns - k)))
-}
-
-/// Whether sums between these numbers have at most 24 bits.
-fn has_24_bits(ends: &[i64; 2]) -> bool {
-    ends.iter().all(|end| (-1i64 << 23..1 << 23).contains(end))
 }
 
 /// The weights of four channels, zeros behind the taps; fewer channels stay rows.
@@ -295,19 +272,13 @@ mod tests {
     use crate::{Graph, Quant};
 
     /// A layer of `c_out` channels in device form for vectors `[n, k]`.
-    fn layer(
-        [n, k, c_out]: [usize; 3],
-        zero_point: i32,
-        weights: &[i8],
-        table: &[i32],
-        bounds: Bounds,
-    ) -> Graph {
+    fn layer([n, k, c_out]: [usize; 3], zero_point: i32, weights: &[i8], table: &[i32]) -> Graph {
         let mut graph = Graph::new("layer");
         graph.form = Form::Device;
         let x = graph.input_of("x", dunlin::DType::I8, &[n, k]).unwrap();
         let w = graph.constant("w", &[c_out, k], Data::I8(weights.to_vec())).unwrap();
         let table = graph.constant("table", &[c_out, 3], Data::I32(table.to_vec())).unwrap();
-        let y = graph.apply("y", FullyConnected::new(bounds), &[x, w, table]).unwrap();
+        let y = graph.apply("y", FullyConnected::new(Bounds::None), &[x, w, table]).unwrap();
         graph[x].quant = Some(Quant::i8(1.0, zero_point));
         graph[y].quant = Some(Quant::i8(1.0, 3));
         graph.mark_output(y);
@@ -329,11 +300,8 @@ mod tests {
             k in prop_oneof![1usize..20, 250usize..264, 500usize..530, 1020usize..1030],
             c_out in 4usize..11,
             zero_point in -128i32..=127,
-            above in prop::option::of(0i8..40),
             seed: u64,
         ) {
-            // Cut at the zero point, 3, or above.
-            let bounds = above.map_or(Bounds::None, |above| Bounds::I8 { lo: 3 + above, hi: 127 });
             let mut rng = fastrand::Rng::with_seed(seed);
             let most = rng.choice([20, 127]).unwrap_or(1);
             let mut signed = |len: usize, most: i8| (0..len).map(|_| rng.i8(-most..=most)).collect::<Vec<i8>>();
@@ -341,7 +309,7 @@ mod tests {
             let shift = -(k.ilog2() as i32 / 2) - 6;
             let table: Vec<i32> =
                 (0..c_out).flat_map(|_| [rng.i32(-9999..9999), rng.i32(1 << 30..), shift]).collect();
-            let graph = layer([n, k, c_out], zero_point, &weights, &table, bounds);
+            let graph = layer([n, k, c_out], zero_point, &weights, &table);
             let (packed, weights) = for_dsp(&graph, usize::MAX);
             // Of a few taps padding may take more than quads save.
             prop_assert!(weights.are_quads() || k < 20);
@@ -349,8 +317,6 @@ mod tests {
             prop_assert_eq!(k + weights.padding(), columns);
             // Of 255 taps every sum may have 24 bits, but for the bias.
             prop_assert!(!weights.is_wide() || k > 250);
-            // Of few taps there is a line, whatever its bias.
-            prop_assert!(weights.has_lines() || !weights.are_quads() || above.is_none() || k > 250);
             prop_assert_eq!(run(&packed, &x), run(&graph, &x));
         }
     }
@@ -358,19 +324,18 @@ mod tests {
     #[test]
     fn sums_that_may_be_longer_are_wide() {
         let table = [0, 1 << 30, -12].repeat(4);
-        let weights_of = |w: i8| for_dsp(&layer([1, 1000, 4], -128, &[w; 4000], &table, Bounds::None), 0).1;
-        assert_eq!(weights_of(32), Weights::quads_with_lines(0), "no sum is negative");
+        let weights_of = |w: i8| for_dsp(&layer([1, 1000, 4], -128, &[w; 4000], &table), 0).1;
+        assert_eq!(weights_of(32), Weights::quads(0, false));
         assert_eq!(weights_of(33), Weights::quads(0, true));
     }
 
     #[test]
     fn much_padding_has_its_price() {
         let table = [0, 1 << 30, -12].repeat(40);
-        let weights_of =
-            |k: usize, bytes| for_dsp(&layer([1, k, 40], 0, &vec![1; 40 * k], &table, Bounds::None), bytes).1;
+        let weights_of = |k: usize, bytes| for_dsp(&layer([1, k, 40], 0, &vec![1; 40 * k], &table), bytes).1;
         assert_eq!(weights_of(10, 239), Weights::ROWS);
-        assert_eq!(weights_of(10, 240).padding(), 6);
-        assert_eq!(weights_of(44, 0).padding(), 4);
+        assert_eq!(weights_of(10, 240), Weights::quads(6, false));
+        assert_eq!(weights_of(44, 0), Weights::quads(4, false));
     }
 
     #[test]

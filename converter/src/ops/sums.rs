@@ -2,7 +2,7 @@
 //! one multiplication without rounding.
 
 use dunlin::ops::bounds::Bounds;
-use dunlin::ops::{Factor, LINE_POINT, SCALED_SHIFT};
+use dunlin::ops::{Factor, SCALED_SHIFT};
 
 use crate::Node;
 use crate::pack::Layers;
@@ -24,11 +24,12 @@ pub(super) struct Scaled {
 
 /// How the sums of a channel become outputs without being scaled: `((sum << bits) * multiplier >> 32) + addend`, shifted
 /// right, clamped.
-struct Line {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line {
     /// What the sums begin with.
-    bias: i32,
-    multiplier: i32,
-    addend: i32,
+    pub(super) bias: i32,
+    pub(super) multiplier: i32,
+    pub(super) addend: i32,
 }
 
 impl Scaled {
@@ -73,30 +74,6 @@ pub(super) fn normal_folded(
     Some((row, [bias, multiplier, shift]))
 }
 
-/// Channel `c` for a table of lines, the first or the second of two whose weights stand together, if there is a line for it:
-/// bias, multiplier and addend. One that is the same for every input has no weights. Besides, between which numbers the sums
-/// are then.
-pub(super) fn with_line(
-    layers: &Layers,
-    node: &Node,
-    c: usize,
-    is_second: bool,
-    (row, entry): (&[i8], &[i32]),
-    outputs: &Outputs,
-) -> Option<(Channel, [i64; 2])> {
-    // Of the second one there is 256 times the sum.
-    let bits = if is_second { 8 } else { 0 };
-    if let Some(q) = layers.constant(node, c) {
-        return Some(((vec![0; row.len()], [0, 0, i32::from(q) << (LINE_POINT + bits)]), [0; 2]));
-    }
-    let factor = Factor { multiplier: entry[1], shift: i8::try_from(entry[2]).ok()? };
-    let ends = layers.sums(node)?[c];
-    let line = outputs.line(ends, entry[0], factor, bits)?;
-    // The sums begin with another bias than before.
-    let moved = i64::from(line.bias) - i64::from(entry[0]);
-    Some(((row.to_vec(), [line.bias, line.multiplier, line.addend]), ends.map(|end| end + moved)))
-}
-
 /// What the outputs of a layer's channels have in common.
 pub(super) struct Outputs {
     zero_point: i32,
@@ -130,14 +107,20 @@ impl Outputs {
         Some(Scaled { bias, shift, multiplier, addend: i32::try_from(addend).ok()? })
     }
 
-    /// The same of sums that are shifted left by `bits` only, to [`LINE_POINT`] and as many bits behind the point.
-    fn line(&self, ends: [i64; 2], bias: i32, factor: Factor, bits: u32) -> Option<Line> {
+    /// The same of sums that are shifted left by `bits` only, to `point` and as many bits behind the point.
+    pub(super) fn line(
+        &self,
+        ends: [i64; 2],
+        bias: i32,
+        factor: Factor,
+        (point, bits): (u32, u32),
+    ) -> Option<Line> {
         let [Ok(least), Ok(most)] = ends.map(i32::try_from) else { return None };
-        // multiplier * 2^(shift - 31) = slope * 2^-(32 + LINE_POINT), to nearest.
-        let lost = u32::try_from(-i32::from(factor.shift) - 1).ok()?.checked_sub(LINE_POINT)?;
+        // multiplier * 2^(shift - 31) = slope * 2^-(32 + point), to nearest.
+        let lost = u32::try_from(-i32::from(factor.shift) - 1).ok()?.checked_sub(point)?;
         let rounded = (i64::from(factor.multiplier) + ((1 << lost) >> 1)) >> lost;
         let multiplier = i32::try_from(rounded).ok()?;
-        let (step, addend) = self.fit([least, most], factor, rounded << bits, LINE_POINT + bits)?;
+        let (step, addend) = self.fit([least, most], factor, rounded << bits, point + bits)?;
         let bias = i32::try_from(i64::from(bias) + step).ok()?;
         Some(Line { bias, multiplier, addend: i32::try_from(addend).ok()? })
     }

@@ -15,7 +15,7 @@ use super::bounds::Bounds;
 use super::conv2d::{Operands, check_constants};
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
-pub use crate::kernels::conv_pairs::ENTRY_WORDS;
+pub use crate::kernels::conv_pairs::{ENTRY_WORDS, LINE_POINT};
 use crate::kernels::conv_pairs::{Pairs, are_normal, conv_pair_rows, conv_pairs_scratch_bytes};
 use crate::mem::Memory;
 use crate::model::Node;

@@ -9,13 +9,12 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::conv2d::{Operands, check_channels, check_constants, check_packed_weights, f32_arithmetic};
+use super::conv2d::{Operands, check_channels, check_packed_weights, f32_arithmetic};
 use super::window::all_rows;
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::fully_connected::{
     blocks_row_i8, fully_connected_row_f32, fully_connected_row_i8, fully_connected_scratch_bytes,
 };
-use crate::kernels::requantize::Channels;
 pub use crate::kernels::requantize::Groups;
 use crate::mem::{Memory, View, ViewMut};
 use crate::model::Node;
@@ -29,8 +28,6 @@ pub struct Weights(u8);
 
 /// What is added to the code of quads where the sums of second channels have 32 bits.
 const WIDE: u8 = 8;
-/// The same where outputs are made by lines.
-const LINES: u8 = 128;
 /// The bits that tell the order, and those of the padding.
 const ORDER: u8 = 7;
 const PADDING_SHIFT: u32 = 4;
@@ -58,12 +55,6 @@ impl Weights {
     pub const fn quads(padding: u8, wide: bool) -> Weights {
         Weights((padding & 7) << PADDING_SHIFT | if wide { WIDE } else { 0 } | 1)
     }
-
-    /// The same, not wide, of which the table of channels in quads has lines: multiplier and addend, as
-    /// [`conv_pairs::Table::Lines`](super::conv_pairs::Table) says it of first and second channels, take the place of factors.
-    pub const fn quads_with_lines(padding: u8) -> Weights {
-        Weights(Weights::quads(padding, false).0 | LINES)
-    }
 }
 
 impl From<Weights> for u8 {
@@ -75,7 +66,7 @@ impl From<Weights> for u8 {
 impl TryFrom<u8> for Weights {
     type Error = Error;
     fn try_from(code: u8) -> Result<Weights, Error> {
-        let is_quads = code & ORDER == 1 && code & (LINES | WIDE) != LINES | WIDE;
+        let is_quads = code & ORDER == 1 && code >> PADDING_SHIFT < 8;
         if is_quads || matches!(code, 0 | 2 | 3) { Ok(Weights(code)) } else { Err(Error::Parameters) }
     }
 }
@@ -86,7 +77,6 @@ impl core::fmt::Debug for Weights {
             Weights::ROWS => f.write_str("rows"),
             Weights::VECTORS => f.write_str("vectors"),
             Weights::WORDS => f.write_str("words"),
-            _ if self.has_lines() => write!(f, "quads_with_lines({})", self.padding()),
             _ => write!(f, "quads({}, {})", self.padding(), self.is_wide()),
         }
     }
@@ -103,14 +93,9 @@ impl Weights {
         self.0 & WIDE != 0
     }
 
-    /// Whether the outputs of channels in quads are made by lines.
-    pub const fn has_lines(self) -> bool {
-        self.0 & LINES != 0
-    }
-
     /// Weights of a channel beside those of the taps.
     pub const fn padding(self) -> usize {
-        (self.0 >> PADDING_SHIFT & 7) as usize
+        (self.0 >> PADDING_SHIFT) as usize
     }
 
     /// Channels, of `c_out`, that are in quads.
@@ -236,14 +221,6 @@ impl Run<f32> for FullyConnected {
 
 impl Run<i8> for FullyConnected {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
-        if self.weights.has_lines() {
-            check_constants(node, true)?;
-            // Lines may have any numbers.
-            let table: View<i32> = node.input(2).view(mem);
-            let lines = 3 * self.weights.in_quads(table.len() / 3);
-            let rest = Channels(table.slice(lines, table.len().wrapping_sub(lines)));
-            return if rest.are_normal(Groups::NONE) { Ok(()) } else { Err(Error::Parameters) };
-        }
         let groups = self.weights.table_groups(self.taps(&node.input(1).ty.shape));
         check_packed_weights(node, mem, (self.weights != Weights::ROWS).then_some(groups))
     }
@@ -359,7 +336,7 @@ mod tests {
             assert_eq!(u8::from(weights), code);
             count += 1;
         }
-        assert_eq!(count, 3 + 16 + 8);
+        assert_eq!(count, 3 + 16);
     }
 
     #[test]

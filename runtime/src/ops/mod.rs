@@ -11,7 +11,7 @@ use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Element, Error, TensorType};
 
-pub use crate::kernels::requantize::{Factor, LINE_POINT, SCALED_SHIFT};
+pub use crate::kernels::requantize::{Factor, SCALED_SHIFT};
 
 pub mod bounds;
 mod broadcast;

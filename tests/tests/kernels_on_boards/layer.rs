@@ -1,7 +1,6 @@
 //! A graph of one random layer, and what every kind of layer draws: inputs, weights, tables, windows.
 
 use dunlin::DType;
-use dunlin::ops::LINE_POINT;
 use dunlin::ops::bounds::Bounds;
 use dunlin::ops::conv_pairs::Table;
 use dunlin::ops::fully_connected::Groups;
@@ -71,27 +70,21 @@ impl Layer {
         for _ in 0..pairs {
             let [first, second] = [0, 1].map(|_| rng.i32(-9999..9999));
             entries.extend([first, first + 256 * second]);
-            for is_second in [false, true] {
+            for point in [4, 12] {
                 let usual = rng.u8(..3) != 0;
-                let shift = if usual { usual_shift + rng.i32(-2..=2) } else { rng.i32(-31..0) };
                 entries.extend(match table {
-                    Table::Factors => [rng.i32(1 << 30..), shift],
-                    Table::Lines => line(rng, n, is_second),
+                    Table::Factors => [
+                        rng.i32(1 << 30..),
+                        if usual { usual_shift + rng.i32(-2..=2) } else { rng.i32(-31..0) },
+                    ],
+                    Table::Lines if usual => {
+                        [i32::MAX / n as i32, rng.i32(-1 << (7 + point)..1 << (7 + point))]
+                    }
+                    Table::Lines => [rng.i32(..), rng.i32(..)],
                 });
             }
         }
         self.graph.constant("table", &[pairs, 6], Data::I32(entries))
-    }
-
-    /// Makes lines of the first entries of a channel table for sums of `n` products: their shifts are turned by
-    /// [`group_table`](Self::group_table).
-    pub fn lines(&mut self, table: TensorId, channels: usize, n: usize) {
-        let Layer { graph, rng, .. } = self;
-        let Kind::Constant(Data::I32(entries)) = &mut graph[table].kind else { panic!("no table") };
-        for (c, entry) in entries.chunks_exact_mut(3).take(channels).enumerate() {
-            let [multiplier, addend] = line(rng, n, c % 2 != 0);
-            entry[1..].copy_from_slice(&[multiplier, addend]);
-        }
     }
 
     /// Puts the entries of `group` channels together: biases, multipliers, shifts.
@@ -101,7 +94,7 @@ impl Layer {
             let entries = group.to_vec();
             (0..group.len()).for_each(|i| group[i] = entries[i % groups.channels * 3 + i / groups.channels]);
             if groups.shifts_right {
-                group[2 * groups.channels..].iter_mut().for_each(|shift| *shift = shift.wrapping_neg());
+                group[2 * groups.channels..].iter_mut().for_each(|shift| *shift = -*shift);
             }
         }
     }
@@ -167,10 +160,4 @@ pub fn zero_point(rng: &mut Rng) -> i32 {
 /// if most of them were saturated.
 fn usual_shift(n: usize) -> i32 {
     -(n.ilog2() as i32 / 2) - 6
-}
-
-/// Multiplier and addend of a line for sums of `n` products: some whatever the numbers are.
-fn line(rng: &mut Rng, n: usize, is_second: bool) -> [i32; 2] {
-    let most = 1 << (7 + LINE_POINT + if is_second { 8 } else { 0 });
-    if rng.u8(..3) != 0 { [i32::MAX / n as i32, rng.i32(-most..most)] } else { [rng.i32(..), rng.i32(..)] }
 }

@@ -156,11 +156,7 @@ impl Layer {
         };
         let columns = k.next_multiple_of(8);
         let x = self.input(&[n, k])?;
-        let padding = (columns - k) as u8;
-        let weights = match self.rng.u8(..3) {
-            0 => Weights::quads_with_lines(padding),
-            wide => Weights::quads(padding, wide == 1),
-        };
+        let weights = Weights::quads((columns - k) as u8, self.rng.bool());
         let fits = weights.is_wide() || self.rng.u8(..8) == 0;
         let smaller = if fits { 1 } else { (k / 256 + 1).next_power_of_two() as i8 };
         // What is behind the taps does not matter.
@@ -169,9 +165,6 @@ impl Layer {
         let table = self.table_of(c_out, k, false)?;
         if self.rng.u8(..4) == 0 {
             self.any_biases(table);
-        }
-        if weights.has_lines() {
-            self.lines(table, weights.in_quads(c_out), k);
         }
         self.group_table(table, weights.table_groups(k));
         let op = ops::FullyConnected { bounds: self.bounds(), weights };

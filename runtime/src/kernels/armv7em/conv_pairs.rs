@@ -9,7 +9,9 @@ use super::conv::{Patch, elements, last_bytes, widen_pixels};
 use super::gather::Gather;
 use super::pairs::{Job, pairs};
 use super::requantize::clamp_row;
-pub use crate::kernels::generic::conv_pairs::{ENTRY_WORDS, Pairs, are_normal, conv_pairs_scratch_bytes};
+pub use crate::kernels::generic::conv_pairs::{
+    ENTRY_WORDS, LINE_POINT, Pairs, are_normal, conv_pairs_scratch_bytes,
+};
 use crate::kernels::generic::conv_pairs::{POSITIONS, line_bytes};
 use crate::kernels::generic::tile::Tile;
 use crate::mem::{Rows, RowsMut, View, ViewMut};

@@ -1,7 +1,7 @@
 //! One output row of an int8 fully connected layer: a convolution of one position.
 
 use super::block::Block;
-use super::quads::{BY_LINES, Job, WIDE, quads};
+use super::quads::{Job, WIDE, quads};
 use super::requantize::clamp_row;
 use super::tile::Group;
 use crate::kernels::generic::arithmetic::I8;
@@ -32,8 +32,7 @@ pub fn fully_connected_row_i8(
         Tile::of_one(taps, rows)
     } else {
         let tile = Tile::of_quads(taps.wrapping_add(weights.padding()), quads, weights.is_wide());
-        let last = if weights.has_lines() { BY_LINES } else { 4 };
-        in_quads(arithmetic, tile, last, x, w, out, scratch);
+        in_quads(arithmetic, tile, x, w, out, scratch);
         tile
     };
     if rows != 0 {
@@ -54,18 +53,9 @@ pub fn fully_connected_row_i8(
     clamp_row(out, arithmetic.requantize.bounds);
 }
 
-/// The outputs of the channels of `tile`, which are in quads, clamped to int8 alone; `last` is how the last taps' jobs
-/// finish.
+/// The outputs of the channels of `tile`, which are in quads, clamped to int8 alone.
 #[inline(always)]
-fn in_quads(
-    arithmetic: &I8,
-    tile: Tile,
-    last: usize,
-    x: View<i8>,
-    w: View<i8>,
-    out: ViewMut<i8>,
-    scratch: ViewMut<i32>,
-) {
+fn in_quads(arithmetic: &I8, tile: Tile, x: View<i8>, w: View<i8>, out: ViewMut<i8>, scratch: ViewMut<i32>) {
     let block = Block { words: scratch, positions: 1, offset: arithmetic.x_offset };
     let sums = scratch.as_ptr().wrapping_add(tile.chunk / 2);
     let wide = if tile.wide { WIDE } else { 0 };
@@ -91,7 +81,7 @@ fn in_quads(
                 begin: wide.wrapping_add((start != 0) as usize),
                 skipped: (taps / 8).wrapping_neg() & 7,
                 w: w.wrapping_add(start.wrapping_mul(4)),
-                finish: wide.wrapping_add(if is_last { last } else { 5 }),
+                finish: wide.wrapping_add(if is_last { 4 } else { 5 }),
             };
             // SAFETY: the block holds the taps, and `w` and `table` have the quads of these channels.
             unsafe { quads(&job) };

@@ -8,7 +8,7 @@
 
 use core::arch::naked_asm;
 
-use crate::kernels::generic::requantize::LINE_POINT;
+use crate::kernels::generic::conv_pairs::LINE_POINT;
 
 /// What [`pairs`] works on. The assembly knows the order of the fields.
 #[repr(C)]

@@ -8,8 +8,6 @@
 
 use core::arch::naked_asm;
 
-use crate::kernels::generic::requantize::LINE_POINT;
-
 /// What [`quads`] works on. The assembly knows the order of the fields.
 #[repr(C)]
 pub struct Job {
@@ -34,12 +32,9 @@ pub struct Job {
     /// Eights of taps by which the first round of the loop, which takes eight of them, is shortened.
     pub skipped: usize,
     pub w: *const i8,
-    /// 4, or 5 if sums are stored; plus [`WIDE`] as in `begin`. Or [`BY_LINES`].
+    /// 4, or 5 if sums are stored; plus [`WIDE`] as in `begin`.
     pub finish: usize,
 }
-
-/// Outputs are made by lines.
-pub const BY_LINES: usize = 8;
 
 /// Of the block's products alone a second channel's sum has 24 bits: they are added to the others in the end.
 pub const WIDE: usize = 2;
@@ -119,8 +114,6 @@ macro_rules! prepare {
             // By `begin`, then by `finish`.
             ".hword 14f - 70b + 1, 15f - 70b + 1, 16f - 70b + 1, 17f - 70b + 1\n",
             ".hword 41f - 70b + 1, 40f - 70b + 1, 43f - 70b + 1, 42f - 70b + 1\n",
-            ".hword 46f - 70b + 1\n",
-            ".p2align 2\n",
         )
     };
 }
@@ -162,19 +155,7 @@ macro_rules! begin {
     };
 }
 
-/// Outputs by lines, with so many bits behind the point: multipliers from r4 on, addends from r8 on.
-macro_rules! line {
-    ($($acc:literal $multiplier:literal $addend:literal $point:literal)+) => {
-        concat!($(
-            "smmla ", $acc, ", ", $acc, ", ", $multiplier, ", ", $addend, "\n",
-            "ssat ", $acc, ", #8, ", $acc, ", asr #", $point, "\n",
-        )+)
-    };
-}
-
-const _: () = assert!(LINE_POINT == 4);
-
-/// The sums are kept (label 40, of 32 bits 42), or are outputs (41, 43, by lines 46).
+/// The sums are kept (label 40, of 32 bits 42), or are outputs (41, 43).
 macro_rules! finish {
     () => {
         concat!(
@@ -204,11 +185,6 @@ macro_rules! finish {
             multiply!(256: "r1" "r5" "r3" "r7"),
             "45:\n",
             shift!("r0" "r8" "r1" "r9" "r2" "r10" "r3" "r11"),
-            "b 47f\n",
-            "46:\n",
-            finish!("entries"),
-            line!("r0" "r4" "r8" "4" "r1" "r5" "r9" "12" "r2" "r6" "r10" "4" "r3" "r7" "r11" "12"),
-            "47:\n",
             "ldrd r5, r4, [sp, #20]\n",
             "bfi r0, r1, #8, #8\nbfi r0, r2, #16, #8\nbfi r0, r3, #24, #8\n",
             "str.w r0, [r5], #4\n",
@@ -227,18 +203,15 @@ macro_rules! finish {
             "add.w r3, r5, r3, asr #8\n",
         )
     };
-    // Multipliers from r4 on, shifts or addends from r8 on.
-    ("entries") => {
+    // Multipliers from r4 on, shifts from r8 on, and the zero point.
+    ("table") => {
         concat!(
             "ldr.w lr, [sp, #12]\n",
             "add.w lr, lr, #16\n",
             "ldm.w lr!, {{r4-r11}}\n",
             "str.w lr, [sp, #12]\n",
+            "ldr.w lr, [sp, #16]\n",
         )
-    };
-    // The same, and the zero point.
-    ("table") => {
-        concat!(finish!("entries"), "ldr.w lr, [sp, #16]\n")
     };
 }
 

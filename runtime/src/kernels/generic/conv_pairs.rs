@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::arithmetic::I8;
 #[cfg(not(dunlin_dsp_fpu))]
-use super::requantize::{Factor, finish_line};
+use super::requantize::{Factor, clamp_i8};
 use super::tile::{MAX_LINES, Tile};
 use crate::mem::View;
 #[cfg(not(dunlin_dsp_fpu))]
@@ -18,6 +18,10 @@ pub const POSITIONS: usize = 4;
 /// Words of a pair's entry of the table: the first channel's bias, and 256 times the second's more; then multiplier and
 /// shift, or multiplier and addend, of the first one, and of the second one.
 pub const ENTRY_WORDS: usize = 6;
+
+/// Bits behind the point of what becomes an output of a pair's first channel by a line; of the second one, of whose sum
+/// there is 256 times as much, 8 more.
+pub const LINE_POINT: u32 = 4;
 
 /// The layer's numbers.
 pub struct Pairs<'a> {
@@ -162,12 +166,14 @@ fn finish(layer: &Pairs, entry: View<i32>, acc: i32, is_second: bool) -> i8 {
     let requantize = &layer.arithmetic.requantize;
     let at = if is_second { 4 } else { 2 };
     let (multiplier, last) = (entry.at(at), entry.at(at + 1));
+    let scaled = if is_second { acc << 8 } else { acc };
     if layer.has_lines {
-        return finish_line(acc, is_second, multiplier, last, requantize.bounds);
+        let high = ((scaled as i64 * multiplier as i64) >> 32) as i32;
+        let point = if is_second { LINE_POINT + 8 } else { LINE_POINT };
+        return clamp_i8(high.wrapping_add(last) >> point, requantize.bounds);
     }
     let factor = Factor { multiplier, shift: last as i8 };
-    let acc = if is_second { acc << 8 >> 8 } else { acc };
-    factor.requantize(acc, requantize.zero_point, requantize.bounds)
+    factor.requantize(if is_second { scaled >> 8 } else { scaled }, requantize.zero_point, requantize.bounds)
 }
 
 /// The weight of tap `tap` of the first or the second channel.

@@ -1,8 +1,6 @@
 //! One output row of a fully connected layer.
 
 use super::arithmetic::{Arithmetic, F32, I8};
-#[cfg(not(dunlin_dsp))]
-use super::requantize::finish_line;
 use super::requantize::{Factor, saturate};
 use super::tile::Tile;
 use crate::mem::{View, ViewMut};
@@ -52,17 +50,12 @@ pub fn fully_connected_row_i8(
             // Biases, multipliers and shifts of the quad.
             let first = 3 * (c & !3) + (c & 3);
             let table = |field: usize| requantize.channels.0.at(first + 4 * field);
+            let factor = Factor { multiplier: table(1), shift: table(2).wrapping_neg() as i8 };
             let sum = sum.wrapping_add(table(0));
             // The DSP kernel has the second one 256 times.
             let has_24_bits = c & 1 != 0 && !weights.is_wide();
-            let q = if weights.has_lines() {
-                finish_line(sum, has_24_bits, table(1), table(2), requantize.bounds)
-            } else {
-                let factor = Factor { multiplier: table(1), shift: table(2).wrapping_neg() as i8 };
-                let sum = if has_24_bits { sum << 8 >> 8 } else { sum };
-                factor.requantize(sum, requantize.zero_point, requantize.bounds)
-            };
-            out.set(c, q);
+            let sum = if has_24_bits { sum << 8 >> 8 } else { sum };
+            out.set(c, factor.requantize(sum, requantize.zero_point, requantize.bounds));
             c = c.wrapping_add(1);
         }
     }

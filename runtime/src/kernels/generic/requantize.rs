@@ -183,20 +183,6 @@ pub fn finish_scaled(sum: i32, multiplier: i32, addend: i32, bounds: (i8, i8)) -
     clamp_i8(high.wrapping_add(addend) >> SCALED_SHIFT, bounds)
 }
 
-/// Bits behind the point of what a line makes of the sum of the first of two channels, whose weights stand together; of the
-/// second one, of whose sum there is 256 times as much, 8 more.
-pub const LINE_POINT: u32 = 4;
-
-/// The stored number of the sum of a first or a second channel by a line: the high word of the product with `multiplier`,
-/// plus `addend`, rounded down and clamped to `bounds`.
-#[cfg(not(dunlin_dsp_fpu))]
-#[inline(always)]
-pub fn finish_line(sum: i32, is_second: bool, multiplier: i32, addend: i32, bounds: (i8, i8)) -> i8 {
-    let (sum, point) = if is_second { (sum << 8, LINE_POINT + 8) } else { (sum, LINE_POINT) };
-    let high = ((sum as i64 * multiplier as i64) >> 32) as i32;
-    clamp_i8(high.wrapping_add(addend) >> point, bounds)
-}
-
 /// Greatest difference of an int8 number and a zero point.
 pub const DIFFERENCE_MAX: i32 = 255;
 
