@@ -233,9 +233,9 @@ macro_rules! channels {
     };
 }
 
-/// Makes the words of four channels, from `channel` on, in two columns of three rows: in the place of the first column rows (0, 2) of it and row
-/// 1 of both, in the other one's place its rows (0, 2) and anything. There is at least one column; the last one may be
-/// alone, and then has the other's place as well.
+/// Makes the words of four channels, from `channel` on, in two columns of three rows: in the place of the first column rows
+/// (0, 2) of it and row 1 of both, in the other one's place its rows (0, 2) and anything. There is at least one column; the
+/// last one may be alone, and then has the other's place as well.
 #[unsafe(naked)]
 unsafe extern "C" fn widen_column_pairs(job: &Widen, channel: usize) {
     naked_asm!(

@@ -21,6 +21,20 @@ pub struct SumI8 {
     pub bounds: (i8, i8),
 }
 
+/// Both operands without their zero points, shifted left and times their factors.
+#[inline(always)]
+pub fn in_common_scale(
+    (a, b): (i8, i8),
+    [a_zero_point, b_zero_point]: [i32; 2],
+    [a_factor, b_factor]: [Factor; 2],
+    left_shift: u32,
+) -> (i32, i32) {
+    (
+        a_factor.apply((a as i32 - a_zero_point).wrapping_shl(left_shift)),
+        b_factor.apply((b as i32 - b_zero_point).wrapping_shl(left_shift)),
+    )
+}
+
 impl SumI8 {
     /// `a + b`.
     #[inline(always)]
@@ -38,12 +52,7 @@ impl SumI8 {
 
     #[inline(always)]
     fn common(&self, a: i8, b: i8) -> (i32, i32) {
-        let [a_zero_point, b_zero_point] = self.zero_points;
-        let [a_factor, b_factor] = self.operands;
-        (
-            a_factor.apply((a as i32 - a_zero_point).wrapping_shl(LEFT_SHIFT)),
-            b_factor.apply((b as i32 - b_zero_point).wrapping_shl(LEFT_SHIFT)),
-        )
+        in_common_scale((a, b), self.zero_points, self.operands, LEFT_SHIFT)
     }
 
     #[inline(always)]

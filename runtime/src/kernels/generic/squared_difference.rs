@@ -1,5 +1,6 @@
 //! Squared difference of two int8 tensors of different quantization.
 
+use super::add::in_common_scale;
 use super::requantize::{Factor, saturate};
 
 /// Bits by which the operands are shifted left: with them the greatest square fits 32 bits.
@@ -25,10 +26,7 @@ impl SquaredDifferenceI8 {
     /// `(a - b)^2`.
     #[inline(always)]
     pub fn apply(&self, a: i8, b: i8) -> i8 {
-        let [a_zero_point, b_zero_point] = self.zero_points;
-        let [a_factor, b_factor] = self.operands;
-        let a = a_factor.apply((a as i32 - a_zero_point).wrapping_shl(LEFT_SHIFT));
-        let b = b_factor.apply((b as i32 - b_zero_point).wrapping_shl(LEFT_SHIFT));
+        let (a, b) = in_common_scale((a, b), self.zero_points, self.operands, LEFT_SHIFT);
         let difference = a.wrapping_sub(b);
         let square = difference.wrapping_mul(difference);
         saturate(self.output.apply(square), self.zero_point, (i8::MIN, i8::MAX))
