@@ -8,13 +8,14 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::{Factor, OpCode, Operator, Outputs, Run, broadcast, one};
+use super::elementwise::Elementwise;
+use super::{Factor, OpCode, Run, broadcast};
 pub use crate::kernels::add::LEFT_SHIFT;
 use crate::kernels::add::{SumI8, add_row};
 use crate::kernels::arithmetic::clamp_f32;
 use crate::mem::Memory;
 use crate::model::Node;
-use crate::{DType, Error, TensorType};
+use crate::{Error, TensorType};
 
 /// Parameters of a sum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,34 +64,18 @@ pub(super) fn infer(
     bounds: Bounds,
     factors: Option<AddFactors>,
     inputs: &[TensorType],
-) -> Result<Outputs, Error> {
-    let out = broadcast::infer(inputs)?;
+) -> Result<TensorType, Error> {
+    let out = broadcast::infer_with(inputs, factors, AddFactors::check)?;
     bounds.check(out.dtype)?;
-    match (out.dtype, factors) {
-        (DType::F32, None) => {}
-        (DType::I8, Some(factors)) => factors.check()?,
-        _ => return Err(Error::Parameters),
-    }
-    one(out)
+    Ok(out)
 }
 
-impl Operator for Add {
+impl Elementwise for Add {
     const CODE: OpCode = OpCode::Add;
+    const OPERANDS: usize = 2;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
         infer(self.bounds, self.factors, inputs)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        broadcast::rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, inputs: &[TensorType]) -> u16 {
-        broadcast::by_rows(inputs)
-    }
-
-    fn in_place(&self, inputs: &[TensorType]) -> u8 {
-        broadcast::in_place(inputs)
     }
 }
 

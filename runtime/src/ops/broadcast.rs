@@ -18,6 +18,20 @@ pub(super) fn infer(inputs: &[TensorType]) -> Result<TensorType, Error> {
     Ok(TensorType::new(a.dtype, a.shape.broadcast(&b.shape)?))
 }
 
+/// [`infer`] for an operator with factors, which are only and always for int8, where they must pass `check`.
+pub(super) fn infer_with<F>(
+    inputs: &[TensorType],
+    factors: Option<F>,
+    check: impl FnOnce(F) -> Result<(), Error>,
+) -> Result<TensorType, Error> {
+    let out = infer(inputs)?;
+    match (out.dtype, factors) {
+        (DType::F32, None) => Ok(out),
+        (DType::I8, Some(factors)) => check(factors).map(|()| out),
+        _ => Err(Error::Parameters),
+    }
+}
+
 /// Rows of an operand of a pair that row `y` of the output reads.
 pub(super) fn rows(input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
     let (Ok(out), Some(operand)) = (infer(inputs), inputs.get(input)) else { return 0..0 };

@@ -8,8 +8,8 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::elementwise::{infer_table, look_up, map, rows};
-use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run, one};
+use super::elementwise::{Elementwise, infer_table, look_up, map};
+use super::{Factor, OpCode, Run};
 use crate::kernels::arithmetic::clamp_f32;
 use crate::kernels::requantize::{clamp_i8, requantized};
 use crate::kernels::table::TABLE_LEN;
@@ -34,28 +34,17 @@ impl Clamp {
     }
 }
 
-impl Operator for Clamp {
+impl Elementwise for Clamp {
     const CODE: OpCode = OpCode::Clamp;
+    const OPERANDS: usize = 1;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
-        let outputs = match inputs {
-            [x] if x.dtype == DType::I8 => one(*x)?,
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
+        let out = match inputs {
+            [x] if x.dtype == DType::I8 => *x,
             _ => infer_table(inputs)?,
         };
-        self.bounds.check(inputs.first().map_or(DType::F32, |x| x.dtype))?;
-        Ok(outputs)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
-        1 | OUTPUT
-    }
-
-    fn in_place(&self, _inputs: &[TensorType]) -> u8 {
-        1
+        self.bounds.check(out.dtype)?;
+        Ok(out)
     }
 }
 

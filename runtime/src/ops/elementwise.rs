@@ -1,14 +1,56 @@
-//! What operators on single elements share: shape rules, rows, tables.
+//! What operators share whose elements follow from single ones of their operands: rows, shape rules, tables.
 
+use core::fmt::Debug;
 use core::ops::Range;
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use super::window::all_rows;
-use super::{Outputs, one};
+use super::{OUTPUT, OpCode, Operator, Outputs, broadcast, one};
 use crate::kernels::elementwise::map_row;
 use crate::kernels::table::{TABLE_LEN, look_up_row};
 use crate::mem::{Memory, Rows, RowsMut, View, ViewMut};
 use crate::model::Node;
 use crate::{DType, Element, Error, Shape, TensorType};
+
+/// An [`Operator`] each of whose elements follows from one element of an operand, or of two whose shapes broadcast: what it
+/// has of its own.
+pub trait Elementwise: Copy + Debug + PartialEq + Serialize + DeserializeOwned {
+    /// See [`Operator::CODE`].
+    const CODE: OpCode;
+    /// One or two; they are the first inputs, and all others are read as a whole.
+    const OPERANDS: usize;
+
+    /// Type of the output; see [`Operator::infer`].
+    ///
+    /// # Errors
+    /// As [`Operator::infer`].
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error>;
+}
+
+impl<O: Elementwise> Operator for O {
+    const CODE: OpCode = O::CODE;
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+        one(self.output(inputs)?)
+    }
+
+    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
+        match O::OPERANDS {
+            1 if input == 0 => y..y + 1,
+            1 => all_rows(inputs, input),
+            _ => broadcast::rows(input, inputs, y),
+        }
+    }
+
+    fn by_rows(&self, inputs: &[TensorType]) -> u16 {
+        if O::OPERANDS == 1 { 1 | OUTPUT } else { broadcast::by_rows(inputs) }
+    }
+
+    fn in_place(&self, inputs: &[TensorType]) -> u8 {
+        if O::OPERANDS == 1 { 1 } else { broadcast::in_place(inputs) }
+    }
+}
 
 /// The one input of a function of single elements.
 pub(super) fn unary(inputs: &[TensorType]) -> Result<TensorType, Error> {
@@ -19,21 +61,16 @@ pub(super) fn unary(inputs: &[TensorType]) -> Result<TensorType, Error> {
 }
 
 /// The shape rule of a function of f32, and of int8 with a table of its values as the second input.
-pub(super) fn infer_table(inputs: &[TensorType]) -> Result<Outputs, Error> {
+pub(super) fn infer_table(inputs: &[TensorType]) -> Result<TensorType, Error> {
     let &[x, ref rest @ ..] = inputs else { return Err(Error::Arity) };
     let table = TensorType::new(DType::I8, Shape::new(&[TABLE_LEN])?);
     match (x.dtype, rest) {
-        (DType::F32, []) => one(x),
-        (DType::I8, [given]) if *given == table => one(x),
+        (DType::F32, []) => Ok(x),
+        (DType::I8, [given]) if *given == table => Ok(x),
         (DType::I8, [given]) if given.dtype == table.dtype => Err(Error::Shape),
         (DType::F32, _) | (DType::I8, [] | [_, _, ..]) => Err(Error::Arity),
         _ => Err(Error::DType),
     }
-}
-
-/// Rows of the input, and all of a table.
-pub(super) fn rows(input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-    if input == 0 { y..y + 1 } else { all_rows(inputs, input) }
 }
 
 /// Applies `f` to every element of `rows`.

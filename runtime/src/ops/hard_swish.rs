@@ -7,8 +7,8 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::{infer_table, look_up, map, rows};
-use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run};
+use super::elementwise::{Elementwise, infer_table, look_up, map};
+use super::{Factor, OpCode, Run};
 use crate::fixed::{Q15, Q31};
 use crate::kernels::arithmetic::clamp_f32;
 use crate::kernels::requantize::{round_shift, saturate};
@@ -90,23 +90,12 @@ fn high_mul_truncated(a: i32, b: Q15) -> i32 {
     a * b.to_bits() as i32 / (1 << 15)
 }
 
-impl Operator for HardSwish {
+impl Elementwise for HardSwish {
     const CODE: OpCode = OpCode::HardSwish;
+    const OPERANDS: usize = 1;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
         infer_table(inputs)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
-        1 | OUTPUT
-    }
-
-    fn in_place(&self, _inputs: &[TensorType]) -> u8 {
-        1
     }
 }
 

@@ -6,8 +6,8 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::{infer_table, look_up, map, rows};
-use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run};
+use super::elementwise::{Elementwise, infer_table, look_up, map};
+use super::{Factor, OpCode, Run};
 use crate::kernels::requantize::{DIFFERENCE_MAX, requantized, saturate};
 use crate::kernels::table::TABLE_LEN;
 use crate::mem::Memory;
@@ -41,23 +41,12 @@ impl LeakyRelu {
     }
 }
 
-impl Operator for LeakyRelu {
+impl Elementwise for LeakyRelu {
     const CODE: OpCode = OpCode::LeakyRelu;
+    const OPERANDS: usize = 1;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
         infer_table(inputs)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
-        1 | OUTPUT
-    }
-
-    fn in_place(&self, _inputs: &[TensorType]) -> u8 {
-        1
     }
 }
 

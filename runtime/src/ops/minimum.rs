@@ -7,7 +7,8 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OpCode, Operator, Outputs, Run, broadcast, check_same_zero_points, one};
+use super::elementwise::Elementwise;
+use super::{OpCode, Run, broadcast, check_same_zero_points};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{Error, TensorType};
@@ -16,23 +17,12 @@ use crate::{Error, TensorType};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Minimum {}
 
-impl Operator for Minimum {
+impl Elementwise for Minimum {
     const CODE: OpCode = OpCode::Minimum;
+    const OPERANDS: usize = 2;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
-        one(broadcast::infer(inputs)?)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        broadcast::rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, inputs: &[TensorType]) -> u16 {
-        broadcast::by_rows(inputs)
-    }
-
-    fn in_place(&self, inputs: &[TensorType]) -> u8 {
-        broadcast::in_place(inputs)
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
+        broadcast::infer(inputs)
     }
 }
 

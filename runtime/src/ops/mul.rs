@@ -8,13 +8,14 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::{Factor, OpCode, Operator, Outputs, Run, broadcast, one};
+use super::elementwise::Elementwise;
+use super::{Factor, OpCode, Run, broadcast};
 use crate::kernels::arithmetic::clamp_f32;
 use crate::kernels::elementwise::Strided;
 use crate::kernels::mul::{MulI8, PRODUCT_MAX, mul_row};
 use crate::mem::{Memory, ViewMut};
 use crate::model::Node;
-use crate::{DType, Error, TensorType};
+use crate::{Error, TensorType};
 
 /// Parameters of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,30 +26,14 @@ pub struct Mul {
     pub factor: Option<Factor>,
 }
 
-impl Operator for Mul {
+impl Elementwise for Mul {
     const CODE: OpCode = OpCode::Mul;
+    const OPERANDS: usize = 2;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
-        let out = broadcast::infer(inputs)?;
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
+        let out = broadcast::infer_with(inputs, self.factor, |factor| factor.check_for(PRODUCT_MAX))?;
         self.bounds.check(out.dtype)?;
-        match (out.dtype, self.factor) {
-            (DType::F32, None) => {}
-            (DType::I8, Some(factor)) => factor.check_for(PRODUCT_MAX)?,
-            _ => return Err(Error::Parameters),
-        }
-        one(out)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        broadcast::rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, inputs: &[TensorType]) -> u16 {
-        broadcast::by_rows(inputs)
-    }
-
-    fn in_place(&self, inputs: &[TensorType]) -> u8 {
-        broadcast::in_place(inputs)
+        Ok(out)
     }
 }
 

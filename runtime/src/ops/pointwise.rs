@@ -8,8 +8,8 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::{infer_table, look_up, map, rows};
-use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run};
+use super::elementwise::{Elementwise, infer_table, look_up, map};
+use super::{Factor, OpCode, Run};
 use crate::kernels::fixed_math::inverse_sqrt;
 use crate::kernels::requantize::requantized;
 use crate::kernels::table::TABLE_LEN;
@@ -106,23 +106,12 @@ impl Pointwise {
     }
 }
 
-impl Operator for Pointwise {
+impl Elementwise for Pointwise {
     const CODE: OpCode = OpCode::Pointwise;
+    const OPERANDS: usize = 1;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
         infer_table(inputs)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
-        1 | OUTPUT
-    }
-
-    fn in_place(&self, _inputs: &[TensorType]) -> u8 {
-        1
     }
 }
 

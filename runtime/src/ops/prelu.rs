@@ -7,12 +7,13 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Factor, OpCode, Operator, Outputs, Run, broadcast, one};
+use super::elementwise::Elementwise;
+use super::{Factor, OpCode, Run, broadcast};
 use crate::kernels::mul::{MulI8, PRODUCT_MAX};
 use crate::kernels::requantize::{DIFFERENCE_MAX, Rescale};
 use crate::mem::Memory;
 use crate::model::Node;
-use crate::{DType, Error, TensorType};
+use crate::{Error, TensorType};
 
 /// Parameters of a parametric ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,35 +31,16 @@ pub struct PreluFactors {
     pub negative: Factor,
 }
 
-impl Operator for Prelu {
+impl Elementwise for Prelu {
     const CODE: OpCode = OpCode::Prelu;
+    const OPERANDS: usize = 2;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
-        let out = broadcast::infer(inputs)?;
-        if inputs.first() != Some(&out) {
-            return Err(Error::Shape);
-        }
-        match (out.dtype, self.factors) {
-            (DType::F32, None) => {}
-            (DType::I8, Some(PreluFactors { positive, negative })) => {
-                positive.check_for(DIFFERENCE_MAX)?;
-                negative.check_for(PRODUCT_MAX)?;
-            }
-            _ => return Err(Error::Parameters),
-        }
-        one(out)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        broadcast::rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, inputs: &[TensorType]) -> u16 {
-        broadcast::by_rows(inputs)
-    }
-
-    fn in_place(&self, inputs: &[TensorType]) -> u8 {
-        broadcast::in_place(inputs)
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
+        let out = broadcast::infer_with(inputs, self.factors, |PreluFactors { positive, negative }| {
+            positive.check_for(DIFFERENCE_MAX)?;
+            negative.check_for(PRODUCT_MAX)
+        })?;
+        if inputs.first() == Some(&out) { Ok(out) } else { Err(Error::Shape) }
     }
 }
 

@@ -8,12 +8,13 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::add::AddFactors;
-use super::{Factor, OpCode, Operator, Outputs, Run, broadcast, one};
+use super::elementwise::Elementwise;
+use super::{Factor, OpCode, Run, broadcast};
 pub use crate::kernels::squared_difference::LEFT_SHIFT;
 use crate::kernels::squared_difference::{SQUARE_MAX, SquaredDifferenceI8};
 use crate::mem::Memory;
 use crate::model::Node;
-use crate::{DType, Error, TensorType};
+use crate::{Error, TensorType};
 
 /// Parameters of a squared difference.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,29 +35,12 @@ fn check(AddFactors { operands, output }: AddFactors) -> Result<(), Error> {
     output.check_for(SQUARE_MAX)
 }
 
-impl Operator for SquaredDifference {
+impl Elementwise for SquaredDifference {
     const CODE: OpCode = OpCode::SquaredDifference;
+    const OPERANDS: usize = 2;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
-        let out = broadcast::infer(inputs)?;
-        match (out.dtype, self.factors) {
-            (DType::F32, None) => {}
-            (DType::I8, Some(factors)) => check(factors)?,
-            _ => return Err(Error::Parameters),
-        }
-        one(out)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        broadcast::rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, inputs: &[TensorType]) -> u16 {
-        broadcast::by_rows(inputs)
-    }
-
-    fn in_place(&self, inputs: &[TensorType]) -> u8 {
-        broadcast::in_place(inputs)
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
+        broadcast::infer_with(inputs, self.factors, check)
     }
 }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::add::{self, AddFactors};
 use super::bounds::Bounds;
-use super::{OpCode, Operator, Outputs, Run, broadcast};
+use super::elementwise::Elementwise;
+use super::{OpCode, Run, broadcast};
 use crate::kernels::arithmetic::clamp_f32;
 use crate::mem::Memory;
 use crate::model::Node;
@@ -24,23 +25,12 @@ pub struct Sub {
     pub factors: Option<AddFactors>,
 }
 
-impl Operator for Sub {
+impl Elementwise for Sub {
     const CODE: OpCode = OpCode::Sub;
+    const OPERANDS: usize = 2;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
         add::infer(self.bounds, self.factors, inputs)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        broadcast::rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, inputs: &[TensorType]) -> u16 {
-        broadcast::by_rows(inputs)
-    }
-
-    fn in_place(&self, inputs: &[TensorType]) -> u8 {
-        broadcast::in_place(inputs)
     }
 }
 

@@ -7,8 +7,8 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::{infer_table, look_up, rows};
-use super::{OUTPUT, OpCode, Operator, Outputs, Run};
+use super::elementwise::{Elementwise, infer_table, look_up};
+use super::{OpCode, Run};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, TensorType};
@@ -17,26 +17,15 @@ use crate::{DType, Error, TensorType};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {}
 
-impl Operator for Table {
+impl Elementwise for Table {
     const CODE: OpCode = OpCode::Table;
+    const OPERANDS: usize = 1;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
         match inputs {
             [x, ..] if x.dtype != DType::I8 => Err(Error::DType),
             _ => infer_table(inputs),
         }
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
-        1 | OUTPUT
-    }
-
-    fn in_place(&self, _inputs: &[TensorType]) -> u8 {
-        1
     }
 }
 

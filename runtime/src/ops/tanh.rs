@@ -7,8 +7,8 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::{infer_table, look_up, map, rows};
-use super::{OUTPUT, OpCode, Operator, Outputs, Run};
+use super::elementwise::{Elementwise, infer_table, look_up, map};
+use super::{OpCode, Run};
 use crate::kernels::fixed_math::{table, tanh_q31};
 use crate::kernels::requantize::{round_shift, saturate};
 use crate::kernels::table::TABLE_LEN;
@@ -37,23 +37,12 @@ impl Tanh {
     }
 }
 
-impl Operator for Tanh {
+impl Elementwise for Tanh {
     const CODE: OpCode = OpCode::Tanh;
+    const OPERANDS: usize = 1;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
         infer_table(inputs)
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, _inputs: &[TensorType]) -> u16 {
-        1 | OUTPUT
-    }
-
-    fn in_place(&self, _inputs: &[TensorType]) -> u8 {
-        1
     }
 }
 

@@ -9,7 +9,8 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::{OpCode, Operator, Outputs, Run, broadcast, one};
+use super::elementwise::Elementwise;
+use super::{OpCode, Run, broadcast};
 pub use crate::kernels::weighted_sum::{SHIFT, WEIGHT_BITS};
 use crate::kernels::weighted_sum::{Weighted, weighted_sum_row};
 use crate::mem::Memory;
@@ -37,28 +38,17 @@ impl WeightedSum {
     }
 }
 
-impl Operator for WeightedSum {
+impl Elementwise for WeightedSum {
     const CODE: OpCode = OpCode::WeightedSum;
+    const OPERANDS: usize = 2;
 
-    fn infer(&self, inputs: &[TensorType]) -> Result<Outputs, Error> {
+    fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
         let out = broadcast::infer(inputs)?;
         if out.dtype != DType::I8 {
             return Err(Error::DType);
         }
         self.bounds.check(DType::I8)?;
-        if self.fits() { one(out) } else { Err(Error::Parameters) }
-    }
-
-    fn rows(&self, input: usize, inputs: &[TensorType], y: usize) -> Range<usize> {
-        broadcast::rows(input, inputs, y)
-    }
-
-    fn by_rows(&self, inputs: &[TensorType]) -> u16 {
-        broadcast::by_rows(inputs)
-    }
-
-    fn in_place(&self, inputs: &[TensorType]) -> u8 {
-        broadcast::in_place(inputs)
+        if self.fits() { Ok(out) } else { Err(Error::Parameters) }
     }
 }
 
