@@ -12,11 +12,11 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::conv2d::{Operands, check_constants};
+use super::conv2d::check_constants;
 use super::window::{Geometry, Window, all_rows};
 use super::{OUTPUT, OpCode, Operator, Outputs, Run, one};
 pub use crate::kernels::conv_pairs::{ENTRY_WORDS, LINE_POINT};
-use crate::kernels::conv_pairs::{Pairs, are_normal, conv_pair_rows, conv_pairs_scratch_bytes};
+use crate::kernels::conv_pairs::{PairTable, Pairs, conv_pair_rows, conv_pairs_scratch_bytes};
 use crate::mem::Memory;
 use crate::model::Node;
 use crate::{DType, Error, Shape, TensorType};
@@ -130,15 +130,20 @@ impl Operator for ConvPairs {
 impl Run<i8> for ConvPairs {
     fn check(&self, node: &Node, mem: &Memory) -> Result<(), Error> {
         check_constants(node, true)?;
-        let is_right = self.table == Table::Lines || are_normal(node.input(2).view(mem));
+        let is_right = self.table == Table::Lines || PairTable(node.input(2).view(mem)).are_normal();
         if is_right { Ok(()) } else { Err(Error::Parameters) }
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        let operands = Operands::of(node);
-        let arithmetic = operands.i8_arithmetic(node, mem, self.bounds);
-        let Operands { x, w, out } = operands;
-        let layer = Pairs { arithmetic, weights: w.view(mem), has_lines: self.table == Table::Lines };
+        let (x, out) = (node.input(0), node.output(0));
+        let layer = Pairs {
+            x_offset: -x.zero_point(),
+            table: PairTable(node.input(2).view(mem)),
+            zero_point: out.zero_point(),
+            bounds: self.bounds.i8(),
+            weights: node.input(1).view(mem),
+            has_lines: self.table == Table::Lines,
+        };
         // The check has found one.
         let Some(geometry) = self.geometry(&x.ty.shape) else { return };
         let scratch = node.scratch(mem);

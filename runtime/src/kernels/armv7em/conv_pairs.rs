@@ -10,7 +10,7 @@ use super::gather::Gather;
 use super::pairs::{Job, pairs};
 use super::requantize::clamp_row;
 pub use crate::kernels::generic::conv_pairs::{
-    ENTRY_WORDS, LINE_POINT, Pairs, are_normal, conv_pairs_scratch_bytes,
+    ENTRY_WORDS, LINE_POINT, PairTable, Pairs, conv_pairs_scratch_bytes,
 };
 use crate::kernels::generic::conv_pairs::{POSITIONS, line_bytes};
 use crate::kernels::generic::tile::Tile;
@@ -29,7 +29,6 @@ pub fn conv_pair_rows(
     scratch: ViewMut<i32>,
 ) {
     let tile = Tile::of_pairs(geometry);
-    let arithmetic = &pairs.arithmetic;
     let layer = Layer { pairs, geometry, tile, channels: geometry.output[2], scratch };
     // Groups may reach into the next row where outputs follow each other, and the inputs are all read before any is
     // written: what a row reads may be gone where the next one stands.
@@ -44,7 +43,7 @@ pub fn conv_pair_rows(
         _ => layer.groups(x, rows.clone(), out, joined.is_some(), flat.is_some()),
     }
     for y in rows {
-        clamp_row(out.row(y), arithmetic.requantize.bounds);
+        clamp_row(out.row(y), pairs.bounds);
     }
 }
 
@@ -89,20 +88,20 @@ impl<'a> Layer<'a> {
     #[inline(always)]
     fn block(&self) -> Block<'a> {
         let words = self.scratch.slice(0, self.tile.block_words(POSITIONS));
-        Block { words, positions: POSITIONS, offset: self.pairs.arithmetic.x_offset }
+        Block { words, positions: POSITIONS, offset: self.pairs.x_offset }
     }
 
     /// Computes the outputs of rows, clamped to int8 alone, by groups that may reach into the next one if all outputs are
     /// one behind the other (`is_joined`).
     #[inline(always)]
     fn groups(&self, x: &Rows<i8>, rows: Range<usize>, out: &RowsMut<i8>, is_joined: bool, is_flat: bool) {
-        let Layer { pairs: Pairs { arithmetic, .. }, geometry, ref tile, scratch, .. } = *self;
+        let Layer { pairs: &Pairs { x_offset, .. }, geometry, ref tile, scratch, .. } = *self;
         let lines = last_bytes(line_bytes(tile, geometry), scratch);
         // Behind the last tap of each position as well.
-        lines.fill(arithmetic.x_offset.wrapping_neg() as i8);
+        lines.fill(x_offset.wrapping_neg() as i8);
         let mut left = rows.len().wrapping_mul(geometry.output[1]);
         let mut group = Group {
-            patch: Patch::new(geometry, x, *tile, arithmetic.x_offset, lines),
+            patch: Patch::new(geometry, x, *tile, x_offset, lines),
             out_w: if is_flat && is_joined { left } else { geometry.output[1] },
             y: rows.start,
             ox: 0,
@@ -226,7 +225,7 @@ impl<'a> Layer<'a> {
     /// ones come the outputs, wherever they are. The sums of channels from `first` on are in memory.
     #[inline(never)]
     fn job(&self, channels: Range<usize>, first: usize, taps: Range<usize>) -> Job {
-        let Layer { pairs: Pairs { arithmetic, weights, has_lines }, tile, scratch, .. } = *self;
+        let Layer { pairs: &Pairs { table, zero_point, weights, has_lines, .. }, tile, scratch, .. } = *self;
         // The last pair may begin with a channel that the one before it has as well.
         let first_of_pair = channels.start.next_multiple_of(2);
         let sums = scratch
@@ -238,8 +237,7 @@ impl<'a> Layer<'a> {
         let channel_bytes = tile.taps.next_multiple_of(4);
         let x = scratch.as_ptr().cast_const();
         let entry_words = ENTRY_WORDS / 2;
-        let table =
-            arithmetic.requantize.channels.0.as_ptr().wrapping_add(first_of_pair.wrapping_mul(entry_words));
+        let table = table.0.as_ptr().wrapping_add(first_of_pair.wrapping_mul(entry_words));
         let (pair_bytes, bytes) = (channel_bytes.wrapping_mul(2), words.wrapping_mul(4));
         let first = weights
             .as_ptr()
@@ -260,9 +258,9 @@ impl<'a> Layer<'a> {
             x_end: x.wrapping_add(words.wrapping_mul(POSITIONS)),
             stored: if taps.end == tile.taps { null_mut() } else { sums },
             table_end: table.wrapping_add(channels.len().wrapping_mul(entry_words)),
-            zero_point: arithmetic.requantize.zero_point,
+            zero_point,
             skipped,
-            has_lines: *has_lines as usize,
+            has_lines: has_lines as usize,
         }
     }
 }

@@ -3,7 +3,6 @@
 #[cfg(not(dunlin_dsp_fpu))]
 use core::ops::Range;
 
-use super::arithmetic::I8;
 #[cfg(not(dunlin_dsp_fpu))]
 use super::requantize::{Factor, clamp_i8};
 use super::tile::{MAX_LINES, Tile};
@@ -15,7 +14,7 @@ use crate::ops::window::Geometry;
 /// Positions of a group.
 pub const POSITIONS: usize = 4;
 
-/// Words of a pair's entry of the table: the first channel's bias, and 256 times the second's more; then multiplier and
+/// Words of a pair's entry of a [`PairTable`]: the first channel's bias, and 256 times the second's more; then multiplier and
 /// shift, or multiplier and addend, of the first one, and of the second one.
 pub const ENTRY_WORDS: usize = 6;
 
@@ -23,28 +22,38 @@ pub const ENTRY_WORDS: usize = 6;
 /// there is 256 times as much, 8 more.
 pub const LINE_POINT: u32 = 4;
 
+/// Constants of a layer with weights in pairs, an entry of [`ENTRY_WORDS`] for each pair of channels.
+#[derive(Clone, Copy)]
+pub struct PairTable<'a>(pub View<'a, i32>);
+
+impl PairTable<'_> {
+    /// Whether every factor of a table of factors uses all bits of its multiplier and shifts right, by at most 31.
+    pub fn are_normal(&self) -> bool {
+        let mut at = 0usize;
+        while at < self.0.len() {
+            at = at.wrapping_add(2);
+            for _ in 0..2 {
+                if self.0.at(at) >> 30 != 1 || !(-31..0).contains(&self.0.at(at.wrapping_add(1))) {
+                    return false;
+                }
+                at = at.wrapping_add(2);
+            }
+        }
+        true
+    }
+}
+
 /// The layer's numbers.
 pub struct Pairs<'a> {
-    /// Its table has an entry of [`ENTRY_WORDS`] for each pair.
-    pub arithmetic: I8<'a>,
+    /// Minus the zero point of the activations.
+    pub x_offset: i32,
+    pub table: PairTable<'a>,
+    /// Zero point of the output.
+    pub zero_point: i32,
+    pub bounds: (i8, i8),
     /// `[c_out / 2, taps, 2]`, of an odd `c_out` with the last two channels in a pair of their own.
     pub weights: View<'a, i8>,
     pub has_lines: bool,
-}
-
-/// Whether every factor of a table uses all bits of its multiplier and shifts right, by at most 31.
-pub fn are_normal(table: View<i32>) -> bool {
-    let mut at = 0usize;
-    while at < table.len() {
-        at = at.wrapping_add(2);
-        for _ in 0..2 {
-            if table.at(at) >> 30 != 1 || !(-31..0).contains(&table.at(at.wrapping_add(1))) {
-                return false;
-            }
-            at = at.wrapping_add(2);
-        }
-    }
-    true
 }
 
 /// Bytes of scratch memory that [`conv_pair_rows`] of some core needs.
@@ -108,7 +117,7 @@ pub fn conv_pair_rows(
     out: &RowsMut<i8>,
     _scratch: ViewMut<i32>,
 ) {
-    let Pairs { arithmetic, weights, .. } = layer;
+    let Pairs { x_offset, table, weights, .. } = layer;
     let ([_, kw], [_, _, c_in], [_, out_w, c_out]) = (geometry.kernel, geometry.input, geometry.output);
     let taps = geometry.kernel[0].wrapping_mul(kw).wrapping_mul(c_in).next_multiple_of(4);
     for y in rows {
@@ -118,8 +127,7 @@ pub fn conv_pair_rows(
             let columns = geometry.column_taps(ox);
             for c in 0..c_out {
                 let (pair, is_second) = place(c, c_out);
-                let entry =
-                    arithmetic.requantize.channels.0.slice(pair.wrapping_mul(ENTRY_WORDS), ENTRY_WORDS);
+                let entry = table.0.slice(pair.wrapping_mul(ENTRY_WORDS), ENTRY_WORDS);
                 let pair = weights.slice(pair.wrapping_mul(taps).wrapping_mul(2), taps.wrapping_mul(2));
                 let mut acc = bias(entry, is_second);
                 for ky in lines.valid.clone() {
@@ -129,7 +137,7 @@ pub fn conv_pair_rows(
                         let tap = ky.wrapping_mul(kw).wrapping_add(kx).wrapping_mul(c_in);
                         for i in 0..c_in {
                             let w = weight(pair, tap.wrapping_add(i), is_second);
-                            let x = pixel.at(i) as i32 + arithmetic.x_offset;
+                            let x = pixel.at(i) as i32 + x_offset;
                             acc = acc.wrapping_add(x.wrapping_mul(w));
                         }
                     }
@@ -163,17 +171,16 @@ fn bias(entry: View<i32>, is_second: bool) -> i32 {
 #[cfg(not(dunlin_dsp_fpu))]
 #[inline(always)]
 fn finish(layer: &Pairs, entry: View<i32>, acc: i32, is_second: bool) -> i8 {
-    let requantize = &layer.arithmetic.requantize;
     let at = if is_second { 4 } else { 2 };
     let (multiplier, last) = (entry.at(at), entry.at(at + 1));
     let scaled = if is_second { acc << 8 } else { acc };
     if layer.has_lines {
         let high = ((scaled as i64 * multiplier as i64) >> 32) as i32;
         let point = if is_second { LINE_POINT + 8 } else { LINE_POINT };
-        return clamp_i8(high.wrapping_add(last) >> point, requantize.bounds);
+        return clamp_i8(high.wrapping_add(last) >> point, layer.bounds);
     }
     let factor = Factor { multiplier, shift: last as i8 };
-    factor.requantize(if is_second { scaled >> 8 } else { scaled }, requantize.zero_point, requantize.bounds)
+    factor.requantize(if is_second { scaled >> 8 } else { scaled }, layer.zero_point, layer.bounds)
 }
 
 /// The weight of tap `tap` of the first or the second channel.
