@@ -52,6 +52,7 @@ pub(crate) fn node_instructions(op: &Op, inputs: &[TensorType], output: TensorTy
         Op::ResizeBilinear(_) => 22.0 * outputs,
         Op::ResizeNearest(_) | Op::Pad(_) | Op::Concat(_) | Op::Slice(_) | Op::Transpose(_) => 4.0 * outputs,
         Op::Softmax(_) => 230.0 * outputs,
+        Op::L2Normalize(_) => 40.0 * outputs,
         Op::Reshape(_) => 700.0,
         _ => 8.0 * read.max(outputs),
     })

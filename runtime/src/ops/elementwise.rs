@@ -85,6 +85,25 @@ pub(super) fn look_up(node: &Node, mem: &Memory, rows: Range<usize>) {
     each_row(x, out, rows, |x, out| look_up_row(x, table, out));
 }
 
+/// Calls `f` for every vector along the last axis of `rows`, and with the output's vector.
+pub(super) fn each_vector<T: Element>(
+    node: &Node,
+    mem: &Memory,
+    rows: Range<usize>,
+    f: impl Fn(View<T>, ViewMut<T>),
+) {
+    let (x, out) = (node.input(0), node.output(0));
+    let len = x.ty.shape.channels();
+    let n_vectors = x.ty.shape.row_len().checked_div(len).unwrap_or(0);
+    let (x, out) = (x.rows(mem), out.rows_mut(mem));
+    for y in rows {
+        for i in 0..n_vectors {
+            let start = i.wrapping_mul(len);
+            f(x.row(y).slice(start, len), out.row(y).slice(start, len));
+        }
+    }
+}
+
 /// Each of `rows`; those that follow each other in both tensors are one.
 fn each_row<'a, X: Element, Y: Element>(
     x: Rows<'a, X>,

@@ -66,6 +66,7 @@ macro_rules! for_each_operator {
             33 lstm Lstm [f32 i8];
             34 squared_difference SquaredDifference [f32 i8];
             35 sum Sum [f32];
+            36 l2_normalize L2Normalize [f32 i8];
             64 moments Moments [f32];
             65 batch_norm_grad BatchNormGrad [f32];
             66 conv2d_input_grad Conv2dInputGrad [f32];

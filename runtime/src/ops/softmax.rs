@@ -7,12 +7,12 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::unary;
+use super::elementwise::{each_vector, unary};
 use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::softmax::{MAX_LEN_I8, softmax_f32, softmax_i8};
-use crate::mem::{Memory, View, ViewMut};
+use crate::mem::Memory;
 use crate::model::Node;
-use crate::{DType, Element, Error, TensorType};
+use crate::{DType, Error, TensorType};
 
 /// Parameters of a softmax.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl Operator for Softmax {
 impl Run<f32> for Softmax {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         if let Softmax::F32 { beta } = *self {
-            run(node, mem, rows, |x, out| softmax_f32(x, beta, out));
+            each_vector(node, mem, rows, |x, out| softmax_f32(x, beta, out));
         }
     }
 }
@@ -94,21 +94,7 @@ impl Run<i8> for Softmax {
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         if let Softmax::I8 { input } = *self {
-            run(node, mem, rows, |x, out| softmax_i8(x, input, out));
-        }
-    }
-}
-
-/// Calls `softmax` for every vector of `rows`.
-fn run<T: Element>(node: &Node, mem: &Memory, rows: Range<usize>, softmax: impl Fn(View<T>, ViewMut<T>)) {
-    let (x, out) = (node.input(0), node.output(0));
-    let len = x.ty.shape.channels();
-    let n_vectors = x.ty.shape.row_len().checked_div(len).unwrap_or(0);
-    let (x, out) = (x.rows(mem), out.rows_mut(mem));
-    for y in rows {
-        for i in 0..n_vectors {
-            let start = i.wrapping_mul(len);
-            softmax(x.row(y).slice(start, len), out.row(y).slice(start, len));
+            each_vector(node, mem, rows, |x, out| softmax_i8(x, input, out));
         }
     }
 }

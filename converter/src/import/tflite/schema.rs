@@ -64,7 +64,7 @@ fields! {
     pool2d { PADDING = 0 STRIDE_W = 1 STRIDE_H = 2 FILTER_W = 3 FILTER_H = 4 ACTIVATION = 5 }
     /// Options of SOFTMAX.
     softmax { BETA = 0 }
-    /// Options of ADD, SUB and MUL.
+    /// Options of ADD, SUB, MUL and L2_NORMALIZATION.
     arithmetic { ACTIVATION = 0 }
     /// Options of CONCATENATION.
     concatenation { AXIS = 0 ACTIVATION = 1 }
@@ -114,6 +114,7 @@ pub mod options {
     pub const SOFTMAX: u8 = 9;
     pub const CONCATENATION: u8 = 10;
     pub const ADD: u8 = 11;
+    pub const L2_NORMALIZATION: u8 = 12;
     pub const RESIZE_BILINEAR: u8 = 15;
     pub const RESHAPE: u8 = 17;
     pub const MUL: u8 = 21;

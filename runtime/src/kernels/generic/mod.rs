@@ -20,6 +20,7 @@ pub(crate) mod fully_connected;
 pub(crate) mod gates;
 pub(crate) mod gather;
 pub(crate) mod gru;
+pub(crate) mod l2_normalize;
 pub(crate) mod layer_norm;
 pub(crate) mod lstm;
 pub(crate) mod matmul;
