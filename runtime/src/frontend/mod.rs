@@ -215,10 +215,6 @@ pub fn to_i8(feature: i16, scale: f32, zero_point: i32) -> i8 {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
-
-    use std::vec;
-
     use super::*;
 
     const GOOD: Config = Config::SPEECH_8_KHZ;
@@ -250,7 +246,8 @@ mod tests {
         assert!(FrontEnd::<f32>::new(GOOD, &mut memory).is_ok());
         let n_bytes = memory.len();
         assert_eq!(FrontEnd::<i32>::new(GOOD, &mut memory[..n_bytes - 1]).err(), Some(Error::MemoryTooSmall));
-        assert_eq!(FrontEnd::<i32>::new(GOOD, &mut vec![0; n_bytes + 1][1..]).err(), Some(Error::Alignment));
+        let mut memory = crate::Arena::<{ GOOD.memory_bytes() + 1 }>::new();
+        assert_eq!(FrontEnd::<i32>::new(GOOD, &mut memory[1..]).err(), Some(Error::Alignment));
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl<'a, T: Copy> View<'a, T> {
     }
 
     /// The first element, for a CPU's kernels.
-    #[cfg(any(dunlin_mve, dunlin_dsp, dunlin_armv7m, dunlin_armv6m, dunlin_rv32im, dunlin_host))]
+    #[cfg(any(target_os = "none", dunlin_host, test))]
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *const T {
         self.ptr

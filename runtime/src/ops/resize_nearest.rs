@@ -95,7 +95,9 @@ mod tests {
     #[test]
     fn columns_are_those_of_the_rule() {
         let x: [i8; 30] = core::array::from_fn(|i| i as i8);
-        for (w, out_w) in (1usize..16).flat_map(|w| (1u16..64).map(move |out_w| (w, out_w))) {
+        // An interpreter takes minutes for all.
+        let step = if cfg!(miri) { 10 } else { 1 };
+        for (w, out_w) in (1usize..16).flat_map(|w| (1u16..64).step_by(step).map(move |out_w| (w, out_w))) {
             for (align_corners, half_pixel_centers) in [(false, false), (true, false), (false, true)] {
                 let op = Resize { size: [1, out_w], align_corners, half_pixel_centers };
                 let case = Case::new(ResizeNearest(op), [Tensor::new(&[1, 1, w, 2], &x[..2 * w])]);

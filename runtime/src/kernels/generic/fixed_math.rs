@@ -185,6 +185,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "70,000 roots: minutes in an interpreter")]
     fn inverse_roots_are_good_to_19_bits() {
         for n in (1..=70_000).chain((17..31).flat_map(|bit| [(1 << bit) - 1, 1 << bit])) {
             let factor = inverse_sqrt(n);

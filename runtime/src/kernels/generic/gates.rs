@@ -58,6 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "65,536 gates: minutes in an interpreter")]
     fn gates_are_good_to_15_bits() {
         for x_q12 in i16::MIN as i32..=i16::MAX as i32 {
             let x = f64::from(x_q12) / 4096.0;

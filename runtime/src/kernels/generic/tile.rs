@@ -191,6 +191,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "18,000 layers: minutes in an interpreter")]
     fn blocks_are_never_too_long() {
         for (taps, max_chunk) in (1..3000).flat_map(|taps| {
             [8, CHUNK_OF_ONE, MAX_CHUNK_OF_ONE, MAX_CHUNK, MAX_WIDE_CHUNK, MAX_CHUNK_OF_QUADS]

@@ -54,11 +54,11 @@ pub fn finish_one(requantize: &Requantize, first: usize, sums: View<i32>, out: V
 
 /// A function that finishes as many sums as it can, with their factors, into outputs at a distance of 1: up to the first
 /// less common factor. It takes their number and the zero point, and returns how many are left.
-#[cfg_attr(target_arch = "riscv32", allow(dead_code))]
+#[cfg(any(dunlin_armv6m, dunlin_armv7m))]
 pub type FinishRun = unsafe extern "C" fn(*const i32, *const i32, *mut i8, usize, i32) -> usize;
 
 /// [`finish_one`] by `finish_run`, which takes one sum after another of as many sums, factors and outputs.
-#[cfg_attr(target_arch = "riscv32", allow(dead_code))]
+#[cfg(any(dunlin_armv6m, dunlin_armv7m))]
 #[inline(always)]
 pub fn finish_one_by(
     finish_run: FinishRun,

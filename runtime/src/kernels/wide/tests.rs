@@ -298,6 +298,7 @@ fn large(image: [usize; 3], channels: usize) -> Layer {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "millions of products: an hour in an interpreter")]
 fn layers_of_many_weights_are_laid_out_by_blocks() {
     assert_convolves(&large([2, 3, 60], 1600));
 }
@@ -309,6 +310,7 @@ fn long_rows_are_staged_by_parts() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "millions of products: an hour in an interpreter")]
 fn rows_may_stand_where_earlier_ones_were_read() {
     // Four rows of 12,000 bytes: more than are staged at a time.
     let (h, w, c) = (4, 300, 40);
@@ -335,6 +337,7 @@ fn rows_may_stand_where_earlier_ones_were_read() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of thousands of products: minutes in an interpreter")]
 fn windows_that_do_not_fit_the_stack_are_left_to_the_generic_kernels() {
     assert_convolves(&large([1, 1, 20_000], 2));
     assert_convolves_by_channels(&large([1, 1, 20_000], 20_000));
