@@ -149,7 +149,7 @@ impl Lowered {
         };
         if packing != Packing::Portable {
             if !by_rows {
-                shapes::rearrange(&mut graph)?;
+                shapes::rearrange(&mut graph, packing)?;
             }
             shapes::join_reshapes(&mut graph);
         }

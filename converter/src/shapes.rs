@@ -3,16 +3,20 @@
 //! Kernels compute a row of the output at a time, and neighbouring columns together. A series of measurements may be an image
 //! of one column: as one of a single row, it does not begin anew with every output. A window on one row whose taps are
 //! apart reads neighbours of an image with as many columns as they are apart: column `x * d + i` of the row is column `i` of
-//! row `x`. And a transposed convolution with a stride of `s` on one row is a convolution that computes `s` neighbours of the
-//! output at a time, as channels of one. Vectors of a fully connected layer are positions of a convolution with one tap.
+//! row `x`. Transposed convolutions are convolutions ([`transposed`]), and of few channels these compute neighbours of the
+//! output as channels of one ([`columns`]). Vectors of a fully connected layer are positions of a convolution with one tap.
 
+mod columns;
+mod transposed;
+
+use dunlin::ops::Conv2d;
 use dunlin::ops::window::Window;
-use dunlin::ops::{Conv2d, TransposeConv2d};
 use dunlin::{DType, Shape};
 
 use crate::ops::Op;
 use crate::ops::reshape::reshape_to;
-use crate::{Data, Graph, Kind, Node, Result, Tensor, TensorId};
+use crate::pack::Packing;
+use crate::{Graph, Kind, Node, Result, TensorId};
 
 /// From so many vectors on, kernels of convolutions, which take some positions at a time, are faster.
 const POSITIONS: usize = 8;
@@ -88,24 +92,55 @@ impl Layer {
     }
 }
 
-/// Gives images of a graph in device form the shapes in which the layers that read them take the fewest instructions. No
-/// tensor is there twice that was not before.
+/// Gives images of a graph in device form the shapes in which the layers that read them take the fewest instructions on cores
+/// with this packing. No input or output of a layer is there twice that was not before, but for the outputs of some
+/// transposed convolutions.
 ///
 /// # Errors
 /// If the graph contradicts itself.
-pub fn rearrange(graph: &mut Graph) -> Result<()> {
+pub fn rearrange(graph: &mut Graph, packing: Packing) -> Result<()> {
+    replace_each(graph, transposed::as_convolutions)?;
+    replace_each(graph, rearranged)?;
+    replace_each(graph, |graph, node| columns::as_channels(graph, node, packing))
+}
+
+/// Puts what `other` finds in the place of nodes.
+fn replace_each(
+    graph: &mut Graph,
+    mut other: impl FnMut(&mut Graph, &Node) -> Result<Option<Vec<Node>>>,
+) -> Result<()> {
     let mut nodes = Vec::new();
     for node in graph.nodes().to_vec() {
-        if let Some(more) = rearranged(graph, &node)? {
-            nodes.extend(more);
-        } else if let Some(more) = as_convolution(graph, &node)? {
-            nodes.extend(more);
-        } else {
-            nodes.push(node);
+        match other(graph, &node)? {
+            Some(more) => nodes.extend(more),
+            None => nodes.push(node),
         }
     }
     *graph.nodes_mut() = nodes;
     Ok(())
+}
+
+/// Whether an image can have another shape: whoever else reads it would need it in its old one.
+fn is_alone(graph: &Graph, image: TensorId) -> bool {
+    matches!(graph[image].kind, Kind::Value | Kind::Input)
+        && graph.consumers(image).len() == 1
+        && !graph.outputs().contains(&image)
+}
+
+/// A tensor with the numbers of another one, of another shape.
+fn shaped(graph: &mut Graph, of: TensorId, dims: &[usize]) -> Result<TensorId> {
+    let mut tensor = graph[of].clone();
+    if matches!(tensor.kind, Kind::Input) {
+        tensor.kind = Kind::Value;
+    }
+    tensor.ty.shape = Shape::new(dims).map_err(|e| crate::Error::graph(&graph.name, format!("{e:?}")))?;
+    Ok(graph.add_tensor(tensor))
+}
+
+/// What gives a tensor the shape of another one.
+fn reshape(graph: &Graph, of: &Node, input: TensorId, output: TensorId, what: &str) -> Result<Node> {
+    let (name, op) = (format!("{}/{what}", of.name), reshape_to(&graph.dims(output))?.into());
+    Ok(Node { name, op, inputs: vec![input], outputs: vec![output] })
 }
 
 /// A node on an image of another shape: its operator, and the dimensions of its tensors.
@@ -141,123 +176,24 @@ impl Form {
 }
 
 /// What computes the same as a layer on images of other shapes.
-fn rearranged(graph: &mut Graph, node: &Node) -> Result<Option<[Node; 3]>> {
+fn rearranged(graph: &mut Graph, node: &Node) -> Result<Option<Vec<Node>>> {
     let form = Form::of_window(graph, node).or_else(|| Form::of_vectors(graph, node));
     let Some(form) = form else { return Ok(None) };
     let (x, y) = (node.inputs[0], node.outputs[0]);
-    // Whoever else reads the image would need it in its old shape.
-    let is_alone = matches!(graph[x].kind, Kind::Value | Kind::Input)
-        && graph.consumers(x).len() == 1
-        && !graph.outputs().contains(&x);
-    if !is_alone {
+    if !is_alone(graph, x) {
         return Ok(None);
     }
-    let mut shaped = |of: TensorId, dims: [usize; 4]| {
-        let mut tensor = graph[of].clone();
-        if matches!(tensor.kind, Kind::Input) {
-            tensor.kind = Kind::Value;
-        }
-        tensor.ty.shape = Shape::new(&dims).expect("as many elements as before");
-        graph.add_tensor(tensor)
-    };
-    let (image, made) = (shaped(x, form.x), shaped(y, form.y));
+    let (image, made) = (shaped(graph, x, &form.x)?, shaped(graph, y, &form.y)?);
     let mut inputs = node.inputs.clone();
     inputs[0] = image;
     if let (Some(w), Some(dims)) = (inputs.get_mut(1), form.w) {
-        *w = shaped(*w, dims);
+        *w = shaped(graph, *w, &dims)?;
     }
-    let y_dims = graph.dims(y);
-    let reshape = |input: TensorId, output: TensorId, dims: &[usize], what: &str| -> Result<Node> {
-        let (name, op) = (format!("{}/{what}", node.name), reshape_to(dims)?.into());
-        Ok(Node { name, op, inputs: vec![input], outputs: vec![output] })
-    };
-    Ok(Some([
-        reshape(x, image, &form.x, "image")?,
+    Ok(Some(vec![
+        reshape(graph, node, x, image, "image")?,
         Node { name: node.name.clone(), op: form.op, inputs, outputs: vec![made] },
-        reshape(made, y, &y_dims, "shaped")?,
+        reshape(graph, node, made, y, "shaped")?,
     ]))
-}
-
-/// How the outputs of a transposed convolution on one row, taken by strides, are those of a convolution: output `s * q + j` reads
-/// column `q + d` of the image with tap `j + pad - s * d`.
-struct Strides {
-    s: usize,
-    pad: usize,
-    /// Taps of the transposed convolution.
-    taps: usize,
-    /// The least `d`, negated: the convolution's padding to the left.
-    left: usize,
-    /// Taps of the convolution.
-    width: usize,
-    /// Channels of an output.
-    channels: usize,
-}
-
-impl Strides {
-    fn of(op: &TransposeConv2d, weights: &[usize], [x, y]: [&[usize]; 2]) -> Option<Strides> {
-        let Window { stride, dilation, pads: [top, pad, ..] } = op.window;
-        let (s, pad, taps) = (stride[1] as usize, pad as usize, weights[2]);
-        let is_row = [x[1], y[1], weights[1]] == [1; 3] && top == 0;
-        if !is_row || dilation[1] != 1 || !y[2].is_multiple_of(s) || pad >= taps {
-            return None;
-        }
-        let left = (taps - 1 - pad) / s;
-        let width = left + pad.div_ceil(s) + 1;
-        // Weights that no tap has are 0, and should be few.
-        (width * s <= 2 * taps).then_some(Strides { s, pad, taps, left, width, channels: weights[0] })
-    }
-
-    /// The convolution's window, for rows of these lengths.
-    fn window(&self, len: usize, out_len: usize) -> Option<Window> {
-        let right = (out_len / self.s + self.width).checked_sub(1 + len + self.left)?;
-        let [left, right] = [self.left, right].map(u8::try_from);
-        Some(Window { pads: [0, left.ok()?, 0, right.ok()?], ..Window::UNIT })
-    }
-
-    /// The convolution's weights `[s * c_out, width, c_in]` of those of the transposed one, `[c_out, taps, c_in]`.
-    fn weights(&self, weights: &[i8]) -> Vec<i8> {
-        let c_in = weights.len() / (self.taps * self.channels);
-        let tap = |j: usize, c: usize, t: usize| {
-            let tap =
-                (j + self.pad + self.s * self.left).checked_sub(self.s * t).filter(|&tap| tap < self.taps);
-            let at = |tap| (c * self.taps + tap) * c_in;
-            tap.map_or(vec![0; c_in], |tap| weights[at(tap)..at(tap + 1)].to_vec())
-        };
-        let channels = (0..self.s).flat_map(|j| (0..self.channels).map(move |c| (j, c)));
-        channels.flat_map(|(j, c)| (0..self.width).flat_map(move |t| tap(j, c, t))).collect()
-    }
-}
-
-/// What computes the same as a transposed convolution in int8 on one row.
-fn as_convolution(graph: &mut Graph, node: &Node) -> Result<Option<[Node; 2]>> {
-    let (Op::TransposeConv2d(op), &[x, w, table]) = (node.op, &node.inputs[..]) else { return Ok(None) };
-    let (y, [x_dims, w_dims]) = (node.outputs[0], [x, w].map(|id| graph.dims(id)));
-    let y_dims = graph.dims(y);
-    let (Some(Data::I8(weights)), Some(Data::I32(entries))) =
-        (graph.constant_data(w), graph.constant_data(table))
-    else {
-        return Ok(None);
-    };
-    let Some(strides) = Strides::of(&op, &w_dims, [&x_dims, &y_dims]) else { return Ok(None) };
-    let Some(window) = strides.window(x_dims[2], y_dims[2]) else { return Ok(None) };
-    let (weights, entries) = (strides.weights(weights), entries.repeat(strides.s));
-    let channels = strides.s * strides.channels;
-    let names = [w, table].map(|id| graph[id].name.clone());
-    let dims = [channels, 1, strides.width, w_dims[3]];
-    let w = graph.constant(&names[0], &dims, Data::I8(weights))?;
-    let table = graph.constant(&names[1], &[channels, 3], Data::I32(entries))?;
-    let dims = [y_dims[0], 1, y_dims[2] / strides.s, channels];
-    let mut tensor = Tensor { kind: Kind::Value, ..graph[y].clone() };
-    tensor.ty.shape = Shape::new(&dims).expect("as many elements as before");
-    let made = graph.add_tensor(tensor);
-    let op = Conv2d { window, bounds: op.bounds }.into();
-    let shaped = Node {
-        name: format!("{}/shaped", node.name),
-        op: reshape_to(&y_dims)?.into(),
-        inputs: vec![made],
-        outputs: vec![y],
-    };
-    Ok(Some([Node { name: node.name.clone(), op, inputs: vec![x, w, table], outputs: vec![made] }, shaped]))
 }
 
 /// Joins reshapes that follow each other, and removes those that change nothing.
@@ -299,18 +235,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Quant;
     use crate::ops::testing::{layer, run};
+    use crate::{Data, Quant};
 
-    const TABLE: [i32; 9] = [70, 3 << 29, -9, -90, 5 << 28, -8, 0, 1 << 30, -7];
+    pub(super) const TABLE: [i32; 9] = [70, 3 << 29, -9, -90, 5 << 28, -8, 0, 1 << 30, -7];
 
-    fn names(graph: &Graph) -> Vec<&'static str> {
+    pub(super) fn names(graph: &Graph) -> Vec<&'static str> {
         graph.nodes().iter().map(|node| node.op.name()).collect()
     }
 
-    fn shaped(graph: &Graph) -> Graph {
+    pub(super) fn shaped(graph: &Graph) -> Graph {
+        // Whose channels stay as they are.
+        shaped_for(graph, Packing::Portable)
+    }
+
+    pub(super) fn shaped_for(graph: &Graph, packing: Packing) -> Graph {
         let mut shaped = graph.clone();
-        rearrange(&mut shaped).unwrap();
+        rearrange(&mut shaped, packing).unwrap();
         join_reshapes(&mut shaped);
         shaped.verify().unwrap();
         shaped
@@ -355,31 +296,6 @@ mod tests {
         }
     }
 
-    proptest! {
-        #[test]
-        fn transposed_convolutions_on_one_row_give_the_same_bytes(
-            len in 1usize..9,
-            taps in 1usize..6,
-            stride in 1u8..4,
-            left in 0u8..5,
-            more in 0usize..3,
-            weights in prop::collection::vec(any::<i8>(), 3 * 5 * 2),
-            x in prop::collection::vec(any::<i8>(), 2 * 8 * 2),
-            zero_point in -128i32..=127,
-        ) {
-            // As long as the convolution from the output gives the image.
-            let long = ((len - 1) * stride as usize + taps + more % stride as usize).checked_sub(left.into());
-            prop_assume!(left < taps as u8 && long.is_some_and(|len| len > 0));
-            let window = Window { stride: [1, stride], pads: [0, left, 0, 0], ..Window::UNIT };
-            let output = [1, long.unwrap_or(1) as u16];
-            let op = TransposeConv2d { window, output, bounds: Bounds::I8 { lo: -100, hi: 90 } };
-            let dims = [[2, 1, len, 2], [3, 1, taps, 2]];
-            let graph = layer(op, dims, &weights[..6 * taps], &TABLE, [zero_point, 5]);
-            let x = &x[..4 * len];
-            prop_assert_eq!(run(&shaped(&graph), x), run(&graph, x));
-        }
-    }
-
     #[test]
     fn many_vectors_are_positions() {
         let of_vectors = |n: usize| {
@@ -400,16 +316,6 @@ mod tests {
         assert_eq!(names(&shaped(&graph)), ["reshape", "conv2d", "reshape"]);
         let x: Vec<i8> = (0..60).map(|i| (i * 37 % 251) as u8 as i8).collect();
         assert_eq!(run(&shaped(&graph), &x), run(&graph, &x));
-    }
-
-    #[test]
-    fn outputs_of_a_stride_are_channels() {
-        let window = Window { stride: [1, 2], pads: [0, 1, 0, 2], ..Window::UNIT };
-        let op = TransposeConv2d { window, output: [1, 8], bounds: Bounds::None };
-        let graph = layer(op, [[1, 1, 4, 2], [3, 1, 5, 2]], &[1; 30], &TABLE, [0, 0]);
-        let after = shaped(&graph);
-        assert_eq!(names(&after), ["conv2d", "reshape"]);
-        assert_eq!(after.dims(after.nodes()[0].outputs[0]), [1, 1, 4, 6]);
     }
 
     #[test]

@@ -8,19 +8,20 @@ use core::arch::naked_asm;
 use core::ops::Range;
 
 use super::requantize::clamp_row;
-use crate::kernels::generic::arithmetic::I8;
+use crate::kernels::generic::arithmetic::{Arithmetic, I8};
 use crate::kernels::generic::depthwise::{Strip, depthwise_part};
+use crate::kernels::generic::depthwise_fours::depthwise_row_by_fours;
 use crate::mem::{Rows, RowsMut, View, ViewMut};
 use crate::ops::window::Geometry;
 
-pub use crate::kernels::generic::depthwise::{depthwise_row, depthwise_rows_f32, depthwise_scratch_bytes};
+pub use crate::kernels::generic::depthwise::{depthwise_rows_f32, depthwise_scratch_bytes};
 
 /// Channels that are computed at a time.
 const CHANNELS: usize = 8;
 /// Bytes of a column of all planes.
 const COLUMN_BYTES: usize = 4 * CHANNELS;
 
-/// [`depthwise_row`] of int8 for several rows.
+/// [`depthwise_row`](crate::kernels::generic::depthwise::depthwise_row) of int8 for several rows.
 // Inlined, its variables would lie beside those of what calls it.
 #[inline(never)]
 pub fn depthwise_rows_i8(
@@ -38,10 +39,17 @@ pub fn depthwise_rows_i8(
         let out = out.row(y);
         match strip {
             Some(strip) => octets(arithmetic, geometry, strip, x, w, y, out, scratch),
-            None => depthwise_row(arithmetic, geometry, x, w, y, out),
+            None => by_fours(arithmetic, geometry, x, w, y, out),
         }
         clamp_row(out, arithmetic.requantize.bounds);
     }
+}
+
+/// A row with any window.
+#[inline(never)]
+fn by_fours(arithmetic: &I8, geometry: &Geometry, x: &Rows<i8>, w: View<i8>, y: usize, out: ViewMut<i8>) {
+    let finish = |c: usize, sum: i32| arithmetic.finish(sum, c);
+    depthwise_row_by_fours(arithmetic, geometry, x, w, y, out, finish);
 }
 
 /// Outputs of a strip, for which the planes have room: so many that the strips of a row are about equal.

@@ -11,6 +11,9 @@ pub(crate) mod conv_winograd;
 pub(crate) mod copy;
 pub(crate) mod cross_entropy;
 pub(crate) mod depthwise;
+// Of cores that multiply one pair of numbers at a time, or that have vectors for some layers alone.
+#[cfg_attr(any(dunlin_dsp, not(target_os = "none")), allow(dead_code))]
+pub(crate) mod depthwise_fours;
 pub(crate) mod depthwise_records;
 pub(crate) mod depthwise_vectors;
 pub(crate) mod dot;
