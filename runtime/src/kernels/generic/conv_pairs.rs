@@ -14,7 +14,7 @@ use crate::ops::window::Geometry;
 /// Positions of a group.
 pub const POSITIONS: usize = 4;
 
-/// Words of a pair's entry of a [`PairTable`]: the first channel's bias, and 256 times the second's more; then multiplier and
+/// Words of a pair's entry of a `PairTable`: the first channel's bias, and 256 times the second's more; then multiplier and
 /// shift, or multiplier and addend, of the first one, and of the second one.
 pub const ENTRY_WORDS: usize = 6;
 
