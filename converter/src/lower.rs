@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use dunlin::ops::Factor;
 use dunlin::ops::bounds::Bounds;
+use dunlin::ops::{Factor, Table};
 
 use crate::graph::Form;
 use crate::ops::{InputRole, Op, OutputQuant, i8_quant};
@@ -133,16 +133,15 @@ impl<'g> Lowering<'g> {
         Ok(())
     }
 
-    /// Emits `op` for `node` on its input and a table of int8 values; `None` says that there is none for the
-    /// scales of input and output.
+    /// Emits a table of the results of `node`; `None` says that there is none for the scales of input and output.
     ///
     /// # Errors
     /// Naming the node.
-    pub fn emit_table(&mut self, node: &Node, op: impl Into<Op>, table: Option<[i8; 256]>) -> Result<()> {
+    pub fn emit_table(&mut self, node: &Node, table: Option<[i8; 256]>) -> Result<()> {
         let table = table.ok_or_else(|| self.out_of_range(node))?;
         let x = self.stored(node.inputs[0])?;
         let table = self.constant(&format!("{}/table", node.name), &[256], Data::I8(table.to_vec()))?;
-        self.emit(node, op, &[x, table])
+        self.emit(node, Table { of: node.op.code() as u8 }, &[x, table])
     }
 
     /// The error for a node whose arithmetic does not reach from the scales of its inputs to that of its output.

@@ -69,7 +69,7 @@ pub struct OperatorReport {
     /// Its number, from 0.
     pub index: usize,
     /// The operator.
-    pub operator: &'static str,
+    pub operator: String,
     /// The dtype that it computes in.
     pub dtype: &'static str,
     /// Dimensions of its inputs, constants included.
@@ -202,7 +202,7 @@ fn operator_report(index: usize, node: &Node, live_bytes: usize) -> Result<Opera
     let output = node.output(0);
     Ok(OperatorReport {
         index,
-        operator: op.name(),
+        operator: op.title(),
         dtype: DType::from_code(node.record().dtype).map_or("?", DType::name),
         input_shapes: inputs.iter().map(|input| input.shape.dims().to_vec()).collect(),
         output_shape: output.ty.shape.dims().to_vec(),
@@ -326,7 +326,7 @@ impl ModelReport {
         for step in &self.operators {
             let mut row = vec![
                 step.index.to_string(),
-                step.operator.to_string(),
+                step.operator.clone(),
                 shape_text(&step.output_shape),
                 step.output_dtype.to_string(),
                 positive(step.macs),

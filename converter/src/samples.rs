@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dunlin::model::Port;
-use dunlin::{DType, Model, Session, TensorType};
+use dunlin::{DType, Model, Session};
 
 use crate::npy::{self, Array};
 use crate::program::{self, AlignedBytes};
@@ -97,26 +97,23 @@ impl Samples {
         Samples { bytes: self.bytes[..run_bytes * n_samples].to_vec(), n_samples, ..*self }
     }
 
+    /// The bytes of every input of each run.
+    ///
+    /// # Errors
+    /// If the samples are another model's.
+    pub(crate) fn inputs(&self, model: &Model) -> Result<Vec<Vec<&[u8]>>> {
+        by_runs(&ports(model, Side::Inputs)?, &self.bytes, self.n_samples)
+    }
+
     /// The inputs of each run.
     ///
     /// # Errors
     /// If the samples are another model's.
     pub fn runs(&self, model: &Model) -> Result<Vec<Vec<Data>>> {
-        let types: Vec<TensorType> = ports(model, Side::Inputs)?.iter().map(|named| named.port.ty).collect();
-        let run_bytes: usize = types.iter().map(TensorType::bytes).sum();
-        if self.bytes.len() != run_bytes * self.n_samples {
-            return Err(other_model());
-        }
-        let run = |mut rest: &[u8]| {
-            let mut inputs = Vec::new();
-            for ty in &types {
-                let (bytes, after) = rest.split_at(ty.bytes());
-                inputs.push(Data::from_bytes(ty.dtype, bytes));
-                rest = after;
-            }
-            inputs
-        };
-        Ok(self.bytes.chunks_exact(run_bytes.max(1)).map(run).collect())
+        let ports = ports(model, Side::Inputs)?;
+        let data = |(named, bytes): (&NamedPort, &[u8])| Data::from_bytes(named.port.ty.dtype, bytes);
+        let run = |inputs: Vec<&[u8]>| ports.iter().zip(inputs).map(data).collect();
+        Ok(by_runs(&ports, &self.bytes, self.n_samples)?.into_iter().map(run).collect())
     }
 
     /// How many runs.
@@ -142,22 +139,14 @@ impl Samples {
 pub fn run(model: &Model, samples: &Samples) -> Result<Vec<u8>> {
     let mut arena = AlignedBytes::zeroed(model.arena_bytes());
     let mut session = Session::new(model, &mut arena).map_err(refused)?;
-    let mut rest = samples.bytes();
     let mut outputs = Vec::new();
-    for _ in 0..samples.len() {
-        let mut inputs = Vec::new();
-        for i in 0..model.n_inputs() {
-            let n_bytes = model.input(i).map_err(refused)?.ty.bytes();
-            let (bytes, after) = rest.split_at_checked(n_bytes).ok_or_else(other_model)?;
-            inputs.push(bytes);
-            rest = after;
-        }
+    for inputs in samples.inputs(model)? {
         program::run_on(&mut session, &inputs, |step| step.run()).map_err(refused)?;
         for i in 0..model.n_outputs() {
             outputs.extend(session.output_bytes(i).map_err(refused)?);
         }
     }
-    if rest.is_empty() { Ok(outputs) } else { Err(other_model()) }
+    Ok(outputs)
 }
 
 /// The outputs of [`run`] as one array an output. Where the inputs had a first dimension of samples, the
@@ -167,23 +156,17 @@ pub fn run(model: &Model, samples: &Samples) -> Result<Vec<u8>> {
 /// If `bytes` are not what `samples` give.
 pub fn arrays(model: &Model, samples: &Samples, bytes: &[u8]) -> Result<Vec<Array>> {
     let ports = ports(model, Side::Outputs)?;
-    let run_bytes: usize = ports.iter().map(|port| port.port.ty.bytes()).sum();
-    if bytes.len() != run_bytes * samples.len() {
-        return Err(other_model());
-    }
-    let mut start = 0;
-    let mut array = |port: &NamedPort| {
-        let of_run = start..start + port.port.ty.bytes();
-        start = of_run.end;
-        let runs = bytes.chunks_exact(run_bytes.max(1)).flat_map(|run| &run[of_run.clone()]);
+    let runs = by_runs(&ports, bytes, samples.n_samples)?;
+    let array = |(i, port): (usize, &NamedPort)| {
         let mut dims = port.dims();
         if samples.batched {
             let outer = if dims.len() > 1 && dims[0] == 1 { 1 } else { 0 };
             dims.splice(..outer, [samples.len()]);
         }
-        Array { dims, data: Data::from_bytes(port.port.ty.dtype, &runs.copied().collect::<Vec<u8>>()) }
+        let bytes: Vec<u8> = runs.iter().flat_map(|run| run[i]).copied().collect();
+        Array { dims, data: Data::from_bytes(port.port.ty.dtype, &bytes) }
     };
-    Ok(ports.iter().map(&mut array).collect())
+    Ok(ports.iter().enumerate().map(array).collect())
 }
 
 /// Writes the arrays: one to each path, or, if there is one path for several arrays, numbered beside it
@@ -369,6 +352,13 @@ fn interleave(inputs: &[&[u8]], n_samples: usize) -> Vec<u8> {
         k * n..(k + 1) * n
     };
     (0..n_samples).flat_map(|k| inputs.iter().flat_map(move |b| b[sample(b, k)].iter().copied())).collect()
+}
+
+/// The bytes of each of the ports in each of `n_runs` runs, the reverse of [`interleave`].
+fn by_runs<'b>(ports: &[NamedPort], mut bytes: &'b [u8], n_runs: usize) -> Result<Vec<Vec<&'b [u8]>>> {
+    let mut next = |port: &NamedPort| bytes.split_off(..port.port.ty.bytes()).ok_or_else(other_model);
+    let runs = (0..n_runs).map(|_| ports.iter().map(&mut next).collect()).collect::<Result<_>>()?;
+    if bytes.is_empty() { Ok(runs) } else { Err(other_model()) }
 }
 
 fn refused(source: dunlin::Error) -> Error {

@@ -28,7 +28,8 @@ pub fn join(graph: &mut Graph) -> Result<()> {
         let (name, output) = (graph.nodes()[i].name.clone(), graph.nodes()[i].outputs[0]);
         let numbers = numbers(graph, source, &inside)?;
         let table = graph.constant(&format!("{name}/table"), &[256], Data::I8(numbers))?;
-        let node = Node { name, op: Table {}.into(), inputs: vec![source, table], outputs: vec![output] };
+        let node =
+            Node { name, op: Table::OF_SEVERAL.into(), inputs: vec![source, table], outputs: vec![output] };
         graph.nodes_mut()[i] = node;
         let dead: HashSet<usize> = inside.into_iter().filter(|&other| other != i).collect();
         let mut place = 0..;
@@ -167,14 +168,16 @@ mod tests {
         let joined = Program::compile(&graph).unwrap();
         let apart = Program::compile_with(&graph, Rewrite::NONE, |graph| Ok(whole(graph))).unwrap();
         assert_eq!(codes(&joined), [OpCode::Table]);
-        assert_eq!(codes(&apart), [OpCode::Logistic, OpCode::Mul]);
+        let titles = [&joined, &apart].map(|program| program.graph.nodes()[0].op.title());
+        assert_eq!(titles, ["table", "table (logistic)"]);
+        assert_eq!(codes(&apart), [OpCode::Table, OpCode::Mul]);
         assert_eq!(joined.run(&every()).unwrap(), apart.run(&every()).unwrap());
     }
 
     #[test]
     fn what_others_read_stays() {
         let joined = Program::compile_with(&silu(true), Packing::Portable, |graph| Ok(whole(graph))).unwrap();
-        assert_eq!(codes(&joined), [OpCode::Logistic, OpCode::Mul]);
+        assert_eq!(codes(&joined), [OpCode::Table, OpCode::Mul]);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub struct OperatorTime {
     /// Its number, from 0.
     pub index: usize,
     /// The operator.
-    pub operator: &'static str,
+    pub operator: String,
     /// Dimensions of its first output.
     pub output_shape: Vec<u32>,
     /// Multiply-accumulates; 0 for operators that are not counted in MACs.
@@ -60,19 +60,14 @@ pub fn time(model: &Model) -> Result<HostTiming> {
     let refused = |source| Error::Model { what: format!("model `{}`", report.name), source };
     let mut arena = AlignedBytes::zeroed(model.arena_bytes());
     let mut session = Session::new(model, &mut arena).map_err(refused)?;
-    let mut inputs = Vec::new();
-    let mut rest = sample.bytes();
-    for i in 0..model.n_inputs() {
-        let (bytes, after) = rest.split_at(model.input(i).map_err(refused)?.ty.bytes());
-        inputs.push(bytes);
-        rest = after;
+    for inputs in sample.inputs(model)? {
+        program::run_on(&mut session, &inputs, |step| step.run()).map_err(refused)?;
     }
-    program::run_on(&mut session, &inputs, |step| step.run()).map_err(refused)?;
     let microseconds = time_whole(&mut session);
     let steps = time_steps(&mut session, model.n_steps());
     let operators = report.operators.iter().zip(steps).map(|(step, microseconds)| OperatorTime {
         index: step.index,
-        operator: step.operator,
+        operator: step.operator.clone(),
         output_shape: step.output_shape.clone(),
         macs: step.macs,
         microseconds,

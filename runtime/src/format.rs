@@ -9,7 +9,7 @@ use serde::Serialize;
 /// The first bytes of every `.dunlin` file.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"DNLN");
 /// The version that this runtime reads and the converter writes.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 /// Bytes of the constant section behind the last constant: kernels read whole words.
 pub const READ_AHEAD_BYTES: usize = 3;
 /// The file, the constant section and the arena start at multiples of this.

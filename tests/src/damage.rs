@@ -11,7 +11,6 @@ use fastrand::Rng;
 use crate::cases::{cases, operators};
 use crate::convnet::{convnet, convnet_by_rows, vectors, winograd};
 use crate::parts::{Parts, repair};
-use crate::sequences::gated;
 use crate::training::programs;
 
 /// Numbers at which arithmetic tends to break.
@@ -57,7 +56,6 @@ pub fn seeds() -> Vec<Seed> {
         ("convnet fed by rows", convnet_by_rows(true)),
         ("winograd", winograd()),
         ("vectors", vectors()),
-        ("gated", gated()),
         ("digits", untrained_digits()),
     ];
     let networks = networks.map(|(name, program)| (name, program.unwrap_or_else(|e| panic!("{name}: {e}"))));

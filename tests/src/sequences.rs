@@ -1,6 +1,5 @@
 //! Small int8 networks of the operators that [`convnet`](crate::convnet) has not: on sequences, and of growing images.
 
-use dunlin::ops::Logistic;
 use dunlin::ops::pointwise::Function;
 use dunlin_converter::nn::{
     Attention, Conv2dTranspose, Dense, Embedding, Gru, LayerNorm, Lstm, Network, Sequential, Softmax,
@@ -54,18 +53,4 @@ pub fn image() -> Result<Sample> {
     let samples: Vec<Vec<Data>> = (0..4).map(|i| vec![Data::F32(pixels(i))]).collect();
     let program = Program::compile(&quantize(&graph, &calibrate(&graph, &samples)?)?)?;
     Ok(Sample { program, input: Data::I8((0..32).map(|i| (i * 37 % 256) as u8 as i8).collect()) })
-}
-
-/// `x * logistic(x)` of a series, which the converter makes one table of.
-///
-/// # Errors
-/// None that a caller could cause.
-pub fn gated() -> Result<Program> {
-    let mut graph = Graph::new("gated");
-    let x = graph.input("x", &[4, 6])?;
-    let gate = graph.apply("gate", Logistic {}, &[x])?;
-    let y = graph.mul("y", x, gate)?;
-    graph.mark_output(y);
-    let samples: Vec<Vec<Data>> = vec![vec![Data::F32((0..24).map(|i| i as f32 / 3.0 - 4.0).collect())]];
-    Program::compile(&quantize(&graph, &calibrate(&graph, &samples)?)?)
 }

@@ -43,7 +43,7 @@ pub struct OperatorCost {
     /// Its number, from 0.
     pub index: usize,
     /// The operator.
-    pub operator: &'static str,
+    pub operator: String,
     /// Dimensions of its first output.
     pub output_shape: Vec<u32>,
     /// Multiply-accumulates; 0 for operators that are not counted in MACs.
@@ -88,7 +88,7 @@ pub fn operators(board: &str, file: &[u8], model: &Model) -> crate::Result<Vec<O
     let report = ModelReport::of(model)?;
     let costs = report.operators.iter().zip(executed).map(|(step, executed)| OperatorCost {
         index: step.index,
-        operator: step.operator,
+        operator: step.operator.clone(),
         output_shape: step.output_shape.clone(),
         macs: step.macs,
         instructions: executed.instructions(),

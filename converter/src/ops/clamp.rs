@@ -34,7 +34,7 @@ impl HostOperator for Clamp {
             return cx.emit(node, op, &[x]);
         }
         let table = op.table((x.scale(), x.zero_point), (out.scale(), out.zero_point));
-        cx.emit_table(node, op, table)
+        cx.emit_table(node, table)
     }
 
     /// As one operator, or as a maximum and a minimum where there is none for the bounds.

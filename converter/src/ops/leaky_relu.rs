@@ -29,7 +29,7 @@ impl HostOperator for LeakyRelu {
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         let (x, out) = (cx.quant(node, node.inputs[0])?, cx.quant(node, node.outputs[0])?);
         let table = self.table((x.scale(), x.zero_point), (out.scale(), out.zero_point));
-        cx.emit_table(node, *self, table)
+        cx.emit_table(node, table)
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

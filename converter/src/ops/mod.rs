@@ -217,6 +217,16 @@ impl Op {
         self.code().name()
     }
 
+    /// The name as reports give it: that of a table says what it was made of, `table (logistic)`, if that was one operator.
+    pub fn title(&self) -> String {
+        let name = self.name();
+        let made_of = match self {
+            Op::Table(table) => OpCode::from_code(table.of).filter(|&code| code != OpCode::Table),
+            _ => None,
+        };
+        made_of.map_or_else(|| name.to_string(), |code| format!("{name} ({})", code.name()))
+    }
+
     /// Types of the outputs, in real form for f32 inputs, in device form for others.
     ///
     /// # Errors

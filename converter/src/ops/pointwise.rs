@@ -74,7 +74,7 @@ impl HostOperator for Pointwise {
             }
             function => Some(nearest_table(function, x, out)),
         };
-        cx.emit_table(node, *self, table)
+        cx.emit_table(node, table)
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

@@ -31,7 +31,7 @@ impl HostOperator for Tanh {
     fn lower_i8(&self, cx: &mut Lowering, node: &Node) -> Result<()> {
         cx.fixed_quant(node)?;
         let x = cx.quant(node, node.inputs[0])?;
-        cx.emit_table(node, *self, Tanh::table(x.scale(), x.zero_point))
+        cx.emit_table(node, Tanh::table(x.scale(), x.zero_point))
     }
 
     fn export_tflite(&self, cx: &mut Writer, node: &Node) -> Result<()> {

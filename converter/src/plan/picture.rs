@@ -333,7 +333,7 @@ fn lanes(svg: &mut String, scale: &Scale, colours: &Colours, graph: &Graph, plan
     }
     for (i, node) in graph.nodes().iter().enumerate() {
         let y = top + LANE * (i + feeds + 1) as f64 - 3.0;
-        text(svg, [LEFT - 6.0, y], "text-anchor='end'", &format!("{i} {}", node.op.name()));
+        text(svg, [LEFT - 6.0, y], "text-anchor='end'", &format!("{i} {}", node.op.title()));
     }
     for (call, steps) in plan.calls.iter().zip(&calls.steps) {
         let (lane, fill) = match call {

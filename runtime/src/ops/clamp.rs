@@ -1,21 +1,21 @@
 //! Clamp to a range: ReLU, ReLU6 and others standing alone.
 //!
-//! Inputs: x of any shape, f32 or int8; for int8 whose scale or zero point changes on the way then the table `[256]` of i8
-//! that [`Clamp::table`] makes. Output: the shape of x.
+//! Input: x of any shape, f32 or int8. Output: the shape of x. Where its scale or zero point changes on the way, in int8, it is
+//! the [`Table`](super::Table) that [`Clamp::table`] makes.
 
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
-use super::elementwise::{Elementwise, infer_table, look_up, map};
-use super::{Factor, OpCode, Run};
+use super::elementwise::{Elementwise, map, unary};
+use super::{Factor, OpCode, Run, check_same_zero_points};
 use crate::kernels::arithmetic::clamp_f32;
 use crate::kernels::requantize::{clamp_i8, requantized};
 use crate::kernels::table::TABLE_LEN;
 use crate::mem::Memory;
 use crate::model::Node;
-use crate::{DType, Error, TensorType};
+use crate::{Error, TensorType};
 
 /// Parameters of a clamp.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,12 +39,9 @@ impl Elementwise for Clamp {
     const OPERANDS: usize = 1;
 
     fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
-        let out = match inputs {
-            [x] if x.dtype == DType::I8 => *x,
-            _ => infer_table(inputs)?,
-        };
-        self.bounds.check(out.dtype)?;
-        Ok(out)
+        let x = unary(inputs)?;
+        self.bounds.check(x.dtype)?;
+        Ok(x)
     }
 }
 
@@ -57,14 +54,10 @@ impl Run<f32> for Clamp {
 
 impl Run<i8> for Clamp {
     fn check(&self, node: &Node, _mem: &Memory) -> Result<(), Error> {
-        let same = node.input(0).zero_point() == node.output(0).zero_point();
-        if same || node.n_inputs() == 2 { Ok(()) } else { Err(Error::Parameters) }
+        check_same_zero_points(node)
     }
 
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        if node.n_inputs() == 2 {
-            return look_up(node, mem, rows);
-        }
         let bounds = self.bounds.i8();
         map(node, mem, rows, |x: i8| clamp_i8(x as i32, bounds));
     }
@@ -91,11 +84,9 @@ mod tests {
         assert_eq!(plain(-5).check(), Err(Error::Parameters));
         assert_eq!(plain(0).run::<i8>().unwrap(), [-5, 1, 2, 90]);
         plain(0).assert_contract();
-        let table = Tensor::new(&[256], &op.table((0.5, 0), (1.0, -5)).unwrap()).constant();
-        let half = Case::new(op, [x.clone(), table]).output_zero_point(-5);
-        assert_eq!(half.run::<i8>().unwrap(), [-5, -4, -4, 59]);
-        half.assert_contract();
+        let half = op.table((0.5, 0), (1.0, -5)).unwrap();
+        assert_eq!([0, 129, 130, 255].map(|i| half[i]), [-5, -4, -4, 59]);
         assert_eq!(op.table(((1 << 23) as f32, 0), (1.0, 0)), None);
-        assert_eq!(Case::new(op, [x.clone(), x]).check(), Err(Error::Shape));
+        assert_eq!(Case::new(op, [x.clone(), x]).check(), Err(Error::Arity));
     }
 }

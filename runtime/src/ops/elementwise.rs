@@ -1,4 +1,4 @@
-//! What operators share whose elements follow from single ones of their operands: rows, shape rules, tables.
+//! What operators share whose elements follow from single ones of their operands: rows and shape rules.
 
 use core::fmt::Debug;
 use core::ops::Range;
@@ -8,10 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::window::all_rows;
 use super::{OUTPUT, OpCode, Operator, Outputs, broadcast, one};
 use crate::kernels::elementwise::map_row;
-use crate::kernels::table::{TABLE_LEN, look_up_row};
 use crate::mem::{Memory, Rows, RowsMut, View, ViewMut};
 use crate::model::Node;
-use crate::{DType, Element, Error, Shape, TensorType};
+use crate::{DType, Element, Error, TensorType};
 
 /// An [`Operator`] each of whose elements follows from one element of an operand, or of two whose shapes broadcast: what it
 /// has of its own.
@@ -60,29 +59,16 @@ pub(super) fn unary(inputs: &[TensorType]) -> Result<TensorType, Error> {
     }
 }
 
-/// The shape rule of a function of f32, and of int8 with a table of its values as the second input.
-pub(super) fn infer_table(inputs: &[TensorType]) -> Result<TensorType, Error> {
-    let &[x, ref rest @ ..] = inputs else { return Err(Error::Arity) };
-    let table = TensorType::new(DType::I8, Shape::new(&[TABLE_LEN])?);
-    match (x.dtype, rest) {
-        (DType::F32, []) => Ok(x),
-        (DType::I8, [given]) if *given == table => Ok(x),
-        (DType::I8, [given]) if given.dtype == table.dtype => Err(Error::Shape),
-        (DType::F32, _) | (DType::I8, [] | [_, _, ..]) => Err(Error::Arity),
-        _ => Err(Error::DType),
-    }
+/// The one input, of f32, of an operator that is a [`Table`](super::Table) in int8.
+pub(super) fn unary_f32(inputs: &[TensorType]) -> Result<TensorType, Error> {
+    let x = unary(inputs)?;
+    if x.dtype == DType::F32 { Ok(x) } else { Err(Error::DType) }
 }
 
 /// Applies `f` to every element of `rows`.
 pub(super) fn map<X: Element, Y: Element>(node: &Node, mem: &Memory, rows: Range<usize>, f: impl Fn(X) -> Y) {
     let (x, out) = (node.input(0).rows(mem), node.output(0).rows_mut(mem));
     each_row(x, out, rows, |x, out| map_row(x, out, &f));
-}
-
-/// Looks up every element of `rows` in the table.
-pub(super) fn look_up(node: &Node, mem: &Memory, rows: Range<usize>) {
-    let (x, table, out) = (node.input(0).rows(mem), node.input(1).view(mem), node.output(0).rows_mut(mem));
-    each_row(x, out, rows, |x, out| look_up_row(x, table, out));
 }
 
 /// Calls `f` for every vector along the last axis of `rows`, and with the output's vector.
@@ -105,7 +91,7 @@ pub(super) fn each_vector<T: Element>(
 }
 
 /// Each of `rows`; those that follow each other in both tensors are one.
-fn each_row<'a, X: Element, Y: Element>(
+pub(super) fn each_row<'a, X: Element, Y: Element>(
     x: Rows<'a, X>,
     out: RowsMut<'a, Y>,
     rows: Range<usize>,
@@ -121,30 +107,16 @@ fn each_row<'a, X: Element, Y: Element>(
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
-    use std::vec::Vec;
-
     use crate::ops::testing::{Case, Tensor};
     use crate::ops::{Logistic, Tanh};
     use crate::{Error, math};
 
-    fn every_int8() -> Tensor {
-        let all: Vec<i8> = (i8::MIN..=i8::MAX).collect();
-        Tensor::new(&[1, 4, 8, 8], &all).zero_point(11)
-    }
-
     #[test]
     fn tables_are_within_one_step_of_f32() {
         let scale = 0.043;
-        let logistic = Tensor::new(&[256], &Logistic::table(scale, 11).unwrap()).constant();
-        let tanh = Tensor::new(&[256], &Tanh::table(scale, 11).unwrap()).constant();
-        let logistic =
-            Case::new(Logistic {}, [every_int8(), logistic]).output_zero_point(Logistic::ZERO_POINT);
-        let tanh = Case::new(Tanh {}, [every_int8(), tanh]);
-        logistic.assert_contract();
-        tanh.assert_contract();
-        let pairs = logistic.run::<i8>().unwrap().into_iter().zip(tanh.run::<i8>().unwrap());
-        for (x, (logistic, tanh)) in (-128..128).zip(pairs) {
+        let logistic = Logistic::table(scale, 11).unwrap();
+        let tanh = Tanh::table(scale, 11).unwrap();
+        for (x, (logistic, tanh)) in (-128..128).zip(logistic.into_iter().zip(tanh)) {
             let x = scale * (x - 11) as f32;
             assert!(((logistic as f32 + 128.0) - 256.0 * math::logistic(x)).abs() < 1.0, "logistic {x}");
             assert!((tanh as f32 - 128.0 * math::tanh(x)).abs() < 1.01, "tanh {x}");
@@ -152,13 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn int8_needs_its_table() {
-        let check = |inputs: &[Tensor]| Case::new(Tanh {}, inputs.iter().cloned()).check();
-        let x = every_int8();
-        assert_eq!(check(core::slice::from_ref(&x)), Err(Error::Arity));
-        assert_eq!(check(&[x.clone(), Tensor::new(&[255], &[0i8; 255])]), Err(Error::Shape));
-        assert_eq!(check(&[x.clone(), Tensor::new(&[256], &[0.0f32; 256])]), Err(Error::DType));
-        assert_eq!(check(&[Tensor::new(&[1], &[0i16])]), Err(Error::DType));
-        assert_eq!(check(&[Tensor::new(&[1], &[0.0f32]), x]), Err(Error::Arity));
+    fn functions_of_f32_have_one_input() {
+        let x = Tensor::new(&[2, 3], &[-2.0f32, -1.0, 0.0, 1.0, 2.0, 3.0]);
+        let case = Case::new(Tanh {}, [x.clone()]);
+        assert_eq!(case.run::<f32>().unwrap()[2..4], [0.0, math::tanh(1.0)]);
+        case.assert_contract();
+        assert_eq!(Case::new(Tanh {}, [x.clone(), x]).check(), Err(Error::Arity));
+        assert_eq!(Case::new(Tanh {}, [Tensor::new(&[1], &[0i8])]).check(), Err(Error::DType));
     }
 }

@@ -1,13 +1,13 @@
 //! Logistic function: `1 / (1 + exp(-x))`.
 //!
-//! Inputs: x of any shape, for int8 then the table `[256]` of i8 that [`Logistic::table`] makes. Output: the
-//! shape of x. The int8 output counts 256ths, its zero point is -128.
+//! Input: x of f32 and any shape. Output: the shape of x. In int8 it is the [`Table`](super::Table) that [`Logistic::table`]
+//! makes; its output counts 256ths, with zero point -128.
 
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::{Elementwise, infer_table, look_up, map};
+use super::elementwise::{Elementwise, map, unary_f32};
 use super::{OpCode, Run};
 use crate::kernels::fixed_math::{logistic_q31, table};
 use crate::kernels::requantize::{round_shift, saturate};
@@ -42,18 +42,12 @@ impl Elementwise for Logistic {
     const OPERANDS: usize = 1;
 
     fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
-        infer_table(inputs)
+        unary_f32(inputs)
     }
 }
 
 impl Run<f32> for Logistic {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         map(node, mem, rows, math::logistic);
-    }
-}
-
-impl Run<i8> for Logistic {
-    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        look_up(node, mem, rows);
     }
 }

@@ -1,14 +1,14 @@
 //! Functions of single numbers that have no operator of their own: roots, exponentials, logarithms, reciprocals.
 //!
-//! Inputs: x of any shape, for int8 then the table `[256]` of i8 with the function of every stored number, which the
-//! converter makes. Output: the shape of x.
+//! Input: x of f32 and any shape. Output: the shape of x. In int8 it is the [`Table`](super::Table) of the function of every
+//! stored number, which the converter makes.
 
 use core::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::{Elementwise, infer_table, look_up, map};
+use super::elementwise::{Elementwise, map, unary_f32};
 use super::{Factor, OpCode, Run};
 use crate::kernels::fixed_math::inverse_sqrt;
 use crate::kernels::requantize::requantized;
@@ -111,19 +111,13 @@ impl Elementwise for Pointwise {
     const OPERANDS: usize = 1;
 
     fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
-        infer_table(inputs)
+        unary_f32(inputs)
     }
 }
 
 impl Run<f32> for Pointwise {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         map(node, mem, rows, |x| self.function.apply(x));
-    }
-}
-
-impl Run<i8> for Pointwise {
-    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        look_up(node, mem, rows);
     }
 }
 

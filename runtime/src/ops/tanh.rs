@@ -1,13 +1,13 @@
 //! Hyperbolic tangent.
 //!
-//! Inputs: x of any shape, for int8 then the table `[256]` of i8 that [`Tanh::table`] makes. Output: the shape
-//! of x. The int8 output counts 128ths, its zero point is 0.
+//! Input: x of f32 and any shape. Output: the shape of x. In int8 it is the [`Table`](super::Table) that [`Tanh::table`]
+//! makes; its output counts 128ths, with zero point 0.
 
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::{Elementwise, infer_table, look_up, map};
+use super::elementwise::{Elementwise, map, unary_f32};
 use super::{OpCode, Run};
 use crate::kernels::fixed_math::{table, tanh_q31};
 use crate::kernels::requantize::{round_shift, saturate};
@@ -42,18 +42,12 @@ impl Elementwise for Tanh {
     const OPERANDS: usize = 1;
 
     fn output(&self, inputs: &[TensorType]) -> Result<TensorType, Error> {
-        infer_table(inputs)
+        unary_f32(inputs)
     }
 }
 
 impl Run<f32> for Tanh {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         map(node, mem, rows, math::tanh);
-    }
-}
-
-impl Run<i8> for Tanh {
-    fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
-        look_up(node, mem, rows);
     }
 }

@@ -84,7 +84,7 @@ pub struct StepTiming {
     /// Its number, from 0.
     pub index: usize,
     /// The operator.
-    pub operator: &'static str,
+    pub operator: String,
     /// Dimensions of its first output.
     pub output_shape: Vec<u32>,
     /// Multiply-accumulates; 0 for operators that are not counted in MACs.
@@ -239,7 +239,7 @@ impl Connection {
         let report = ModelReport::of(model)?;
         let operators = report.operators.iter().zip(step_ticks).map(|(step, ticks)| StepTiming {
             index: step.index,
-            operator: step.operator,
+            operator: step.operator.clone(),
             output_shape: step.output_shape.clone(),
             macs: step.macs,
             ticks,
