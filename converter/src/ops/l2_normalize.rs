@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn gradient() {
-        Case::of(L2Normalize {}, &[&[3, 4]]).check();
-        Case::of(L2Normalize {}, &[&[2, 1, 3, 4]]).check();
+        // Beside short vectors differences say little.
+        Case::of(L2Normalize {}, &[&[3, 4]]).shifted(0, 1.5).check();
+        Case::of(L2Normalize {}, &[&[2, 1, 3, 4]]).shifted(0, -2.0).check();
     }
 }

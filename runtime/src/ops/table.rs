@@ -41,6 +41,10 @@ impl Elementwise for Table {
 }
 
 impl Run<i8> for Table {
+    fn check(&self, node: &Node, _mem: &Memory) -> Result<(), Error> {
+        if node.input(1).is_constant() { Ok(()) } else { Err(Error::TensorPlace) }
+    }
+
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let (x, table, out) =
             (node.input(0).rows(mem), node.input(1).view(mem), node.output(0).rows_mut(mem));
@@ -70,8 +74,10 @@ mod tests {
         let x = Tensor::new(&[2], &[1i8, 2]);
         assert_eq!(check(core::slice::from_ref(&x)), Err(Error::Arity));
         assert_eq!(check(&[x.clone(), Tensor::new(&[255], &[0i8; 255])]), Err(Error::Shape));
-        assert_eq!(check(&[x, Tensor::new(&[256], &[0.0f32; 256])]), Err(Error::DType));
+        assert_eq!(check(&[x.clone(), Tensor::new(&[256], &[0.0f32; 256])]), Err(Error::DType));
         let table = Tensor::new(&[256], &[0i8; 256]);
+        assert_eq!(check(&[x.clone(), table.clone().constant()]), Ok(()));
+        assert_eq!(check(&[x, table.clone()]), Err(Error::TensorPlace));
         assert_eq!(check(&[Tensor::new(&[2], &[1.0f32, 2.0]), table]), Err(Error::DType));
     }
 }
