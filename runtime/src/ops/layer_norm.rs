@@ -8,12 +8,13 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::elementwise::each_vector;
 use super::window::all_rows;
 use super::{Factor, OUTPUT, OpCode, Operator, Outputs, Run, one};
 use crate::kernels::layer_norm::{LayerNormI8, MAX_LEN_I8, layer_norm_f32};
-use crate::mem::{Memory, View, ViewMut};
+use crate::mem::Memory;
 use crate::model::Node;
-use crate::{DType, Element, Error, Shape, TensorType};
+use crate::{DType, Error, Shape, TensorType};
 
 pub use crate::kernels::layer_norm::{GAMMA_MAX, NORMALIZED_BITS};
 
@@ -78,7 +79,7 @@ impl Run<f32> for LayerNorm {
     fn run(&self, node: &Node, mem: &Memory, rows: Range<usize>) {
         let LayerNorm::F32 { epsilon } = *self else { return };
         let (gamma, beta) = (node.input(1).view(mem), node.input(2).view(mem));
-        run(node, mem, rows, |x, out| layer_norm_f32(x, gamma, beta, epsilon, out));
+        each_vector(node, mem, rows, |x, out| layer_norm_f32(x, gamma, beta, epsilon, out));
     }
 }
 
@@ -91,21 +92,7 @@ impl Run<i8> for LayerNorm {
         let LayerNorm::I8 { epsilon, factor } = *self else { return };
         let (table, zero_point) = (node.input(1).view(mem), node.output(0).zero_point());
         let norm = LayerNormI8 { table, epsilon, factor, zero_point };
-        run(node, mem, rows, |x, out| norm.apply(x, out));
-    }
-}
-
-/// Calls `normalize` for every vector of `rows`.
-fn run<T: Element>(node: &Node, mem: &Memory, rows: Range<usize>, normalize: impl Fn(View<T>, ViewMut<T>)) {
-    let (x, out) = (node.input(0), node.output(0));
-    let len = x.ty.shape.channels();
-    let n_vectors = x.ty.shape.row_len().checked_div(len).unwrap_or(0);
-    let (x, out) = (x.rows(mem), out.rows_mut(mem));
-    for y in rows {
-        for i in 0..n_vectors {
-            let start = i.wrapping_mul(len);
-            normalize(x.row(y).slice(start, len), out.row(y).slice(start, len));
-        }
+        each_vector(node, mem, rows, |x, out| norm.apply(x, out));
     }
 }
 
